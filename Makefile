@@ -1,0 +1,59 @@
+# telemetry-actors: what one types. Plain `make` prints the list.
+#
+# Needs Python 3.11+ with venv and pip, and make; no root, no services.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check format wheel-smoke bench soak clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS=\"...\" is passed on to demo, test, bench and soak;"
+	@echo "  PYTHON=python3.12 chooses the interpreter of a new $(VENV)"
+
+install: $(STAMP) ## make .venv with every extra and the development tools
+
+# Again whenever the dependencies may have changed; otherwise there is nothing to do.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11; choose one by: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@echo "installing into $(VENV)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## a simulated application through the real tree (ARGS="--events 5000 --json")
+	@$(BIN)/telemetry-actors demo $(ARGS)
+
+test: $(STAMP) ## the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## format, lint, types, imports (under a minute)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## put the code in its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel-smoke: $(STAMP) ## build the wheel and try it in a clean venv, far from the sources
+	PYTHON=$(BIN)/python .ci/wheel-smoke
+
+bench: $(STAMP) ## emit() beside the OpenTelemetry SDK and queue.Queue
+	$(BIN)/python -m benchmarks emit $(ARGS)
+
+soak: $(STAMP) ## the slow tests alone
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+clean: ## remove .venv and all that was built
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,55 @@
+"""Erlang/OTP's supervision for Pykka actors."""
+
+from supervisors._actor import SupervisedActor
+from supervisors._clock import Clock, SystemClock
+from supervisors._events import LifecycleEvent
+from supervisors._exit import Exit, ExitKind
+from supervisors._inflight import InFlight
+from supervisors._mailbox import Mailbox
+from supervisors._protocol import ChildCounts
+from supervisors._ref import Ref
+from supervisors._root import ChildInfo, SupervisorRef
+from supervisors._runtime import Runtime
+from supervisors._slot import TICK, Slot
+from supervisors._spec import (
+    BRUTAL_KILL,
+    INFINITY,
+    AutoShutdown,
+    Backoff,
+    ChildSpec,
+    MailboxSpec,
+    Overflow,
+    Restart,
+    Strategy,
+    SupervisorSpec,
+)
+from supervisors._supervisor import Supervisor
+
+__all__ = [
+    "BRUTAL_KILL",
+    "INFINITY",
+    "TICK",
+    "AutoShutdown",
+    "Backoff",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildSpec",
+    "Clock",
+    "Exit",
+    "ExitKind",
+    "InFlight",
+    "LifecycleEvent",
+    "Mailbox",
+    "MailboxSpec",
+    "Overflow",
+    "Ref",
+    "Restart",
+    "Runtime",
+    "Slot",
+    "Strategy",
+    "SupervisedActor",
+    "Supervisor",
+    "SupervisorRef",
+    "SupervisorSpec",
+    "SystemClock",
+]

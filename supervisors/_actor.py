@@ -1,0 +1,189 @@
+"""SupervisedActor: a Pykka actor whose end is always reported.
+
+The border to Pykka, and the only place that bends it. What is overridden, why
+(supervision.md A2), and nothing else:
+
+- ``_create_actor_inbox``: the inbox is a view of the slot's mailbox;
+- ``_start_actor_loop``: a dispatcher runs the actor, not a thread of Pykka's;
+- ``_actor_loop_setup``: a failing ``on_start`` is kept, whatever it raises (rows 4, 5);
+- ``_handle_receive``: a ``BaseException`` becomes an ordinary crash, so that Pykka
+  never reaches ``ActorRegistry.stop_all()``, which would stop every actor of the host (row 6);
+- ``_handle_failure``, ``_stop``: no registry, no log line of Pykka's (rows 12, 14).
+
+Used outside a supervisor it is a plain `pykka.ThreadingActor`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import pykka
+
+from supervisors._exit import Exit
+from supervisors._incarnation import Incarnation, Vanished
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from supervisors._slot import Slot
+
+__all__ = ["Crash", "Revoked", "ShutDown", "SupervisedActor"]
+
+
+class ShutDown:
+    """A supervisor's word to one incarnation: stop now, before your backlog."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Crash:
+    """Testing: raise *error* in the actor's thread (`supervisors.testing.crash`)."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Revoked(Exception):
+    """This incarnation is no longer the one in its slot. Its supervisor has booked its end."""
+
+
+class _FatalExit(Exception):
+    """Carries a ``BaseException`` past Pykka's ``except BaseException``."""
+
+
+class SupervisedActor(pykka.ThreadingActor):
+    """Base class of a supervised child.
+
+    Raise = crash; ``self.stop()`` = a normal end; ``self.exit(...)`` = an end by any
+    reason. ``on_start``, ``on_receive``, ``on_stop`` and ``on_failure`` run on the thread
+    that its dispatcher gives it. ``on_failure`` may be called for a ``BaseException`` too.
+    """
+
+    use_daemon_thread = True
+    reports_own_start: ClassVar[bool] = False
+    """True: the class posts its own `ChildUp` (a supervisor: when its children are up)."""
+
+    _incarnation: Incarnation | None = None
+    _exit: Exit | None = None
+    _start_error: BaseException | None = None
+    _vanished = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        if self._incarnation is not None:
+            self._actor_ref = self._incarnation.slot.ref
+            self.actor_urn = self._actor_ref.actor_urn
+
+    @classmethod
+    def incarnate(
+        cls, incarnation: Incarnation, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Self:
+        """Make the actor of one incarnation. Runs ``__init__`` on the supervisor's thread.
+
+        The incarnation is there before ``__init__`` runs, since Pykka asks for the
+        inbox in it and copies it into its ref at once.
+        """
+        actor = cls.__new__(cls)
+        actor._incarnation = incarnation
+        incarnation.actor = actor
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]
+        incarnation.slot.ref.bind(actor)
+        return actor
+
+    @property
+    def slot(self) -> Slot:
+        """The lasting part of this child.
+
+        Raises:
+            RuntimeError: the actor was started without a supervisor.
+        """
+        if self._incarnation is None:
+            raise RuntimeError(f"{type(self).__name__} was started without a supervisor")
+        return self._incarnation.slot
+
+    def exit(self, exit: Exit) -> None:
+        """End by *exit* once the present message is handled. Only from the actor's own thread."""
+        self._exit = exit
+        self.actor_stopped.set()
+
+    def wake_in(self, seconds: float) -> None:
+        """Ask for one `TICK` message in *seconds*; a later call replaces an earlier one."""
+        self.slot.due_s = self.slot.clock.now_s() + seconds
+
+    def check_revoked(self) -> None:
+        """Leave if this incarnation has been given up: it hung, and another has its place.
+
+        Call it after whatever may hang, before touching what belongs to the slot.
+
+        Raises:
+            Revoked: end here, quietly.
+        """
+        if self._incarnation is not None and self._incarnation.revoked:
+            raise Revoked
+
+    # -- overridden, see above ------------------------------------------------------------------
+
+    def _create_actor_inbox(self) -> Any:  # type: ignore[override]
+        if self._incarnation is None:
+            return super()._create_actor_inbox()
+        return self._incarnation
+
+    def _start_actor_loop(self) -> None:
+        if self._incarnation is None:
+            super()._start_actor_loop()
+            return
+        raise RuntimeError("a supervised incarnation is run by its dispatcher")
+
+    def _actor_loop_setup(self) -> None:
+        if self._incarnation is None:
+            super()._actor_loop_setup()
+            return
+        try:
+            self.on_start()
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
+            self._start_error = error
+            self.actor_stopped.set()
+
+    def _handle_receive(self, message: Any) -> Any:
+        try:
+            if isinstance(message, ShutDown):
+                return self._shut_down(message)
+            if isinstance(message, Crash):
+                raise message.error
+            return super()._handle_receive(message)
+        except Exception:
+            raise
+        except Vanished:
+            self._vanished = True
+            self.actor_stopped.set()
+            return None
+        except BaseException as error:
+            raise _FatalExit(repr(error)) from error
+
+    def _shut_down(self, message: ShutDown) -> None:
+        if self._incarnation is None or message.number != self._incarnation.number:
+            return  # meant for an earlier life
+        self._exit = Exit.shutdown()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._incarnation is None:
+            super()._stop()
+            return
+        self._exit = self._exit or Exit.normal()
+        self.actor_stopped.set()
+        try:
+            self.on_stop()
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
+            self._exit = Exit.crash(error)
+
+    def _handle_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        if self._incarnation is None:
+            super()._handle_failure(exception_type, exception_value, traceback)
+            return
+        cause = exception_value
+        if isinstance(cause, _FatalExit) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        self._exit = Exit.crash(cause)
+        self.actor_stopped.set()

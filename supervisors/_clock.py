@@ -1,0 +1,72 @@
+"""Time, handed in: the only file of the package that asks for it.
+
+Everything that waits does so through a `Clock`, on a *token*: a raw lock that is
+held while there is nothing to do. Releasing a raw lock is re-entrant and takes
+no Python-level lock, so a waiter may be woken from a signal handler or a
+finaliser (supervision.md A3, "Re-entrancy").
+"""
+
+from __future__ import annotations
+
+import _thread
+import time
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
+
+__all__ = ["Clock", "SystemClock", "Token", "new_token", "release"]
+
+Token = _thread.LockType
+
+
+def new_token() -> Token:
+    """A token that is held: the next `Clock.wait` on it blocks."""
+    token = _thread.allocate_lock()
+    token.acquire()
+    return token
+
+
+def release(token: Token) -> None:
+    """Wake whoever waits on *token*, or the next who will. Any thread, re-entrant, never blocks."""
+    with suppress(RuntimeError):  # already released: the waiter is awake or about to be
+        token.release()
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """What the packages need of time."""
+
+    def now_s(self) -> float:
+        """Seconds on a monotonic clock."""
+        ...
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch (wall clock; may be set back)."""
+        ...
+
+    def wait(self, token: Token, timeout_s: float | None) -> None:
+        """Block until *token* is released or *timeout_s* seconds have passed (None = for ever)."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def __repr__(self) -> str:
+        return "<SystemClock>"
+
+    def now_s(self) -> float:
+        """`time.monotonic`."""
+        return time.monotonic()
+
+    def now_ns(self) -> int:
+        """`time.time_ns`."""
+        return time.time_ns()
+
+    def wait(self, token: Token, timeout_s: float | None) -> None:
+        """Acquire *token*, for at most *timeout_s* seconds."""
+        if timeout_s is None:
+            token.acquire()
+        elif timeout_s > 0:
+            token.acquire(True, min(timeout_s, _thread.TIMEOUT_MAX))
+        else:
+            token.acquire(False)

@@ -1,0 +1,274 @@
+"""The mailbox of a slot: bounded, two lanes, coalescing, and never lost with its actor.
+
+In Pykka the inbox is an attribute of the actor, so a crash loses the backlog. Here
+it belongs to the *slot* (ADR-0002); an incarnation gets a view of it (`_actor.py`).
+
+Two lanes: what steers an actor (stop, questions, a supervisor's word) overtakes
+the backlog and is never bounded. User items are bounded in count and in bytes;
+the bounds are exact for one producer and may be overshot by one item per
+producing thread, since producers take no lock.
+
+`put`/`offer`/`extend` run on the sender's thread: one append, two compares, and a
+wake only when the consumer asked for one (`wake_at`). They are re-entrant: a
+signal handler or finaliser may call them in the middle of themselves. `poll` runs
+on the consumer's thread and never blocks: it says what is next, or how long to wait.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice, repeat, starmap
+from typing import Any, NamedTuple
+
+from supervisors._inflight import InFlight
+from supervisors._spec import MailboxSpec
+
+__all__ = ["Batching", "Mailbox", "Wait"]
+
+_NEVER = sys.maxsize
+
+
+class Wait(NamedTuple):
+    """Nothing is due: ask again after a wake-up, or after *seconds* (None = only then)."""
+
+    seconds: float | None
+
+
+_UNTIL_WOKEN = Wait(None)
+
+
+class Batching(NamedTuple):
+    """When a coalescing mailbox hands out what it holds."""
+
+    linger_s: float
+    max_items: int
+    max_bytes: int
+
+
+def _no_size(_item: Any) -> int:
+    return 0
+
+
+class Mailbox:
+    """Two lanes of messages, owned by a slot.
+
+    Args:
+        spec: bounds, and whether (and how) items are handed out in batches.
+        size_of: charged bytes of a user item; 0 by default.
+    """
+
+    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = _no_size) -> None:
+        self.spec = spec
+        self.batching = (
+            None
+            if spec.batch_max_items is None
+            else Batching(spec.linger_s, spec.batch_max_items, spec.batch_max_bytes or _NEVER)
+        )
+        self.max_items = spec.max_items or _NEVER
+        self.max_bytes = spec.max_bytes or _NEVER
+        self.system: deque[Any] = deque()
+        self.user: deque[Any] = deque()
+        self.queued_bytes = 0
+        self.wake: Callable[[], None] = _asleep
+        self.parked = False
+        """Nobody will take from here for now; counts as having room (architecture.md)."""
+        self.refused = 0
+        self._size_of = size_of
+        self._wake_at = _NEVER
+        self._wake_at_bytes = _NEVER
+        self._linger_until_s: float | None = None
+        self._hurry = 0
+        self._feeds: tuple[Mailbox, ...] = ()
+        self._fed_by: list[Mailbox] = []
+        self._blocked = False
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    # -- wiring, before the tree runs ----------------------------------------------------------
+
+    def feed(self, downstream: Iterable[Mailbox]) -> None:
+        """Take a batch only while every mailbox of *downstream* has room (back-pressure)."""
+        self._feeds = tuple(downstream)
+        for mailbox in self._feeds:
+            mailbox._fed_by.append(self)
+
+    def fed_by(self) -> tuple[Mailbox, ...]:
+        """The mailboxes whose consumers forward to this one."""
+        return tuple(self._fed_by)
+
+    def is_parked(self) -> bool:
+        """`parked`, read anew: it may change at any moment."""
+        return self.parked
+
+    # -- senders: any thread, re-entrant, no lock, no wait -------------------------------------
+
+    def has_room(self, size: int = 0) -> bool:
+        """Whether an item of *size* bytes fits now. True while parked."""
+        if self.parked:
+            return True
+        return len(self.user) < self.max_items and self.queued_bytes + size <= self.max_bytes
+
+    def steer(self, message: Any) -> None:
+        """Put *message* into the system lane."""
+        self.system.append(message)
+        self.wake()
+
+    def append(self, item: Any, size: int = 0) -> None:
+        """Put one user item, whatever the bounds say: ask `has_room` first."""
+        user = self.user
+        user.append(item)
+        self.queued_bytes += size
+        if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
+            self._wake_consumer()
+
+    def extend(self, items: list[Any], size: int = 0) -> None:
+        """Put several user items at once, in order."""
+        user = self.user
+        user.extend(items)
+        self.queued_bytes += size
+        if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
+            self._wake_consumer()
+
+    def _wake_consumer(self) -> None:
+        self._wake_at = self._wake_at_bytes = _NEVER  # one wake is enough, and here it comes
+        try:
+            self.wake()
+        except RecursionError:  # the sender is at its limit: the next one wakes
+            self._wake_at = 1
+
+    def hurry(self, on: bool) -> None:
+        """Cut lingers short while at least one caller wants it (flush, stop)."""
+        self._hurry += 1 if on else -1
+        self.wake()
+
+    # -- the consumer's thread ------------------------------------------------------------------
+
+    def poll(self, now_s: float, in_flight: InFlight | None) -> Any:
+        """The next message, or `Wait`.
+
+        Args:
+            now_s: the clock's time.
+            in_flight: the slot's unfinished batch; it is handed out again, when due, before
+                anything new is taken.
+
+        Returns:
+            A system message; *in_flight*; a user message; for a coalescing mailbox a number
+            of items to `take`; or `Wait`.
+        """
+        self._wake_at = self._wake_at_bytes = _NEVER
+        if self.system:
+            return self.system.popleft()
+        if in_flight is not None:
+            return self._again(now_s, in_flight)
+        if not self._downstream_has_room():
+            return _UNTIL_WOKEN if not self.system else self.system.popleft()
+        if self.batching is None:
+            return self._next_one()
+        return self._next_batch(now_s, self.batching)
+
+    def _again(self, now_s: float, in_flight: InFlight) -> Any:
+        due_s = in_flight.due_s
+        if due_s is None or now_s >= due_s:
+            return in_flight
+        return Wait(due_s - now_s)
+
+    def _downstream_has_room(self) -> bool:
+        self._blocked = False
+        if all(m.has_room() for m in self._feeds):
+            return True
+        self._blocked = True  # then look again: room made before the flag was up wakes no one
+        if all(m.has_room() for m in self._feeds):
+            self._blocked = False
+            return True
+        return False
+
+    def _next_one(self) -> Any:
+        if self.user:
+            item = self.user.popleft()
+            self._made_room(self._size_of(item))
+            return item
+        return self._wait(1, None)
+
+    def _next_batch(self, now_s: float, batching: Batching) -> Any:
+        count = len(self.user)
+        full = count >= batching.max_items or self.queued_bytes >= batching.max_bytes
+        until_s = self._linger_until_s
+        if count and (full or self._hurry or batching.linger_s <= 0):
+            return count
+        if until_s is not None and now_s < until_s:
+            return self._wait(batching.max_items, until_s - now_s)
+        if not count:  # an empty linger: park, so that only the first event pays for a wake-up
+            self._linger_until_s = None
+            return self._wait(1, None)
+        if until_s is not None:
+            return count
+        self._linger_until_s = now_s + batching.linger_s
+        return self._wait(batching.max_items, batching.linger_s)
+
+    def _wait(self, wake_at: int, seconds: float | None) -> Wait:
+        """Ask to be woken at *wake_at* items; what came meanwhile ends the wait at once."""
+        self._wake_at = 1 if self._hurry else wake_at
+        self._wake_at_bytes = self.batching.max_bytes if self.batching else _NEVER
+        if len(self.user) >= wake_at or self.system or (self._hurry and self.user):
+            return Wait(0.0)
+        return Wait(seconds)
+
+    def take(self, count: int, into: list[Any], now_s: float) -> None:
+        """Move up to *count* items (and at most a batch) to the end of *into*.
+
+        The move is one C call: there is no instant at which a crash finds an item in neither
+        place.
+        """
+        assert self.batching is not None
+        count = min(count, self.batching.max_items)
+        if self.queued_bytes > self.batching.max_bytes:
+            count = self._prefix_within(count, self.batching.max_bytes)
+        into.extend(starmap(self.user.popleft, repeat((), count)))
+        if self.batching.linger_s > 0:
+            self._linger_until_s = now_s + self.batching.linger_s
+        self._made_room(sum(map(self._size_of, into)))
+
+    def _prefix_within(self, count: int, max_bytes: int) -> int:
+        total = 0
+        for n, item in enumerate(islice(list(self.user), count)):
+            total += self._size_of(item)
+            if total > max_bytes:
+                return max(n, 1)
+        return count
+
+    def _made_room(self, size: int) -> None:
+        self.queued_bytes -= size
+        for mailbox in self._fed_by:
+            if mailbox._blocked:
+                mailbox.wake()
+
+    # -- observers ------------------------------------------------------------------------------
+
+    def held(self) -> list[Any]:
+        """A copy of the user items. Any thread."""
+        while True:
+            try:
+                return list(self.user)
+            except RuntimeError:  # a finaliser put an item in the middle of the copy
+                continue
+
+    def drain(self) -> list[Any]:
+        """Take all user items out (the slot is parked or gone). Supervisor's thread."""
+        taken: list[Any] = []
+        while self.user:
+            try:
+                taken.append(self.user.popleft())
+            except IndexError:
+                break
+        self._made_room(sum(map(self._size_of, taken)))
+        return taken
+
+
+def _asleep() -> None:
+    """The wake of a mailbox whose slot has no incarnation: the next one looks by itself."""

@@ -1,0 +1,178 @@
+"""The top of a tree: starts the root supervisor and stands in for its parent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+
+import pykka
+from pykka._envelope import Envelope
+
+from supervisors import _protocol as to
+from supervisors._actor import ShutDown
+from supervisors._clock import new_token, release
+from supervisors._incarnation import Incarnation
+from supervisors._runtime import Runtime
+from supervisors._spec import ChildSpec, SupervisorSpec
+from supervisors.errors import ChildStartError, NotRunning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisors._clock import Clock
+    from supervisors._events import Listener
+    from supervisors._exit import Exit
+    from supervisors._ref import Ref
+    from supervisors._supervisor import Supervisor
+
+__all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
+
+_ROOT = "root"
+
+
+class ChildInfo(NamedTuple):
+    """One child of a supervisor, as `SupervisorRef.which_children` lists it."""
+
+    id: str
+    ref: Ref | None
+    state: Literal["running", "restarting", "stopped"]
+    kind: Literal["worker", "supervisor"]
+    incarnation: int
+
+
+class SupervisorRef:
+    """A supervisor, from outside. Safe to use from any thread but the tree's own."""
+
+    def __init__(self, runtime: Runtime, path: tuple[str, ...], parent: _Parent) -> None:
+        self._runtime = runtime
+        self._path = path
+        self._parent = parent
+
+    def __repr__(self) -> str:
+        return f"<SupervisorRef {'/'.join(self._path)}>"
+
+    @property
+    def runtime(self) -> Runtime:
+        """What the tree runs on."""
+        return self._runtime
+
+    @property
+    def exit(self) -> Exit | None:
+        """How the whole tree ended, or None while it runs."""
+        return self._parent.exit
+
+    def is_alive(self) -> bool:
+        """Whether the tree still runs (parked counts as running)."""
+        return self._parent.exit is None
+
+    def which_children(self) -> list[ChildInfo]:
+        """The children in OTP's order: reverse start order."""
+        return [self._info(view) for view in self._ask("which_children", None)]
+
+    def _info(self, view: to.ChildView) -> ChildInfo:
+        slot = self._runtime.slots.get((*self._path, view.id))
+        ref = slot.ref if slot is not None else None
+        return ChildInfo(view.id, ref, view.state, view.type, view.starts)
+
+    def count_children(self) -> to.ChildCounts:
+        """How many specs, living children, supervisors and workers."""
+        return cast("to.ChildCounts", self._ask("count_children", None))
+
+    def child(self, id_: str) -> Ref:
+        """The address of a child; it stays the same over restarts.
+
+        Raises:
+            KeyError: there is no such child.
+        """
+        return self._runtime.slots[(*self._path, id_)].ref
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Stop the tree, in reverse start order, and its threads.
+
+        Returns:
+            True if all ended within *timeout_s* seconds.
+        """
+        clock = self._runtime.clock
+        until_s = clock.now_s() + timeout_s
+        slot = self._runtime.slots.get(self._path)
+        if slot is not None and slot.current is not None:
+            slot.mailbox.steer(Envelope(ShutDown(slot.current.number)))
+        ended = self._parent.wait_for_exit(until_s)
+        self._runtime.close(max(0.05, until_s - clock.now_s()))
+        self._runtime.forget(self._path)
+        return ended
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""
+        return self._runtime.journal.subscribe(listener)
+
+    def _ask(self, op: to.Operation, argument: Any, timeout_s: float = 10.0) -> Any:
+        slot = self._runtime.slots.get(self._path)
+        if slot is None or slot.ended:
+            raise NotRunning("/".join(self._path))
+        future: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+        slot.ref.tell(to.Request(future, op, argument))
+        return future.get(timeout=timeout_s)
+
+
+class _Parent:
+    """The root's parent: keeps what it reports, and wakes who waits for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._token = new_token()
+        self.up = False
+        self.error: BaseException | str | None = None
+        self.exit: Exit | None = None
+
+    def post(self, event: Any) -> None:
+        """Take an event of the root. Control thread."""
+        if isinstance(event, to.ChildUp):
+            self.up = True
+        elif isinstance(event, to.ChildFailed):
+            self.error = event.error
+        elif isinstance(event, to.ChildDown):
+            self.exit = event.exit
+        release(self._token)
+
+    def wait_for_start(self) -> None:
+        """Block until the tree is up or has failed to come up."""
+        while not self.up and self.error is None and self.exit is None:
+            self._clock.wait(self._token, None)
+
+    def wait_for_exit(self, until_s: float) -> bool:
+        """Block until the tree has ended; False if that takes too long."""
+        while self.exit is None and self.error is None:
+            left_s = until_s - self._clock.now_s()
+            if left_s <= 0:
+                return False
+            self._clock.wait(self._token, left_s)
+        return True
+
+
+def start_tree(
+    cls: type[Supervisor],
+    spec: SupervisorSpec,
+    clock: Clock | None,
+    runtime: Runtime | None,
+) -> SupervisorRef:
+    """See `Supervisor.start`."""
+    runtime = runtime or Runtime(clock)
+    parent = _Parent(runtime.clock)
+    path = (_ROOT,)
+    root = ChildSpec(_ROOT, spec, type="supervisor")
+    slot = runtime.slot(path, root, cls, parent.post)
+    slot.current = Incarnation(slot, 1)
+    cls.incarnate(slot.current, (spec, runtime), {})
+    runtime.start()
+    runtime.dispatcher("supervisors").launch(slot.current)
+    parent.wait_for_start()
+    if not parent.up:
+        runtime.close(1.0)
+        raise _start_error(parent.error)
+    return SupervisorRef(runtime, path, parent)
+
+
+def _start_error(error: BaseException | str | None) -> ChildStartError:
+    if isinstance(error, ChildStartError):
+        return error
+    return ChildStartError(_ROOT, error if error is not None else "it ended while starting")

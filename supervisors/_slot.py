@@ -1,0 +1,102 @@
+"""A slot: one place in the tree, with all that outlives the actor in it.
+
+An *address* (`Ref`) names a slot; an *incarnation* is one life of the actor that
+fills it. Mailbox, batch in hand, timer and counters are the slot's, so a restart
+loses none of them (semantics.md g17, ADR-0002).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pykka._envelope import Envelope
+
+from supervisors._inflight import InFlight
+from supervisors._mailbox import Mailbox, Wait
+from supervisors._ref import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisors._clock import Clock
+    from supervisors._exit import Exit
+    from supervisors._incarnation import Incarnation
+    from supervisors._spec import ChildSpec
+
+__all__ = ["TICK", "Slot"]
+
+
+class _Tick:
+    """The message that says: the time asked for with `SupervisedActor.wake_in` has come."""
+
+    def __repr__(self) -> str:
+        return "TICK"
+
+
+TICK = _Tick()
+
+
+class Slot:
+    """The lasting part of a child: mailbox, address, batch in hand, counters.
+
+    Args:
+        path: where it stands, such as ``("root", "handlers", "app_created")``.
+        spec: what it was started from.
+        actor_class: whose incarnations fill it.
+        clock: the tree's clock.
+        post: hands an event to the supervisor; any thread, never blocks.
+        mailbox: given when the mailbox was made before the tree (the gateway's).
+    """
+
+    def __init__(
+        self,
+        path: tuple[str, ...],
+        spec: ChildSpec,
+        actor_class: type[Any],
+        clock: Clock,
+        post: Callable[[Any], None],
+        mailbox: Mailbox | None = None,
+    ) -> None:
+        self.path = path
+        self.spec = spec
+        self.clock = clock
+        self.post = post
+        self.mailbox = mailbox if mailbox is not None else Mailbox(spec.mailbox)
+        self.ref: Ref = Ref(self, actor_class)
+        self.in_flight: InFlight | None = None
+        self.current: Incarnation | None = None
+        self.due_s: float | None = None
+        self.last_exit: Exit | None = None
+        self.restarts = 0
+        self.ended = False
+        self.undelivered = 0
+        self.sabotage: Callable[[], None] | None = None
+        """Testing: given to the next batch in hand."""
+
+    def __repr__(self) -> str:
+        return f"<Slot {'/'.join(self.path)}>"
+
+    def next_envelope(self, now_s: float) -> Envelope[Any] | Wait:
+        """What the incarnation is to do next, or how long it may wait. Consumer's thread."""
+        if self.due_s is not None and now_s >= self.due_s:
+            self.due_s = None
+            return Envelope(TICK)
+        found = self.mailbox.poll(now_s, self.in_flight)
+        if type(found) is Wait:
+            return self._until_due(now_s, found)
+        if type(found) is int:  # so many items wait in a coalescing mailbox
+            self.in_flight = InFlight()
+            self.in_flight.sabotage, self.sabotage = self.sabotage, None
+            self.mailbox.take(found, self.in_flight.batch, now_s)
+            return Envelope(self.in_flight)
+        return found if type(found) is Envelope else Envelope(found)
+
+    def _until_due(self, now_s: float, wait: Wait) -> Wait:
+        if self.due_s is None:
+            return wait
+        left_s = max(self.due_s - now_s, 0.0)
+        return Wait(left_s if wait.seconds is None else min(left_s, wait.seconds))
+
+    def idle(self) -> bool:
+        """Nothing waits and nothing is in hand."""
+        return not self.mailbox.user and not self.mailbox.system and self.in_flight is None

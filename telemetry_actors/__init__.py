@@ -1,0 +1,51 @@
+"""Supervised actors that carry business telemetry from `emit()` to OTLP, inside your process."""
+
+from supervisors import Clock
+from telemetry_actors._process import emit, get_gateway, is_gateway_enabled
+from telemetry_actors.cases import (
+    CASE_ROUTING,
+    CASE_TO_TRACE_TASK_NAME,
+    CaseRoute,
+    SignalType,
+    TelemetryCase,
+)
+from telemetry_actors.envelope import (
+    PAYLOAD_SIZE_THRESHOLD_BYTES,
+    TelemetryContext,
+    TelemetryEnvelope,
+)
+from telemetry_actors.errors import SettingsError, TelemetryError
+from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.ids import new_event_id
+from telemetry_actors.ledger import Admission, Ledger, Outcome, Reason
+from telemetry_actors.ports import Sink, TraceProvider
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.status import Status, StopReport
+
+__all__ = [
+    "CASE_ROUTING",
+    "CASE_TO_TRACE_TASK_NAME",
+    "PAYLOAD_SIZE_THRESHOLD_BYTES",
+    "Admission",
+    "CaseRoute",
+    "Clock",
+    "Ledger",
+    "Outcome",
+    "Reason",
+    "SettingsError",
+    "SignalType",
+    "Sink",
+    "Status",
+    "StopReport",
+    "TelemetryCase",
+    "TelemetryContext",
+    "TelemetryEnvelope",
+    "TelemetryError",
+    "TelemetryGateway",
+    "TelemetrySettings",
+    "TraceProvider",
+    "emit",
+    "get_gateway",
+    "is_gateway_enabled",
+    "new_event_id",
+]

@@ -1,0 +1,87 @@
+"""Ending what is still held where nobody will take it: a parked part, or a stopped tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from supervisors import InFlight, Slot
+from telemetry_actors._books import Drop, Ending, RecordEnd
+from telemetry_actors.batch_actor import describe
+from telemetry_actors.ledger import Reason
+
+if TYPE_CHECKING:
+    from telemetry_actors._life import Life
+    from telemetry_actors.signals import SignalKind
+    from telemetry_actors.tree import Holder
+
+__all__ = ["bury"]
+
+
+def bury(life: Life, holder: Holder, reason: Reason) -> None:
+    """End all that *holder* holds as dropped for *reason*. Its actor is down, or given up."""
+    drop = Drop(reason, "/".join(holder.path[1:]))
+    waiting = holder.mailbox.drain()
+    slot = life.slots.get(holder.path)
+    flight = slot.in_flight if slot is not None else None
+    if holder.kind is None:
+        if slot is not None and flight is not None:
+            _charge(slot, flight, drop.stage)
+        in_hand = _stage_ends(life, flight, drop) if flight is not None else []
+        life.books.end([*in_hand, *(Ending((i[0], i[1]), drop) for i in waiting)])
+    else:
+        sink = _sink_of(life, holder)
+        if flight is not None and life.books.seal(flight):
+            _end_flight(life, holder.kind, sink, flight, drop)
+        ends = [RecordEnd((i[0], i[1]), i[3], drop) for i in waiting]
+        life.books.report(holder.kind, sink, ends)
+    if slot is not None and flight is not None and slot.in_flight is flight:
+        slot.in_flight = None
+
+
+def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop: Drop) -> None:
+    from telemetry_actors.sinks._actor import ends_given_up
+
+    ends = ends_given_up(flight, drop)
+    pairs = zip(flight.batch, ends, strict=True)
+    life.books.report(kind, sink, [RecordEnd((i[0], i[1]), i[3], end) for i, end in pairs])
+
+
+def _charge(slot: Slot, flight: InFlight, stage: str) -> None:
+    """The crash that was one too many costs its item, though no incarnation came after it."""
+    if flight.culprit() is not None:
+        reason = getattr(slot.spec.start, "crash_reason", Reason.STAGE_CRASH)
+        flight.results.append(
+            Drop(reason, stage.removesuffix("/handler"), describe(slot.last_exit))
+        )
+
+
+def _stage_ends(life: Life, flight: InFlight, drop: Drop) -> list[Ending]:
+    """The ends of a stage's batch: what was decided already stays so, the rest is *drop*.
+
+    Nothing of it has been booked or has gone on before the first forward. Between two
+    forwards (a crash there is a fault of ours) what has a decision was booked, and the rest
+    has ended here only if it is found nowhere else.
+    """
+    if not flight.forwarded:
+        results = [*flight.results, *([None] * (len(flight.batch) - len(flight.results)))]
+        return [_decided(item, r, drop) for item, r in zip(flight.batch, results, strict=True)]
+    elsewhere = {item[0].serial for _, item in life.held(besides=flight)}
+    return [
+        Ending((item[0], item[1]), drop)
+        for item, result in zip(flight.batch, flight.results, strict=True)
+        if type(result) is not Drop
+        and not isinstance(result, str)
+        and item[0].serial not in elsewhere
+        and not life.books.joined(item[0].serial)
+    ]
+
+
+def _decided(item: Any, result: Any, drop: Drop) -> Ending:
+    if isinstance(result, str):
+        return Ending((item[0], item[1]), duplicate=True)
+    return Ending((item[0], item[1]), result if type(result) is Drop else drop)
+
+
+def _sink_of(life: Life, holder: Holder) -> str:
+    named = holder.path[-1].partition("-")[2]
+    return named or (life.sinks[0].name if life.sinks else "")

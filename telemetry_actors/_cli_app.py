@@ -1,0 +1,118 @@
+"""The command line as typer sees it: names, options, help. `cli.main` imports it.
+
+What a command does is in ``_cli_demo.py`` and ``_cli_replay.py``, imported when it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="telemetry-actors",
+    help="Supervised actors that carry business telemetry from emit() to OTLP.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help, which fills its paragraphs
+    pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
+)
+
+_EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint", metavar="URL", help="Base URL of an OTLP/HTTP receiver to send to."),
+]
+_JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="End with one line of JSON on stdout; all else goes to stderr."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("telemetry-actors"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Supervised actors that carry business telemetry from emit() to OTLP."""
+
+
+@app.command()
+def demo(
+    events: Annotated[
+        int, typer.Option("--events", min=20, metavar="N", help="How many events to emit.")
+    ] = 20_000,
+    endpoint: _EndpointOption = None,
+    as_json: _JsonOption = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the simulated application.")] = 0,
+) -> None:
+    """A simulated application through the real tree.
+
+    Several tenants create apps and chat. Their events go through the supervised tree, over
+    OTLP/HTTP, to a small receiver that the demo starts on loopback (or to --endpoint). On the
+    way a handler and a sink are ended by force and come back. At the end: the tree, the
+    books, and whether the receiver counted what was exported.
+
+    Exit codes: 0 = the books balance and agree with the receiver; 1 = they don't;
+    2 = a wrong option or setting; 130 = interrupted by Ctrl-C.
+    """
+    from telemetry_actors._cli_demo import run_demo
+
+    raise typer.Exit(run_demo(events=events, endpoint=endpoint, as_json=as_json, seed=seed))
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help='JSONL of {"case", "context", "payload", "event_id"?, "at"?}; - is stdin.',
+            show_default=False,
+        ),
+    ] = None,
+    azure_llm: Annotated[
+        Path | None,
+        typer.Option(
+            "--azure-llm",
+            metavar="CSV",
+            help="Arrivals in the form of Azure's LLM trace instead of FILE; - is stdin.",
+        ),
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option(
+            "--speed", min=0.0, metavar="X", help="1 = the recorded pace, 0 = as fast as it goes."
+        ),
+    ] = 0.0,
+    endpoint: _EndpointOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Send recorded events through the tree.
+
+    A patient producer: it waits for room, so nothing is refused for want of it. Bad lines are
+    reported with their number and reason, counted, and stop nothing.
+
+    Exit codes: 0 = every event of a good line was exported, or was a duplicate; 1 = some were
+    not, or the books don't balance; 2 = no endpoint, or a wrong option, setting or file;
+    130 = interrupted by Ctrl-C.
+    """
+    from telemetry_actors._cli_replay import run_replay
+
+    raise typer.Exit(
+        run_replay(file=file, azure_llm=azure_llm, speed=speed, endpoint=endpoint, as_json=as_json)
+    )

@@ -1,0 +1,111 @@
+"""The books for people (tables) and for machines (one line of JSON)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetry_actors.demo._session import Books
+
+__all__ = ["print_books", "print_error", "print_json", "print_checks"]
+
+
+def print_json(books: Books, **more: Any) -> None:
+    """One line on stdout: ledger, balanced, restarts, and *more*. All else goes to stderr."""
+    line = {
+        "ledger": books.ledger.model_dump(mode="json"),
+        "balanced": books.balanced,
+        "restarts": books.status.restarts,
+        "events": books.made,
+        "seconds": round(books.seconds, 3),
+        "interrupted": books.interrupted,
+        **more,
+    }
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def print_error(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"telemetry-actors: {text}\n")
+
+
+def print_books(books: Books, *, to_stderr: bool) -> None:
+    """The tree, its restarts, both lines of the ledger, and the signals."""
+    console = Console(stderr=to_stderr, highlight=False)
+    console.print(_tree(books))
+    console.print(_ledger(books))
+    console.print(_signals(books))
+    rate = books.made / books.seconds if books.seconds > 0 else 0.0
+    console.print(f"{books.made:,} events in {books.seconds:.1f} s ({rate:,.0f} a second)")
+
+
+def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
+    """Each check with its verdict."""
+    console = Console(stderr=to_stderr, highlight=False)
+    for text, holds in checks.items():
+        verdict = "[green]ok[/]" if holds else "[bold red]NO[/]"
+        console.print(f"{verdict}  {text}", soft_wrap=True)
+
+
+def _tree(books: Books) -> Table:
+    table = Table(title=f"The tree, {books.status.restarts} restarts", title_justify="left")
+    table.add_column("actor")
+    table.add_column("state")
+    table.add_column("incarnation", justify="right")
+    table.add_column("restarts", justify="right")
+    for node in books.status.tree:
+        *above, name = node.path.split("/")
+        indented = "  " * (len(above) + bool(node.path)) + (name or "root")
+        style = "bold" if node.restarts else None
+        table.add_row(indented, node.state, str(node.incarnation), str(node.restarts), style=style)
+    return table
+
+
+def _ledger(books: Books) -> Table:
+    ledger = books.ledger
+    table = Table(title="The books", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    refused = sum(ledger.refused.values())
+    table.add_row(
+        "emitted = accepted + refused",
+        f"{ledger.emitted:,} = {ledger.accepted:,} + {refused:,}{_reasons(ledger.refused)}",
+    )
+    dropped = sum(ledger.dropped.values())
+    table.add_row(
+        "accepted = exported + duplicate\n  + dropped + in flight",
+        f"{ledger.accepted:,} = {ledger.exported:,} + {ledger.duplicate:,} + {dropped:,} + "
+        f"{ledger.in_flight:,}{_reasons(ledger.dropped)}",
+    )
+    return table
+
+
+def _signals(books: Books) -> Table:
+    signals = books.ledger.signals
+    table = Table(title="Signals", title_justify="left")
+    for heading in ("", "made", "exported", "dropped", "in flight"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, line in (("logs", signals.logs), ("spans", signals.spans)):
+        table.add_row(
+            name,
+            f"{line.made:,}",
+            f"{line.exported:,}",
+            f"{sum(line.dropped.values()):,}{_reasons(line.dropped)}",
+            f"{line.in_flight:,}",
+        )
+    measurements = signals.measurements
+    table.add_row("measurements", f"{measurements.made:,}", f"{measurements.recorded:,} recorded")
+    return table
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    found = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()) if count)
+    return f"  ({found})" if found else ""

@@ -1,0 +1,72 @@
+"""Progress on stderr: a bar on a terminal, a line now and then anywhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from supervisors import Clock
+
+__all__ = ["ProgressDisplay"]
+
+_LINE_EVERY_S = 2.0
+_LOOK_EVERY = 64  # events between two looks at the clock
+
+
+class ProgressDisplay:
+    """Shows how many events have been emitted. A context manager, and an `Observer`."""
+
+    def __init__(self, clock: Clock, *, total: int | None = None) -> None:
+        """Show nothing yet.
+
+        Args:
+            clock: when the next line is due.
+            total: events that there will be, where that is known.
+        """
+        self._console = Console(stderr=True, highlight=False)
+        self._clock = clock
+        self._total = total
+        self._due_s = clock.now_s() + _LINE_EVERY_S
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("events", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, made: int) -> None:
+        """*made* events have been emitted so far. Cheap: called for every event."""
+        if made % _LOOK_EVERY and made != self._total:
+            return
+        self._bar.update(self._task, completed=made)
+        if not self._console.is_terminal and (
+            made == self._total or self._clock.now_s() >= self._due_s
+        ):
+            self._due_s = self._clock.now_s() + _LINE_EVERY_S
+            of = f" of {self._total:,}" if self._total else ""
+            self.note(f"{made:,}{of} events emitted")
+
+    def note(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self._console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,145 @@
+"""``telemetry-actors replay``: recorded events through the real tree.
+
+Exit codes: see the command's help (`_cli_app.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from supervisors import SystemClock
+from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
+from telemetry_actors._cli_progress import ProgressDisplay
+from telemetry_actors.demo._azure import NotArrivalsError, read_azure
+from telemetry_actors.demo._jsonl import read_jsonl
+from telemetry_actors.demo._session import Session
+from telemetry_actors.errors import SettingsError
+from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.settings import TelemetrySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from telemetry_actors.demo._event import BadLine, MadeEvent
+    from telemetry_actors.demo._session import Books
+
+__all__ = ["run_replay"]
+
+_OK, _LOST, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+_NO_ENDPOINT = (
+    "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "
+    "(OTEL_EXPORTER_OTLP_ENDPOINT does, too)"
+)
+
+
+class _UsageError(Exception):
+    """Nothing was started: an option, a setting or the file is wrong."""
+
+
+def run_replay(
+    *,
+    file: Path | None,
+    azure_llm: Path | None,
+    speed: float,
+    endpoint: str | None,
+    as_json: bool,
+) -> int:
+    """Replay one source and print the books.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        path, reader = _source(file, azure_llm)
+        settings = _settings(endpoint)
+        with _opened(path) as stream:
+            books = _replay(_events(path, reader, stream), settings, speed)
+    except _UsageError as error:
+        print_error(str(error))
+        return _USAGE
+    return _report(books, as_json=as_json)
+
+
+def _source(
+    file: Path | None, azure_llm: Path | None
+) -> tuple[Path, Callable[[BinaryIO], Iterator[MadeEvent | BadLine]]]:
+    if file is not None and azure_llm is None:
+        return file, read_jsonl
+    if azure_llm is not None and file is None:
+        return azure_llm, read_azure
+    raise _UsageError("give either FILE or --azure-llm CSV")
+
+
+def _settings(endpoint: str | None) -> TelemetrySettings:
+    named = {} if endpoint is None else {"enterprise_otlp_endpoint": endpoint}
+    try:
+        settings = TelemetrySettings.enabled(**named)
+    except SettingsError as error:
+        raise _UsageError(str(error)) from None
+    if settings.resolved_otlp() is None:
+        raise _UsageError(_NO_ENDPOINT)
+    return settings
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    if str(path) == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _UsageError(f"can't read {path}: {error.strerror}") from None
+
+
+def _events(
+    path: Path, reader: Callable[[BinaryIO], Iterator[MadeEvent | BadLine]], stream: BinaryIO
+) -> Iterator[MadeEvent | BadLine]:
+    try:
+        return reader(stream)
+    except (NotArrivalsError, OSError) as error:
+        raise _UsageError(f"can't read {path}: {error}") from None
+
+
+def _replay(
+    events: Iterator[MadeEvent | BadLine], settings: TelemetrySettings, speed: float
+) -> Books:
+    clock = SystemClock()
+    with ProgressDisplay(clock) as progress, TelemetryGateway(settings) as gateway:
+        session = Session(
+            gateway,
+            clock,
+            progress,
+            stop_timeout_s=settings.lifecycle.stop_timeout_s,
+            speed=speed,
+        )
+        session.feed(events)
+        return session.close()
+
+
+def _report(books: Books, *, as_json: bool) -> int:
+    ledger = books.ledger
+    arrived = ledger.exported + ledger.duplicate
+    checks = {
+        "the books balance": books.balanced,
+        f"exported + duplicate = {arrived:,} of {books.made:,} events": arrived >= books.made,
+    }
+    print_books(books, to_stderr=as_json)
+    if books.bad_lines:
+        print_error(f"{books.bad_lines:,} bad lines")
+    print_checks(checks, to_stderr=as_json)
+    if as_json:
+        first = [line._asdict() for line in books.first_bad_lines]
+        print_json(books, bad_lines={"count": books.bad_lines, "first": first})
+    return _exit_code(books, holds=all(checks.values()))
+
+
+def _exit_code(books: Books, *, holds: bool) -> int:
+    if books.interrupted:
+        return _INTERRUPTED
+    if books.read_error is not None:
+        return _USAGE
+    return _OK if holds else _LOST

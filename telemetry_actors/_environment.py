@@ -1,0 +1,116 @@
+"""Where settings come from when nobody hands them in: the process's environment.
+
+Stands before `settings.py`, which gives the values their meaning. pydantic-settings'
+own source is not used: without a prefix it would take a host's ``GATEWAY`` or
+``REDIS_URL`` for ours, and it ignores an unknown ``TELEMETRY_ACTORS__...`` silently.
+
+Three families of names are read, and no others:
+
+- ``ENTERPRISE_...``: the platform's own names, one for each un-prefixed field;
+- ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``): tunables; an
+  unknown one is an error that names the nearest;
+- ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are.
+
+An empty variable counts as unset. No file is read, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from telemetry_actors.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+__all__ = ["PLATFORM_PREFIX", "PREFIX", "EnvironmentSource", "nearest", "read_environment"]
+
+PREFIX = "TELEMETRY_ACTORS__"
+PLATFORM_PREFIX = "enterprise_"
+_OTEL_PREFIX = "OTEL_EXPORTER_OTLP_"
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """End of a sentence that names the nearest of *known*, or all if none is near.
+
+    >>> nearest("linger", ["linger_s", "batch_events"])
+    'did you mean linger_s?'
+    """
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def tunable_names(settings_class: type[BaseModel]) -> dict[str, tuple[str, ...]]:
+    """Environment name of each tunable → the path of its field.
+
+    Args:
+        settings_class: the model whose nested models are the parts.
+    """
+    names: dict[str, tuple[str, ...]] = {f"{PREFIX}REDIS_URL": ("redis_url",)}
+    for part, field in settings_class.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            for name in nested.model_fields:
+                names[f"{PREFIX}{part}__{name}".upper()] = (part, name)
+    return names
+
+
+def read_environment(settings_class: type[BaseModel], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that *environ* names, as text, in the shape of *settings_class*.
+
+    Raises:
+        SettingsError: a ``TELEMETRY_ACTORS__...`` name is unknown.
+    """
+    values: dict[str, Any] = {}
+    for name in settings_class.model_fields:
+        if name.startswith(PLATFORM_PREFIX) and environ.get(name.upper()):
+            values[name] = environ[name.upper()]
+    for path, text in _tunables(settings_class, environ):
+        part = values
+        for step in path[:-1]:
+            part = part.setdefault(step, {})
+        part[path[-1]] = text
+    otel = {
+        name.removeprefix(_OTEL_PREFIX).lower(): text
+        for name, text in environ.items()
+        if name.startswith(_OTEL_PREFIX) and text
+    }
+    return {**values, "otel_exporter_otlp": otel} if otel else values
+
+
+def _tunables(
+    settings_class: type[BaseModel], environ: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    known = tunable_names(settings_class)
+    for name, text in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        path = known.get(name.upper())
+        if path is None:
+            raise SettingsError(name, allowed=f"no such setting; {nearest(name, list(known))}")
+        if text:
+            yield path, text
+
+
+class EnvironmentSource(PydanticBaseSettingsSource):
+    """`read_environment` as a source of pydantic-settings."""
+
+    def __init__(
+        self, settings_class: type[BaseSettings], environ: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(settings_class)
+        self._environ = os.environ if environ is None else environ
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """One field's value. pydantic-settings asks for it; `__call__` does the work."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All values, in the shape of the settings class."""
+        return read_environment(self.settings_cls, self._environ)

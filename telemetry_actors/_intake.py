@@ -1,0 +1,269 @@
+"""The door: everything that `emit()` does, on the caller's thread.
+
+First step of an event's way: ``[flags -> gate -> pack -> room] -> gateway mailbox``. No
+I/O, no lock, no system call, no log line, and nothing is raised (g01, g02). What the
+settings decide for a case is decided once, when the gateway is made; an event costs a few
+dictionary look-ups, one packing, and one append.
+
+Budgets are checked before the append and without a lock, so they may be overshot by one event
+per producing thread.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from typing import Any, NamedTuple
+
+import msgpack
+
+from supervisors import Clock, Mailbox
+from telemetry_actors._shards import Shards, column
+from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, gate
+from telemetry_actors.envelope import Envelope, TelemetryContext, Ticket
+from telemetry_actors.ids import new_event_id
+from telemetry_actors.inside import THREADS
+from telemetry_actors.ledger import Admission
+from telemetry_actors.sanitise import sanitise, text
+from telemetry_actors.settings import TelemetrySettings
+
+__all__ = ["OVERHEAD_BYTES", "UNKNOWN_CASE", "Door", "Entry", "Intake", "entries_of"]
+
+OVERHEAD_BYTES = 320
+"""Charged for each event beside its packed bytes (performance.md, "Memory")."""
+
+UNKNOWN_CASE = "unknown"
+"""Key of `Ledger.by_case` that all unknown case names share."""
+
+_new = tuple.__new__
+_pack: Callable[[Any], bytes] = msgpack.packb
+
+
+class Entry(NamedTuple):
+    """What is decided for one case once and for all."""
+
+    row: int
+    """The case's place in the books."""
+    name: str
+    route: CaseRoute
+    gated: bool
+    """Content is off and the case has some."""
+    refusal: Admission | None
+    """The settings refuse the case."""
+    gives: bool
+    """Even a refused event is given to the host's trace manager (legacy route, no tree)."""
+    columns: tuple[int, ...]
+    """Shard cells, in the order of `Admission`."""
+
+
+class Door(NamedTuple):
+    """Settings of the intake that each event is checked against."""
+
+    max_event_bytes: int
+    max_context_bytes: int
+
+
+def entries_of(settings: TelemetrySettings, tree_has_sink: bool) -> dict[str, Entry]:
+    """The entry of each case under *settings*; `UNKNOWN_CASE` comes last."""
+    found = {}
+    for index, (case, route) in enumerate(CASE_ROUTING.items()):
+        refusal, gives = _decide(settings, route, tree_has_sink)
+        gated = bool(route.gated) and not settings.enterprise_include_content
+        found[str(case)] = Entry(index, str(case), route, gated, refusal, gives, _columns(index))
+    last = len(found)
+    nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
+    found[UNKNOWN_CASE] = Entry(
+        last, UNKNOWN_CASE, nowhere, False, Admission.UNKNOWN_CASE, False, _columns(last)
+    )
+    return found
+
+
+def _columns(index: int) -> tuple[int, ...]:
+    return tuple(column(index, admission) for admission in Admission)
+
+
+def _decide(
+    settings: TelemetrySettings, route: CaseRoute, tree_has_sink: bool
+) -> tuple[Admission | None, bool]:
+    """The flag is looked at before the edition (payloads.md 1.9, architecture.md, Flags)."""
+    on = settings.enterprise_telemetry_gateway_enabled
+    trace = route.signal_type is SignalType.TRACE
+    if not on and not trace:
+        return Admission.GATEWAY_OFF, False
+    if not route.ce_eligible and not settings.telemetry_on:
+        return Admission.NOT_ELIGIBLE, False
+    if not on and not tree_has_sink:
+        return Admission.GATEWAY_OFF, True
+    return None, False
+
+
+_NUMBER = {admission: number for number, admission in enumerate(Admission)}
+
+
+class Intake:
+    """The caller's side of a gateway.
+
+    Args:
+        entries: by case name.
+        door: size limits.
+        mailbox: the gateway stage's.
+        clock: for the emit time.
+        give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
+            events that the settings refuse; re-entrant, never waits.
+        awaken: called with the first event, to start the tree.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        door: Door,
+        mailbox: Mailbox,
+        clock: Clock,
+        give: Callable[[Any, str, Envelope], None],
+        awaken: Callable[[], bool],
+    ) -> None:
+        self.shards = Shards(len(entries))
+        self.closed = False
+        self.asleep = True
+        """No tree has been started yet."""
+        self.parked: frozenset[int] = frozenset()
+        """Columns of cases that no one can take at present."""
+        self.serials = count(1)
+        self._entries = dict(entries)
+        self._unknown = self._entries.pop(UNKNOWN_CASE)
+        self._max_event_bytes, self._max_context_bytes = door
+        self._mailbox = mailbox
+        self._queue = mailbox.user
+        self._now_ns = clock.now_ns
+        self._give = give
+        self._awaken = awaken
+
+    def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
+        """Admit or refuse one event; count both."""
+        shard = self.shards.mine()
+        entry = self._entry(case)
+        shard.emitted[entry.row] += 1
+        verdict = Admission.INVALID
+        try:
+            verdict = self._admit(entry, context, payload, manager, event_id)
+        except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
+            verdict = Admission.INVALID
+        finally:
+            cell = entry.columns[_NUMBER[verdict]]
+            shard.admissions[cell] += 1
+        return verdict
+
+    def _entry(self, case: Any) -> Entry:
+        if not issubclass(type(case), str):
+            return self._unknown
+        return self._entries.get(str.__str__(case), self._unknown)
+
+    def _admit(  # noqa: PLR0911 -- the decisions in their order, one line each
+        self, entry: Entry, context: Any, payload: Any, manager: Any, event_id: Any
+    ) -> Admission:
+        if self.closed:
+            return Admission.STOPPING
+        if entry.refusal is not None and not (entry.gives and manager is not None):
+            return entry.refusal
+        if THREADS and get_ident() in THREADS:
+            return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
+        packed, head = self._payload(entry, payload), self._context(context)
+        if packed is None or head is None:
+            return Admission.INVALID
+        packed_context, tenant_id = head
+        if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
+            return Admission.TOO_LARGE
+        identity = new_event_id() if event_id is None else _given_id(event_id)
+        envelope: Envelope = _new(
+            Envelope,
+            (entry.name, tenant_id, identity, self._now_ns(), packed_context, packed, None, None),
+        )
+        if entry.refusal is not None:
+            return self._only_give(entry, manager, envelope)
+        charged = len(packed) + len(packed_context) + OVERHEAD_BYTES
+        return self._enter(entry, manager, envelope, charged)
+
+    def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
+        if self.parked and entry.row in self.parked:
+            return Admission.PARKED
+        mailbox = self._mailbox
+        if len(self._queue) >= mailbox.max_items:
+            return Admission.MAILBOX_FULL
+        if mailbox.queued_bytes + charged > mailbox.max_bytes:
+            return Admission.BYTES_FULL
+        if self.asleep and not self._awaken():
+            return Admission.STOPPING
+        ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager))
+        if manager is not None and entry.route.task_name is not None:
+            self.shards.mine().given[0] += 1
+        mailbox.append((ticket, envelope), charged)
+        return Admission.ACCEPTED
+
+    def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:
+        """Legacy route without a sink: the trace manager gets its call, the tree nothing."""
+        assert entry.refusal is not None
+        if not self.asleep or self._awaken():
+            self.shards.mine().given[0] += 1
+            self._give(manager, entry.route.task_name or "", envelope)
+        return entry.refusal
+
+    # -- packing: the snapshot that later changes of the caller's objects can't reach -------------
+
+    def _payload(self, entry: Entry, payload: Any) -> bytes | None:
+        if type(payload) is not dict:
+            if not issubclass(type(payload), Mapping):
+                return None
+            payload = _as_dict(payload)
+            if payload is None:
+                return None
+        if entry.gated:
+            payload = gate(entry.route, payload)
+        return _packed(payload)
+
+    def _context(self, context: Any) -> tuple[bytes, str] | None:
+        if type(context) is not dict:
+            context = _context_dict(context)
+            if context is None:
+                return None
+        tenant_id = context.get("tenant_id")
+        if type(tenant_id) is str:
+            with suppress(Exception):  # something that msgpack can't carry: cleaned below
+                return _pack(context), tenant_id
+        cleaned = sanitise(context)
+        tenant = cleaned.get("tenant_id")
+        return _pack(cleaned), "" if tenant is None else str(tenant)
+
+
+def _packed(payload: dict[Any, Any]) -> bytes | None:
+    try:
+        return _pack(payload)
+    except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
+        cleaned = sanitise(payload)
+        return _pack(cleaned) if type(cleaned) is dict else None
+
+
+def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:
+    try:
+        return dict(payload)
+    except BaseException:  # noqa: BLE001 -- a foreign mapping may raise anything while it is read
+        return None
+
+
+def _context_dict(context: Any) -> dict[str, Any] | None:
+    if context is None:
+        return {}
+    if type(context) is TelemetryContext:
+        given = {k: v for k, v in context.__dict__.items() if v is not None}
+        return given | (context.__pydantic_extra__ or {})
+    if issubclass(type(context), Mapping):
+        return _as_dict(context)
+    return None
+
+
+def _given_id(event_id: Any) -> str:
+    if type(event_id) is str:
+        return text(event_id) or new_event_id()
+    cleaned = sanitise(event_id)
+    return cleaned if type(cleaned) is str and cleaned else str(cleaned)

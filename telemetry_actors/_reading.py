@@ -1,0 +1,193 @@
+"""Reading the books and the tree: one look, from any thread, while everything moves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from telemetry_actors._life import Life
+from telemetry_actors._shards import ADMISSIONS, Shard
+from telemetry_actors._stopping import end_unbuilt
+from telemetry_actors.ledger import (
+    Admission,
+    CaseLedger,
+    Ledger,
+    MeasurementLine,
+    ProviderLine,
+    Reason,
+    SignalLedger,
+    SignalLine,
+    SinkLine,
+)
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.status import MailboxStatus, SinkStatus, Status, TreeNode
+
+__all__ = ["read_ledger", "read_status"]
+
+
+class _Held:
+    """What is found in the holders: distinct serials by case, distinct records by kind."""
+
+    def __init__(self, life: Life) -> None:
+        by_serial: dict[int, int] = {}
+        records: dict[SignalKind, set[tuple[int, int]]] = {
+            SignalKind.LOGS: set(),
+            SignalKind.SPANS: set(),
+        }
+        for kind, item in life.held():
+            ticket = item[0]
+            by_serial[ticket.serial] = ticket.case_index
+            if kind is not None:
+                records[kind].add((ticket.serial, item[3]))
+        self.by_case = Counter(by_serial.values())
+        self.records = {kind: len(found) for kind, found in records.items()}
+
+
+def read_ledger(life: Life) -> Ledger:
+    """One snapshot. See `Ledger.settled`."""
+    books = life.books
+    if life.state == "stopped":
+        end_unbuilt(life, Reason.SHUTDOWN)  # an `emit()` that was under way while we stopped
+    with books.lock:
+        before = books.endings
+        counted = life.intake.shards.snapshot()
+    held = _Held(life)
+    with books.lock:
+        settled = before == books.endings
+        again = life.intake.shards.snapshot()
+        settled = settled and again.emitted == counted.emitted
+        cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
+        signals = _signals(life, counted, held)
+    present = {name: case for name, case in cases.items() if case.emitted}
+    total = _sum(list(cases.values()))
+    return Ledger(
+        **total,
+        sources={"emit": total["emitted"]},
+        signals=signals,
+        by_case=present,
+        settled=settled,
+    )
+
+
+def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
+    books, width = life.books, len(ADMISSIONS)
+    cells = counted.admissions[index * width : (index + 1) * width]
+    by_admission = dict(zip(ADMISSIONS, cells, strict=True))
+    accepted = by_admission.pop(Admission.ACCEPTED)
+    return CaseLedger(
+        emitted=counted.emitted[index],
+        accepted=accepted,
+        refused={str(a): n for a, n in by_admission.items() if n},
+        exported=books.exported[index],
+        duplicate=books.duplicate[index],
+        dropped={str(reason): n for reason, n in books.dropped[index].items()},
+        in_flight=held.by_case[index],
+    )
+
+
+def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
+    refused: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    for case in cases:
+        refused.update(case.refused)
+        dropped.update(case.dropped)
+    plain = ("emitted", "accepted", "exported", "duplicate", "in_flight")
+    return {
+        **{name: sum(getattr(case, name) for case in cases) for name in plain},
+        "refused": dict(refused),
+        "dropped": dict(dropped),
+    }
+
+
+def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
+    books = life.books
+    providers = {**books.providers, "given": counted.given[0]}
+    return SignalLedger(
+        logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
+        spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),
+        measurements=MeasurementLine(made=books.measured[0], recorded=books.measured[1]),
+        providers=ProviderLine(**providers),
+    )
+
+
+def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine:
+    line = life.books.lines[kind]
+    by_sink = {
+        sink: SinkLine(exported=exported[0], dropped=dict(dropped))
+        for sink, (exported, dropped) in line.by_sink.items()
+    }
+    return SignalLine(
+        made=line.made,
+        exported=line.exported,
+        dropped=dict(line.dropped),
+        in_flight=held.records[kind],
+        by_sink=by_sink,
+        **extra,
+    )
+
+
+def read_status(life: Life) -> Status:
+    """One look at the tree, without asking any of its actors."""
+    tree = [_node(life, path) for path in life.slots]
+    return Status(
+        state=_state(life),
+        restarts=sum(node.restarts for node in tree),
+        tree=tree,
+        mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
+        sinks=[
+            SinkStatus(
+                sink=sink,
+                kind=str(kind),
+                healthy=health.healthy,
+                failures=health.failures,
+                last_failure=health.last_failure,
+            )
+            for (sink, kind), health in list(life.health.items())
+        ],
+        parked=[life.cases[i] for i in sorted(life.intake.parked)],
+        dead_letters=len(life.books.dead_letters),
+        dead_letters_forgotten=life.books.dead_letters.forgotten,
+        problems=_problems(life),
+    )
+
+
+def _state(life: Life) -> str:
+    return "parked" if life.state == "running" and life.tree_parked() else life.state
+
+
+def _node(life: Life, path: tuple[str, ...]) -> TreeNode:
+    slot = life.slots[path]
+    current = slot.current
+    parked = slot.mailbox.parked
+    running = current is not None and current.started and not current.finished
+    state = (
+        "stopped" if slot.ended else "parked" if parked else "running" if running else "restarting"
+    )
+    return TreeNode(
+        path="/".join(path[1:]),
+        state=state,
+        incarnation=current.number if current is not None else 0,
+        restarts=slot.restarts,
+        last_exit=str(slot.last_exit or ""),
+    )
+
+
+def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
+    return MailboxStatus(
+        path="/".join(path[1:]),
+        items=len(mailbox),
+        items_capacity=mailbox.spec.max_items,
+        queued_bytes=mailbox.queued_bytes,
+        bytes_capacity=mailbox.spec.max_bytes,
+    )
+
+
+def _problems(life: Life) -> list[str]:
+    found = [
+        f"sink {sink}/{kind} fails: {health.last_failure}"
+        for (sink, kind), health in list(life.health.items())
+        if not health.healthy
+    ]
+    if life.tree is not None and not life.sinks:
+        found.append("no sink: events end as dropped (no_sink)")
+    return found

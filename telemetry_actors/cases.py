@@ -1,0 +1,212 @@
+"""The fourteen telemetry cases: their routes, and the content gate that runs at the door.
+
+First step of an event's way: ``[cases: route, gate] -> pack -> gateway mailbox``.
+``CASE_ROUTING`` says where a case goes, who may send it and which payload keys hold
+content; `gate` takes that content out **before** packing, so that with content off
+it is in no envelope, journal, store, dead letter or log line (g21).
+
+Routing is era S's: five trace cases, nine metric_log cases. "Trace" means that trace
+managers get the event as well; whether it makes a span is its handler's business.
+
+Values and pure functions only. Whether a case is let in is the gateway's decision;
+what becomes of it, the handlers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, TypeGuard
+
+__all__ = [
+    "CASE_ROUTING",
+    "CASE_TO_TRACE_TASK_NAME",
+    "GATED",
+    "CaseRoute",
+    "Reduction",
+    "SignalType",
+    "TelemetryCase",
+    "gate",
+]
+
+GATED: Final = "[gated]"
+"""Stands where content was. A text, so that it passes for a value of any gated key."""
+
+_DATASET_KEYS: Final = ("dataset_id", "dataset_name")
+
+
+class TelemetryCase(StrEnum):
+    """What happened. The values are what envelopes carry."""
+
+    WORKFLOW_RUN = "workflow_run"
+    MESSAGE_RUN = "message_run"
+    NODE_EXECUTION = "node_execution"
+    DRAFT_NODE_EXECUTION = "draft_node_execution"
+    PROMPT_GENERATION = "prompt_generation"
+    TOOL_EXECUTION = "tool_execution"
+    MODERATION_CHECK = "moderation_check"
+    SUGGESTED_QUESTION = "suggested_question"
+    DATASET_RETRIEVAL = "dataset_retrieval"
+    GENERATE_NAME = "generate_name"
+    APP_CREATED = "app_created"
+    APP_UPDATED = "app_updated"
+    APP_DELETED = "app_deleted"
+    FEEDBACK_CREATED = "feedback_created"
+
+
+class SignalType(StrEnum):
+    """Which way a case goes beside the tree."""
+
+    TRACE = "trace"
+    """Also handed to the trace manager and to registered trace providers."""
+    METRIC_LOG = "metric_log"
+    """Through the tree alone."""
+
+
+class Reduction(StrEnum):
+    """What must survive of a gated value, because a mapping counts with it."""
+
+    COUNT = "count"
+    """A list becomes as many markers."""
+    DATASETS = "datasets"
+    """A list of maps keeps, of each map, the id and the name of its dataset."""
+
+
+_NOTHING: Final[Mapping[str, Reduction]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRoute:
+    """Where a case goes, who may send it, and which of its payload keys hold content."""
+
+    case: str
+    """A `TelemetryCase`, or the name of a registered custom case."""
+    signal_type: SignalType
+    ce_eligible: bool = False
+    """Community edition may send it; else it takes enterprise telemetry."""
+    task_name: str | None = None
+    """What trace managers call it; None for metric_log cases."""
+    gated: tuple[str, ...] = ()
+    """Payload keys that hold content: the **C** marks of payloads.md, section 2."""
+    reduced: Mapping[str, Reduction] = field(default_factory=lambda: _NOTHING, hash=False)
+    """Those of *gated* of which something must survive. Read-only."""
+
+
+def _trace(
+    case: TelemetryCase, task_name: str, *gated: str, ce_eligible: bool = False
+) -> CaseRoute:
+    return CaseRoute(case, SignalType.TRACE, ce_eligible, task_name, gated)
+
+
+def _metric_log(case: TelemetryCase, *gated: str, **reduced: Reduction) -> CaseRoute:
+    return CaseRoute(case, SignalType.METRIC_LOG, gated=gated, reduced=MappingProxyType(reduced))
+
+
+_NODE_CONTENT: Final = ("inputs", "outputs", "process_data")
+_ROUTES: Final = (
+    _trace(TelemetryCase.WORKFLOW_RUN, "workflow", "inputs", "outputs", "query", ce_eligible=True),
+    _trace(TelemetryCase.MESSAGE_RUN, "message", "inputs", "outputs", ce_eligible=True),
+    _trace(TelemetryCase.NODE_EXECUTION, "node_execution", *_NODE_CONTENT),
+    _trace(TelemetryCase.DRAFT_NODE_EXECUTION, "draft_node_execution", *_NODE_CONTENT),
+    _trace(TelemetryCase.PROMPT_GENERATION, "prompt_generation", "instruction", "output"),
+    _metric_log(TelemetryCase.TOOL_EXECUTION, "inputs", "outputs", "parameters", "config"),
+    _metric_log(TelemetryCase.MODERATION_CHECK, "preset_response", "query"),
+    _metric_log(TelemetryCase.SUGGESTED_QUESTION, "questions", questions=Reduction.COUNT),
+    _metric_log(
+        TelemetryCase.DATASET_RETRIEVAL, "query", "documents", documents=Reduction.DATASETS
+    ),
+    _metric_log(TelemetryCase.GENERATE_NAME, "inputs", "outputs"),
+    _metric_log(TelemetryCase.APP_CREATED),
+    _metric_log(TelemetryCase.APP_UPDATED),
+    _metric_log(TelemetryCase.APP_DELETED),
+    _metric_log(TelemetryCase.FEEDBACK_CREATED, "content"),
+)
+
+CASE_ROUTING: Final[Mapping[TelemetryCase, CaseRoute]] = MappingProxyType(
+    {TelemetryCase(route.case): route for route in _ROUTES}
+)
+"""The route of each of the fourteen cases. Read-only; a plain `str` finds its route too."""
+
+CASE_TO_TRACE_TASK_NAME: Final[Mapping[TelemetryCase, str]] = MappingProxyType(
+    {case: route.task_name for case, route in CASE_ROUTING.items() if route.task_name is not None}
+)
+"""What trace managers call each of the five trace cases."""
+
+
+def gate(route: CaseRoute, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of *payload* with the content taken out, for use when content is off.
+
+    Runs on the caller's thread for every event: one copy in C, and a loop over the
+    gated keys alone. It looks inside a gated value only for what a `Reduction` keeps,
+    and trusts no type there: a generator, a text or a home-made mapping becomes the
+    marker as a whole. Null stays null, since it means "absent". All other values are
+    those of *payload*, not copies.
+
+    Args:
+        route: of the event's case.
+        payload: as the producer gave it.
+
+    Returns:
+        A plain dict that holds no content.
+
+    Raises:
+        Exception: whatever a home-made mapping raises while it is read; never for a dict.
+
+    >>> gate(CASE_ROUTING[TelemetryCase.MESSAGE_RUN], {"message_id": "m", "inputs": {"q": 1}})
+    {'message_id': 'm', 'inputs': '[gated]'}
+    """
+    try:
+        gated = payload.copy() if type(payload) is dict else _as_dict(payload)
+        return _gate_in_place(route, gated)
+    except Exception:
+        if not _is_dict(payload):
+            raise
+        # A key with an ``__eq__`` of its own raised. A payload's keys are texts; go by those.
+        pairs = list(dict.items(payload))
+        return _gate_in_place(route, {key: value for key, value in pairs if type(key) is str})
+
+
+def _gate_in_place(route: CaseRoute, payload: dict[str, Any]) -> dict[str, Any]:
+    for key in route.gated:
+        if (value := payload.get(key)) is not None:
+            payload[key] = GATED if key not in route.reduced else _reduce(route.reduced[key], value)
+    return payload
+
+
+def _as_dict(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain dict of any mapping; of a dict's subclass, past what it may have overridden."""
+    return dict(dict.items(payload)) if _is_dict(payload) else dict(payload)
+
+
+# By type and not by `isinstance`: an object may lie about its ``__class__``, in Python code.
+def _is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
+    return issubclass(type(value), dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return issubclass(type(value), list)
+
+
+def _reduce(reduction: Reduction, value: object) -> object:
+    if _is_list(value):
+        items = list.copy(value)  # and not `list(value)`: that asks an overridden __iter__
+    elif type(value) is tuple:
+        items = list(value)
+    else:
+        return GATED
+    if reduction is Reduction.COUNT:
+        return [GATED] * len(items)
+    return [_dataset(item) for item in items]
+
+
+def _dataset(document: object) -> object:
+    if not _is_dict(document):
+        return GATED
+    return {key: _id_or_name(dict.get(document, key)) for key in _DATASET_KEYS}
+
+
+def _id_or_name(value: object) -> object:
+    """A text or null as it is; anything else as ``[]``, which no model takes for a text."""
+    return value if value is None or issubclass(type(value), str) else []

@@ -1,0 +1,30 @@
+"""``telemetry-actors`` on the command line.
+
+Imports nothing until it is called: typer and rich are no weight for a host that never
+types a command.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line on *argv* (default: the process's own arguments).
+
+    Raises:
+        SystemExit: always, at the end; its code is documented in each command's ``--help``.
+    """
+    from telemetry_actors._cli_app import app
+
+    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="telemetry-actors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What a source of events yields: an event to emit, or a line it could not use."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["BadLine", "MadeEvent"]
+
+
+class MadeEvent(NamedTuple):
+    """One call of ``emit()`` that a source wants made."""
+
+    case: str
+    context: dict[str, Any]
+    payload: dict[str, Any]
+    event_id: str | None = None
+    """``None``: the gateway makes one."""
+    at_ns: int | None = None
+    """When it happened, on any scale; only differences count (``--speed``)."""
+    line: int = 0
+    """Line of the file that it came from; 0 where there is none."""
+
+
+class BadLine(NamedTuple):
+    """A line that gave no event, and why. It stops nothing."""
+
+    line: int
+    reason: str

@@ -1,0 +1,65 @@
+"""Ctrl-C between two events, never in the middle of one.
+
+``emit()`` promises to raise nothing, but a KeyboardInterrupt is not its to stop: it would
+break off between two of its counts. So a command that wants its books to balance holds
+Ctrl-C back for the microseconds of the call.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType, TracebackType
+
+__all__ = ["Interrupts"]
+
+
+class Interrupts:
+    """Handles SIGINT for the length of a block. Outside the main thread it does nothing."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self._held = False
+        self._pending = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        except ValueError:  # not the main thread: no signal comes here
+            self._before = None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold Ctrl-C back until the end of this block.
+
+        Raises:
+            KeyboardInterrupt: at the end; one came meanwhile.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._pending:
+            self._pending = False
+            raise KeyboardInterrupt
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self._held:
+            self._pending = True
+        else:
+            raise KeyboardInterrupt

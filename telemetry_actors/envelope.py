@@ -1,0 +1,225 @@
+"""What travels: the envelope, its ticket, and the context an event was emitted in.
+
+An `Envelope` has a decoded header and an opaque, already packed payload; only the
+rehydrator and the handlers look inside. A `Ticket` is what this process knows of the
+event and never leaves it. Between stages travels one kind of item: ``(Ticket, Envelope)``.
+
+Bytes from outside are read by `Envelope.unpack` with bounds on size, depth and types
+(semantics.md g28).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import msgpack
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+
+from telemetry_actors.errors import EnvelopeError
+
+__all__ = [
+    "PAYLOAD_FALLBACK_MAX_BYTES",
+    "PAYLOAD_SIZE_THRESHOLD_BYTES",
+    "Envelope",
+    "Item",
+    "TelemetryContext",
+    "TelemetryEnvelope",
+    "Ticket",
+    "unpack_map",
+]
+
+PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
+"""A packed payload is off-loaded when it is strictly larger."""
+
+PAYLOAD_FALLBACK_MAX_BYTES = 65_536
+"""``payload_fallback`` may be exactly so long, and no longer."""
+
+WIRE_VERSION = 1
+_FIELDS = 9
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_TEXT_BYTES = 65_536
+_MAX_ITEMS = 1_000_000
+
+
+class TelemetryContext(BaseModel):
+    """Who and where: the same for every event of one request.
+
+    A plain mapping with these keys does as well.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    tenant_id: str = ""
+    """Workspace id; ``""`` when unknown."""
+    user_id: str | None = None
+    app_id: str | None = None
+    app_name: str | None = None
+    workspace_name: str | None = None
+
+
+class Ticket(NamedTuple):
+    """What this process knows of an admitted event. Never packed."""
+
+    serial: int
+    """Admission serial: unique in the process, rising."""
+    case_index: int
+    """Column of the books."""
+    charged_bytes: int
+    """What the event weighs in every mailbox."""
+    companion: Any = None
+    """The host's trace manager, until the router takes it off."""
+
+
+class Envelope(NamedTuple):
+    """One event. See architecture.md, "Wire format"; the version is added by `pack`."""
+
+    case: str
+    tenant_id: str
+    event_id: str
+    emitted_at: int
+    """ns since the epoch, at ``emit()``."""
+    context: bytes
+    """Packed map."""
+    payload: bytes | None
+    """Packed map, or None when off-loaded."""
+    payload_fallback: bytes | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    def pack(self) -> bytes:
+        """The wire form: one msgpack array, version first."""
+        pack = msgpack.packb
+        return b"".join(
+            (
+                bytes((0x90 | _FIELDS,)),  # fixarray
+                pack(WIRE_VERSION),
+                pack(self.case),
+                pack(self.tenant_id),
+                pack(self.event_id),
+                pack(self.emitted_at),
+                self.context,
+                pack(self.payload),
+                pack(self.payload_fallback),
+                pack(self.metadata),
+            )
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Envelope:
+        """Read the wire form from bytes that no one trusts.
+
+        Raises:
+            EnvelopeError: not an envelope of this version, or out of bounds.
+        """
+        fields = _unpack(data)
+        if not isinstance(fields, list) or len(fields) != _FIELDS or fields[0] != WIRE_VERSION:
+            raise EnvelopeError("not an envelope of version 1")
+        _check_fields(fields)
+        _, case, tenant_id, event_id, emitted_at, context, payload, fallback, metadata = fields
+        packed = cast("bytes", msgpack.packb(context))
+        return cls(case, tenant_id, event_id, emitted_at, packed, payload, fallback, metadata)
+
+
+Item = tuple[Ticket, Envelope]
+
+_TYPES: tuple[type | tuple[type, ...], ...] = (
+    int,
+    str,
+    str,
+    str,
+    int,
+    dict,
+    (bytes, type(None)),
+    (bytes, type(None)),
+    (dict, type(None)),
+)
+
+
+def _check_fields(fields: list[Any]) -> None:
+    for number, (value, allowed) in enumerate(zip(fields, _TYPES, strict=True)):
+        if not isinstance(value, allowed) or isinstance(value, bool):
+            raise EnvelopeError(f"field {number} is a {type(value).__name__}")
+    fallback = fields[7]
+    if fallback is not None and len(fallback) > PAYLOAD_FALLBACK_MAX_BYTES:
+        raise EnvelopeError(f"field 7 has {len(fallback)} bytes, at most 64KB are allowed")
+
+
+def _no_extension(code: int, _data: bytes) -> Any:
+    raise EnvelopeError(f"extension type {code} is not allowed")
+
+
+def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    return {k if type(k) is str else str(k): v for k, v in pairs}
+
+
+def _unpack(data: bytes, **options: Any) -> Any:
+    if len(data) > _MAX_BYTES:
+        raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
+    try:
+        return msgpack.unpackb(
+            data,
+            ext_hook=_no_extension,
+            max_array_len=_MAX_ITEMS,
+            max_map_len=_MAX_ITEMS,
+            max_ext_len=0,
+            **options,
+        )
+    except EnvelopeError:
+        raise
+    except Exception as error:  # msgpack raises a dozen kinds for bad bytes
+        raise EnvelopeError(f"not msgpack: {type(error).__name__}") from error
+
+
+def unpack_map(data: bytes) -> dict[str, Any]:
+    """A packed payload or context, with text keys throughout.
+
+    Raises:
+        EnvelopeError: not one msgpack map, or out of bounds.
+    """
+    try:
+        value = _unpack(data)
+    except EnvelopeError:
+        value = _unpack(data, strict_map_key=False, object_pairs_hook=_text_keys)
+    if not isinstance(value, dict):
+        raise EnvelopeError(f"a {type(value).__name__}, not a map")
+    return value
+
+
+class TelemetryEnvelope(BaseModel):
+    """The JSON form, which other systems exchange with us (eras S and M).
+
+    ``payload_fallback`` is bytes here and base64 in JSON: upstream meant raw bytes, which
+    JSON can't hold.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str = Field(max_length=_MAX_TEXT_BYTES)
+    tenant_id: str = Field(max_length=_MAX_TEXT_BYTES)
+    event_id: str = Field(max_length=_MAX_TEXT_BYTES)
+    payload: dict[str, Any]
+    payload_fallback: bytes | None = None
+    metadata: dict[str, Any] | None = None
+
+    @field_validator("payload_fallback", mode="before")
+    @classmethod
+    def _from_base64(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValueError("payload_fallback is not base64") from error
+
+    @field_validator("payload_fallback")
+    @classmethod
+    def _at_most_64_kb(cls, value: bytes | None) -> bytes | None:
+        if value is not None and len(value) > PAYLOAD_FALLBACK_MAX_BYTES:
+            raise ValueError(f"payload_fallback has {len(value)} bytes, at most 64KB are allowed")
+        return value
+
+    @field_serializer("payload_fallback", when_used="json")
+    def _to_base64(self, value: bytes | None) -> str | None:
+        return None if value is None else base64.b64encode(value).decode("ascii")

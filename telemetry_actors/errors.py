@@ -1,0 +1,60 @@
+"""Every exception `telemetry_actors` raises on purpose.
+
+Catch `TelemetryError` to catch them all. Each class carries a stable ``code`` (the
+anchor of its section in ``docs/errors.md``) and the facts needed to act on it as
+attributes, so nobody has to parse a message. ``emit()`` raises none of them: it
+returns an `Admission`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = ["EnvelopeError", "SettingsError", "TelemetryError"]
+
+
+class TelemetryError(Exception):
+    """Base of all errors raised by this package."""
+
+    code: ClassVar[str] = "telemetry-error"
+
+
+class SettingsError(TelemetryError):
+    """A setting can't be used. Nothing has been started; correct it and try again.
+
+    The message is one line: the setting, its value (never a secret's), what is allowed.
+    """
+
+    code = "settings"
+
+    def __init__(self, setting: str, *, allowed: str, value: str | None = None) -> None:
+        """Say which *setting* is wrong and what would be right.
+
+        Args:
+            setting: its name, such as ``gateway.linger_s`` or an environment name.
+            allowed: what is allowed, as the end of a sentence: ``must be at least 0``.
+            value: the value as text; ``None`` where it is a secret, may hold one, or
+                is no single value.
+        """
+        shown = "" if value is None else f" = {value}"
+        super().__init__(" ".join(f"{setting}{shown}: {allowed}".split()))
+        self.setting = setting
+        self.allowed = allowed
+        self.value = value
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as errors that cross a process border must."""
+        return _settings_error, (self.setting, self.allowed, self.value)
+
+
+class EnvelopeError(TelemetryError):
+    """Bytes are not an envelope, a payload or a context, or exceed a bound.
+
+    They came from outside or were damaged; nothing was taken from them.
+    """
+
+    code = "envelope"
+
+
+def _settings_error(setting: str, allowed: str, value: str | None) -> SettingsError:
+    return SettingsError(setting, allowed=allowed, value=value)

@@ -1,0 +1,221 @@
+"""TelemetryGateway: the face of the product.
+
+``emit()`` costs the caller a few microseconds and never raises nor waits (`_intake.py`);
+everything else happens in the tree (`tree.py`), which is started by ``start()`` or by the
+first event. What a gateway is made of, and outlives restarts, is its *life* (`_life.py`).
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import tenacity
+
+from supervisors import Clock, Ref, Runtime, SystemClock
+from telemetry_actors._life import Life
+from telemetry_actors._reading import read_ledger, read_status
+from telemetry_actors._say import warn
+from telemetry_actors._stopping import flush_life, stop_life
+from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.dead_letters import DeadLetter
+from telemetry_actors.envelope import TelemetryContext
+from telemetry_actors.ledger import Admission, Ledger
+from telemetry_actors.ports import Sink
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.status import Status, StopReport
+
+__all__ = ["TelemetryGateway"]
+
+
+class TelemetryGateway:
+    """Carries business events to OTLP, inside this process.
+
+    A context manager: the block ends with `stop`.
+
+    Args:
+        settings: read from the environment by default.
+        sinks: exactly these; by default one OTLP sink, if the settings name an endpoint.
+        clock: for tests.
+        runtime: threads to run the tree on; its own by default.
+
+    Raises:
+        SettingsError: the environment has an unusable setting.
+    """
+
+    def __init__(
+        self,
+        settings: TelemetrySettings | None = None,
+        *,
+        sinks: Sequence[Sink] | None = None,
+        clock: Clock | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self._settings = settings if settings is not None else TelemetrySettings()
+        self._life = Life(self._settings, sinks, clock or SystemClock(), runtime, self._awaken)
+        self._awakening: dict[str, bool] = {}
+        self._stop_lock = threading.Lock()
+        self._report: StopReport | None = None
+        self._say_what_is_off()
+
+    def __repr__(self) -> str:
+        return f"<TelemetryGateway {self._life.state}>"
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def emit(
+        self,
+        case: TelemetryCase | str,
+        context: TelemetryContext | Mapping[str, Any],
+        payload: Mapping[str, Any],
+        trace_manager: Any = None,
+        *,
+        event_id: str | None = None,
+    ) -> Admission:
+        """Hand in one event; say whether it was accepted. Never raises, never waits.
+
+        Any thread, also in signal handlers, finalisers and logging handlers. Payload and context
+        are packed before the call returns, so later changes of them reach nobody.
+
+        Args:
+            case: what happened.
+            context: who and where (`TelemetryContext` or a mapping with its keys).
+            payload: the case's keys, see ``docs/cases.md``. Content is left out of it
+                unless ``enterprise_include_content`` is on.
+            trace_manager: the host's, for trace cases: gets ``(task_name, payload, context)`` by
+                its ``add_trace_task`` (or by being called), on a thread of ours.
+            event_id: idempotency key; a repeat within the dedup window ends as ``duplicate``.
+
+        Returns:
+            An `Admission`, true iff the event was accepted.
+        """
+        return self._life.intake.emit(case, context, payload, trace_manager, event_id)
+
+    def has_room(self) -> bool:
+        """Whether an event of usual size would find room now. For patient producers."""
+        life = self._life
+        return life.mailbox.has_room(life.settings.gateway.max_context_bytes) and not (
+            life.intake.parked
+        )
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start the tree and return when it is up. Idempotent; the first event does it, too.
+
+        Raises:
+            ChildStartError: a part did not start.
+        """
+        self._life.build()
+        return self
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until all that was accepted before has its outcome and metrics were exported.
+
+        Events that other threads emit meanwhile do not prolong it. A dropped event has its outcome.
+
+        Args:
+            timeout_s: the longest to wait.
+
+        Returns:
+            True only if both are so: every earlier event has its outcome, and one collection of
+            all metrics was accepted (or there is no point to send, or no sink).
+        """
+        return flush_life(self._life, timeout_s)
+
+    def stop(self, timeout_s: float | None = None) -> StopReport:
+        """Close the intake, drain what is queued, stop the tree. Idempotent.
+
+        What does not get out in time is counted: ``shutdown``, or ``unconfirmed`` if it was in a
+        request that had no answer. `ledger` and `status` stay readable.
+
+        Args:
+            timeout_s: the longest that it may take; ``lifecycle.stop_timeout_s`` by default.
+        """
+        if timeout_s is None:
+            timeout_s = self._settings.lifecycle.stop_timeout_s
+        with self._stop_lock:
+            if self._report is None:
+                self._report = stop_life(self._life, timeout_s)
+        return self._report
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """The books at this instant. Any thread, also after `stop`."""
+        return read_ledger(self._life)
+
+    def status(self) -> Status:
+        """The tree at this instant. Any thread, also after `stop`."""
+        return read_status(self._life)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """The last dropped events, oldest first, with reason and stage."""
+        with self._life.books.lock:
+            return self._life.books.dead_letters.list()
+
+    def _ref(self, path: str) -> Ref:
+        return self._life.ref(path)
+
+    # -- starting by itself -----------------------------------------------------------------------
+
+    def _awaken(self) -> bool:
+        """Start the tree in the background, once. Caller's thread: no lock, no wait.
+
+        False: no thread can be started (the interpreter is ending).
+        """
+        mine = self._awakening.setdefault("begun", False)
+        if mine:
+            return True
+        self._awakening["begun"] = True
+        try:
+            _thread.start_new_thread(self._build_patiently, ())
+        except RuntimeError:
+            self._awakening["begun"] = False
+            return False
+        return True
+
+    def _build_patiently(self) -> None:
+        """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
+        life = self._life
+        attempts = tenacity.Retrying(
+            wait=tenacity.wait_exponential(multiplier=1, max=60),
+            retry=tenacity.retry_if_exception_type(Exception),
+            stop=lambda _state: life.intake.closed,
+            before_sleep=self._note_failed_build,
+            reraise=False,
+        )
+        with suppress(tenacity.RetryError):  # stopped before it could be built
+            attempts(life.build)
+
+    def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
+        from telemetry_actors._stopping import end_unbuilt
+
+        error = state.outcome.exception() if state.outcome is not None else None
+        warn("the tree can't be started: %s; trying again", error)
+        end_unbuilt(self._life)
+
+    def _say_what_is_off(self) -> None:
+        settings = self._settings
+        if not settings.enterprise_telemetry_gateway_enabled:
+            warn("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off: only trace cases, on the old route")
+        elif not settings.telemetry_on:
+            warn(
+                "enterprise telemetry is off (ENTERPRISE_ENABLED and ENTERPRISE_TELEMETRY_ENABLED):"
+                " only workflow_run and message_run are eligible"
+            )

@@ -1,0 +1,132 @@
+"""HandlerActor: validates the payloads of one case and maps them to signals.
+
+Fifth stage: ``rehydrator -> [handler of the case] -> sinks``. One per case, all on one
+shared thread. What it runs is a `CaseDefinition`: a payload that its model refuses is the
+producer's fault and ends as ``invalid_payload`` (g15); a mapping that raises is ours, and
+crashes this actor: one event, one immediate restart (g12, g14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+
+from supervisors import Clock, InFlight, Mailbox
+from telemetry_actors._books import Books, Drop, Ending
+from telemetry_actors.batch_actor import BatchActor, SinkItem, forward_records
+from telemetry_actors.envelope import Envelope, Item, unpack_map
+from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.ledger import Reason
+from telemetry_actors.ports import MetricRecorder
+from telemetry_actors.signals import LogSignal, SignalKind, Signals, SpanSignal
+
+__all__ = ["HandlerActor"]
+
+
+class HandlerActor(BatchActor):
+    """Runs one `CaseDefinition`.
+
+    Args:
+        definition: the case.
+        books: the books.
+        settings: what the mapping may know.
+        clock: tells when an event was mapped.
+        recorder: takes measurements.
+        logs, spans: mailboxes of the sinks of each kind, one per sink.
+    """
+
+    crash_reason: ClassVar[Reason] = Reason.HANDLER_CRASH
+
+    def __init__(
+        self,
+        definition: CaseDefinition[Any],
+        books: Books,
+        *,
+        settings: MappingSettings,
+        clock: Clock,
+        recorder: MetricRecorder,
+        logs: Sequence[Mailbox],
+        spans: Sequence[Mailbox],
+    ) -> None:
+        super().__init__(f"handlers/{definition.case}", books)
+        self._definition = definition
+        self._settings = settings
+        self._clock = clock
+        self._recorder = recorder
+        self._outlets = [(SignalKind.LOGS, m) for m in logs] + [
+            (SignalKind.SPANS, m) for m in spans
+        ]
+
+    def handle(self, item: Item, index: int, flight: InFlight) -> Signals | Drop:
+        """Validate and map one event."""
+        envelope = item[1]
+        try:
+            context = unpack_map(envelope.context)
+            payload = self._definition.validate(unpack_map(envelope.payload or b""))
+        except ValidationError as error:
+            return Drop(Reason.INVALID_PAYLOAD, self._stage, _words(error))
+        except EnvelopeError as error:
+            return Drop(Reason.INVALID_PAYLOAD, self._stage, str(error))
+        return self._definition.map(self._facts(envelope, context), payload, self._settings)
+
+    def _facts(self, envelope: Envelope, context: dict[str, Any]) -> EventFacts:
+        return EventFacts(
+            envelope.event_id,
+            envelope.tenant_id,
+            envelope.emitted_at,
+            self._clock.now_ns(),
+            context,
+        )
+
+    def deliver(self, flight: InFlight) -> bool:
+        """Measurements first, whatever becomes of the records; then records to the sinks."""
+        mapped = [
+            (item, result)
+            for item, result in zip(flight.batch, flight.results, strict=True)
+            if type(result) is Signals
+        ]
+        self.once(flight, 0, lambda: self.end_dropped(flight))
+        self.once(flight, 1, lambda: self._record(mapped))
+        self.once(flight, 2, lambda: self._open(mapped))
+        for step, (kind, mailbox) in enumerate(self._outlets, start=3):
+            self.once(flight, step, lambda k=kind, m=mailbox: self._send(k, m, mapped))  # type: ignore[misc]
+        self.once(flight, 3 + len(self._outlets), lambda: self._end_silent(mapped))
+        return True
+
+    def _record(self, mapped: list[tuple[Item, Signals]]) -> None:
+        measurements = [m for _, signals in mapped for m in signals.measurements]
+        if measurements:
+            recorded = self._recorder.record(measurements)
+            self._books.count_measurements(len(measurements), recorded)
+
+    def _open(self, mapped: list[tuple[Item, Signals]]) -> None:
+        joins = [
+            (item[0], len(signals.logs), len(signals.spans))
+            for item, signals in mapped
+            if signals.logs or signals.spans
+        ]
+        self._books.open(joins, sum(signals.spans_sampled_out for _, signals in mapped))
+
+    def _send(self, kind: SignalKind, mailbox: Mailbox, mapped: list[tuple[Item, Signals]]) -> None:
+        records: list[SinkItem] = []
+        for (ticket, envelope), signals in mapped:
+            made: Sequence[LogSignal | SpanSignal] = (
+                signals.logs if kind is SignalKind.LOGS else signals.spans
+            )
+            records.extend((ticket, envelope, record, n) for n, record in enumerate(made))
+        forward_records(kind, mailbox, records, self._books, self._stage)
+
+    def _end_silent(self, mapped: list[tuple[Item, Signals]]) -> None:
+        """An event with neither log nor span is done once its measurements are recorded."""
+        ends = [Ending(item) for item, s in mapped if not s.logs and not s.spans]
+        if ends:
+            self._books.end(ends)
+
+
+def _words(error: ValidationError) -> str:
+    """Which keys are wrong and how, without their values."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['type']}" for p in problems)[:300]

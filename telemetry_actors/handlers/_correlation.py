@@ -1,0 +1,93 @@
+"""Whose event it is, and who set it off: one rule for all cases.
+
+payloads.md 1.2 and 1.4. What is found here goes into attributes and metric labels alike.
+The payload's word counts before the context's; "" counts as nothing said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from typing_extensions import TypedDict
+
+from telemetry_actors.handlers._definition import EventFacts
+
+__all__ = [
+    "IdentityFields",
+    "OriginFields",
+    "OwnerFields",
+    "identity",
+    "invoked_by",
+    "owner",
+    "resolved_trace_id",
+]
+
+
+class OwnerFields(TypedDict, total=False):
+    """Keys that any payload may have."""
+
+    tenant_id: str | None
+    app_id: str | None
+
+
+class IdentityFields(OwnerFields, total=False):
+    """Keys that any payload but an app event's may have."""
+
+    user_id: str | None
+    app_name: str | None
+    workspace_name: str | None
+
+
+class OriginFields(TypedDict, total=False):
+    """Who may have set an operation off."""
+
+    invoked_by: str | None
+    from_end_user_id: str | None
+    from_account_id: str | None
+
+
+def owner(facts: EventFacts, payload: OwnerFields) -> tuple[str, str]:
+    """Tenant and app; "" when unknown."""
+    return (
+        payload.get("tenant_id") or facts.tenant_id or _said(facts.context, "tenant_id"),
+        payload.get("app_id") or _said(facts.context, "app_id"),
+    )
+
+
+def identity(facts: EventFacts, payload: IdentityFields) -> tuple[str, str, str | None, str, str]:
+    """Tenant, app, user, app's name, workspace's name; "" when unknown, null for the user."""
+    context = facts.context
+    return (
+        *owner(facts, payload),
+        payload.get("user_id") or _said(context, "user_id") or None,
+        payload.get("app_name") or _said(context, "app_name"),
+        payload.get("workspace_name") or _said(context, "workspace_name"),
+    )
+
+
+def resolved_trace_id(
+    external: str | None, workflow_run_id: str | None, message_id: str | None
+) -> str | None:
+    """The value of ``dify.trace_id``: the first that says something. Spans don't go by it."""
+    return external or workflow_run_id or message_id or None
+
+
+def invoked_by(payload: OriginFields, user_id: str | None) -> str:
+    """``end_user:<id>``, ``account:<id>``, ``user:<id>`` or ``anonymous``, or as the payload says.
+
+    >>> invoked_by({"from_account_id": "a"}, "u"), invoked_by({}, None)
+    ('account:a', 'anonymous')
+    """
+    if said := payload.get("invoked_by"):
+        return said
+    if end_user := payload.get("from_end_user_id"):
+        return f"end_user:{end_user}"
+    if account := payload.get("from_account_id"):
+        return f"account:{account}"
+    return f"user:{user_id}" if user_id else "anonymous"
+
+
+def _said(context: Mapping[str, object], key: str) -> str:
+    # No model has checked the context. What is no text counts as missing.
+    value = context.get(key)
+    return value if isinstance(value, str) else ""

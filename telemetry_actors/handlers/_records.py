@@ -1,0 +1,68 @@
+"""What every log record has: its first two attributes, its last one, and its times.
+
+A record's attributes are a static key table beside a tuple of values (see
+`telemetry_actors.signals`); each event type declares its tables once, at module level.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from telemetry_actors.handlers._definition import EventFacts
+from telemetry_actors.signals import AttributeValue, LogSignal
+
+__all__ = ["METRIC_ONLY", "SPAN_DETAIL", "LogType", "log_record", "log_type"]
+
+SPAN_DETAIL: Final = "span_detail"
+"""The signal of a log with a span beside it, whose ids it carries."""
+METRIC_ONLY: Final = "metric_only"
+"""The signal of a log without a span."""
+
+
+class LogType(NamedTuple):
+    """The static part of a log record."""
+
+    name: str
+    signal: str
+    keys: tuple[str, ...]
+
+
+def log_type(name: str, signal: str, *keys: str) -> LogType:
+    """Declare the logs of an event type.
+
+    Args:
+        name: of the event type, such as ``dify.app.created``.
+        signal: `SPAN_DETAIL` or `METRIC_ONLY`.
+        keys: the attributes of its own; those of every record are added around them.
+    """
+    every_log = ("dify.event.name", "dify.event.signal")
+    return LogType(name, signal, (*every_log, *keys, "log.record.uid"))
+
+
+def log_record(
+    facts: EventFacts,
+    kind: LogType,
+    values: tuple[AttributeValue, ...],
+    ids: tuple[bytes, bytes] = (b"", b""),
+    *,
+    record_id: str = "",
+) -> LogSignal:
+    """One log record of an event.
+
+    Args:
+        facts: of the event.
+        kind: what `log_type` made.
+        values: beside the keys that `log_type` was given.
+        ids: trace id and span id; ``b""`` for none.
+        record_id: ``log.record.uid``, where it isn't the event's id.
+    """
+    name, signal, keys = kind
+    return LogSignal(
+        name,
+        signal,
+        keys,
+        (name, signal, *values, record_id or facts.event_id),
+        *ids,
+        facts.emitted_at_ns,
+        facts.observed_ns,
+    )

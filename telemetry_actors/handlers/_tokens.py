@@ -1,0 +1,45 @@
+"""The three token counters: one label set and one rule for every case that has tokens.
+
+``operation_type`` tells them apart. A run's tokens already contain those of its nodes,
+so a sum over all operation types counts twice (signals.md 3.17).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telemetry_actors.handlers._instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
+from telemetry_actors.signals import Measurement
+
+__all__ = ["token_measurements"]
+
+_LABELS: Final = (
+    "tenant_id",
+    "app_id",
+    "operation_type",
+    "model_provider",
+    "model_name",
+    "node_type",
+)
+
+
+def token_measurements(
+    labels: tuple[str, str, str, str, str, str],
+    total: int | None,
+    prompt: int | None,
+    completion: int | None,
+) -> list[Measurement]:
+    """Total always, also 0 (null and less count as 0); input and output only above 0.
+
+    Args:
+        labels: tenant, app, operation type, provider, model, node type; "" = none.
+        total: tokens in all; never derived from the other two here.
+        prompt: tokens that went in.
+        completion: tokens that came out.
+    """
+    found = [Measurement(TOKENS, _LABELS, labels, max(total or 0, 0))]
+    if prompt is not None and prompt > 0:
+        found.append(Measurement(INPUT_TOKENS, _LABELS, labels, prompt))
+    if completion is not None and completion > 0:
+        found.append(Measurement(OUTPUT_TOKENS, _LABELS, labels, completion))
+    return found

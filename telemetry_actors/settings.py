@@ -1,0 +1,226 @@
+"""Settings: everything that can be chosen, frozen, checked before anything starts.
+
+Everyone is handed its part of this; nobody reads the environment but this page's source
+(`_environment.py`). Tunables and their defaults: `_parts.py`. Where OTLP goes:
+`_otlp_target.py`. Reading settings does no I/O: no ``.env``, no secrets directory.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from telemetry_actors._environment import EnvironmentSource
+from telemetry_actors._otlp_target import OtlpTarget, OtlpTexts, check_url, header_pairs, resolve
+from telemetry_actors._parts import (
+    DeadLetterSettings,
+    DedupSettings,
+    GatewaySettings,
+    LifecycleSettings,
+    MetricSettings,
+    OtlpSettings,
+    ProviderSettings,
+    SinkSettings,
+    StageSettings,
+    SupervisionSettings,
+)
+from telemetry_actors._settings_problem import first_problem
+
+__all__ = [
+    "DeadLetterSettings",
+    "DedupSettings",
+    "GatewaySettings",
+    "LifecycleSettings",
+    "MetricSettings",
+    "OtlpSettings",
+    "OtlpTarget",
+    "ProviderSettings",
+    "SinkSettings",
+    "StageSettings",
+    "SupervisionSettings",
+    "TelemetrySettings",
+]
+
+_NO_SECRET = SecretStr("")
+_YES = ("true", "1", "yes")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class TelemetrySettings(BaseSettings):
+    """All settings. What is not given comes from the environment, else is the default.
+
+    Fields are named as the environment names them, in lower case
+    (``enterprise_otlp_endpoint`` is ``ENTERPRISE_OTLP_ENDPOINT``); a tunable such as
+    ``gateway.linger_s`` is ``TELEMETRY_ACTORS__GATEWAY__LINGER_S`` there.
+
+    Raises:
+        SettingsError: a setting is unknown or unusable; one line says which and why.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_file=None)
+
+    enterprise_enabled: bool = False
+    """This is the enterprise edition. Off: only runs and messages are eligible."""
+    enterprise_telemetry_enabled: bool = False
+    """Enterprise telemetry is wanted; counts only together with *enterprise_enabled*."""
+    enterprise_telemetry_gateway_enabled: bool = False
+    """The gateway carries the events. True for true/1/yes in any case, else false."""
+    enterprise_otlp_endpoint: str = ""
+    """Base URL of an OTLP/HTTP receiver. Empty: ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
+    enterprise_otlp_protocol: str = "http"
+    """``http``. (``grpc`` comes later and is refused until then.)"""
+    enterprise_otlp_headers: SecretStr = _NO_SECRET
+    """``k=v,k2=v2``, percent-encoded; sent with each request."""
+    enterprise_otlp_api_key: SecretStr = _NO_SECRET
+    """Sent as ``authorization: Bearer <key>``; wins over an authorization header."""
+    enterprise_include_content: bool = False
+    """Prompts, answers, queries travel too. Off: they are replaced before packing (g21)."""
+    enterprise_service_name: Annotated[str, Field(min_length=1)] = "dify"
+    """``service.name`` of the resource."""
+    enterprise_otel_sampling_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """Share of traces whose spans are kept. Logs and metrics are never sampled."""
+    redis_url: SecretStr | None = None
+    """Dedup across processes; none = in memory. Environment: ``TELEMETRY_ACTORS__REDIS_URL``."""
+    otel_exporter_otlp: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
+    """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    stages: StageSettings = StageSettings()
+    dedup: DedupSettings = DedupSettings()
+    sink: SinkSettings = SinkSettings()
+    otlp: OtlpSettings = OtlpSettings()
+    metrics: MetricSettings = MetricSettings()
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    providers: ProviderSettings = ProviderSettings()
+
+    _target: OtlpTarget | None = PrivateAttr(default=None)
+
+    @classmethod
+    def enabled(cls, **overrides: Any) -> Self:
+        """Settings with the edition, telemetry and gateway flags on.
+
+        Args:
+            overrides: any field, by name; they win over the environment.
+
+        >>> TelemetrySettings.enabled(enterprise_enabled=False).telemetry_on
+        False
+        """
+        flags = {
+            "enterprise_enabled": True,
+            "enterprise_telemetry_enabled": True,
+            "enterprise_telemetry_gateway_enabled": True,
+        }
+        return cls(**{**flags, **overrides})
+
+    @property
+    def telemetry_on(self) -> bool:
+        """Enterprise telemetry is on: both flags (payloads.md 1.9)."""
+        return self.enterprise_enabled and self.enterprise_telemetry_enabled
+
+    @property
+    def legacy_tree(self) -> bool:
+        """With the gateway flag off, an endpoint of our own lets trace cases use the tree.
+
+        An endpoint that only ``OTEL_...`` names is the host's and doesn't count.
+        """
+        return bool(self.enterprise_otlp_endpoint)
+
+    def resolved_otlp(self) -> OtlpTarget | None:
+        """The receiver to send to, or ``None`` where none is named.
+
+        With the gateway flag off an endpoint that only ``OTEL_...`` names isn't used.
+        """
+        return self._target
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then our own reading of the environment. No file."""
+        return init_settings, EnvironmentSource(settings_cls)
+
+    @field_validator("enterprise_telemetry_gateway_enabled", mode="before")
+    @classmethod
+    def _yes_or_off(cls, value: Any) -> bool:
+        return str(value).lower() in _YES
+
+    @field_validator("enterprise_otlp_endpoint")
+    @classmethod
+    def _usable_endpoint(cls, value: str) -> str:
+        return check_url(value) if value.strip() else ""
+
+    @field_validator("enterprise_otlp_protocol")
+    @classmethod
+    def _known_protocol(cls, value: str) -> str:
+        protocol = value.strip().lower() or "http"
+        if protocol == "grpc":
+            raise ValueError("http is what this version speaks (grpc comes later)")
+        if protocol not in ("http", "http/protobuf"):
+            raise ValueError("must be http")
+        return "http"
+
+    @field_validator("enterprise_otlp_headers")
+    @classmethod
+    def _readable_headers(cls, value: SecretStr) -> SecretStr:
+        header_pairs(value.get_secret_value())
+        return value
+
+    @field_validator("enterprise_otlp_api_key")
+    @classmethod
+    def _sendable_key(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value()
+        if not (key.isprintable() and key.encode("latin-1", "ignore").decode("latin-1") == key):
+            raise ValueError("must be printable latin-1 text on one line")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(_REDIS_SCHEMES):
+            raise ValueError(f"must start with {', '.join(_REDIS_SCHEMES)}")
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            problem = first_problem(cls, error)
+        # Outside the handler, as in `Part`: the pydantic error holds secrets.
+        raise problem
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Resolve the receiver once, so that what is wrong with it is said at the start."""
+        used = self.enterprise_telemetry_gateway_enabled or self.legacy_tree
+        if not used:
+            return
+        texts = OtlpTexts(
+            endpoint=self.enterprise_otlp_endpoint,
+            protocol=self.enterprise_otlp_protocol if self._protocol_is_given else "",
+            headers=self.enterprise_otlp_headers,
+            api_key=self.enterprise_otlp_api_key,
+            otel=self.otel_exporter_otlp,
+        )
+        self._target = resolve(texts, self.otlp)
+
+    @property
+    def _protocol_is_given(self) -> bool:
+        return "enterprise_otlp_protocol" in self.model_fields_set

@@ -1,0 +1,163 @@
+"""What a receiver's answer means: HTTP status, headers and body -> `ExportResult` (g19).
+
+Pure: no socket, no clock. `_transport` brings the answer, `otlp` sends the request.
+
+The bytes come from outside. The body is cut by the transport; numbers are held
+to what was sent, and texts to 500 printable characters on one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from telemetry_actors.ports import ExportResult, Verdict
+
+__all__ = ["Answer", "one_line", "read_answer", "retry_after_s"]
+
+_MAX_MESSAGE_CHARS = 500
+_RETRY = frozenset((429, 502, 503, 504))
+_SPLIT = frozenset((400, 413))
+_SECONDS = re.compile(r"\d{1,9}")
+_JSON = "application/json"
+
+
+class Answer(NamedTuple):
+    """An HTTP answer as far as it matters."""
+
+    status: int
+    body: bytes = b""
+    whole: bool = True
+    """False: the body was longer than what is read of it."""
+    content_type: str = ""
+    retry_after: str = ""
+    date: str = ""
+
+
+def read_answer(
+    answer: Answer, records: int, now: datetime, *, redact: Callable[[str], str] = str
+) -> ExportResult:
+    """What *answer* to a request with so many *records* means for them.
+
+    Args:
+        now: wall clock with a time zone, for a ``Retry-After`` that names a moment.
+        redact: takes out of the receiver's words what must not be repeated.
+    """
+    if 200 <= answer.status < 300:
+        rejected, message = _partial_success(answer)
+        return ExportResult(
+            Verdict.ACCEPTED,
+            rejected=max(0, min(rejected, records)),
+            message=one_line(redact(message)),
+            status_code=answer.status,
+        )
+    verdict = _verdict(answer.status)
+    again = verdict is Verdict.RETRY
+    return ExportResult(
+        verdict,
+        message=one_line(f"HTTP {answer.status} {redact(_status_message(answer))}"),
+        retry_after_s=retry_after_s(answer.retry_after, answer.date, now) if again else None,
+        status_code=answer.status,
+    )
+
+
+def retry_after_s(value: str, date: str, now: datetime) -> float | None:
+    """``Retry-After`` in seconds from now, at least 0; ``None`` where it can't be read.
+
+    A moment is compared with the answer's own *date* where it has one, so that the
+    difference between two machines' clocks doesn't count.
+
+    >>> retry_after_s("7", "", datetime.now(UTC))
+    7.0
+    >>> moment, date = "Tue, 24 Nov 2026 10:00:30 GMT", "Tue, 24 Nov 2026 10:00:00 GMT"
+    >>> retry_after_s(moment, date, datetime.now(UTC))
+    30.0
+    """
+    if _SECONDS.fullmatch(value.strip()):
+        return float(value)
+    until = _moment(value)
+    if until is None:
+        return None
+    return max(0.0, (until - (_moment(date) or now)).total_seconds())
+
+
+def one_line(text: str) -> str:
+    """*text* without line breaks and unprintable characters, at most 500 characters."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else "\ufffd" for c in words)[:_MAX_MESSAGE_CHARS]
+
+
+def _verdict(status: int) -> Verdict:
+    if status in _RETRY:
+        return Verdict.RETRY
+    return Verdict.SPLIT if status in _SPLIT else Verdict.REFUSED
+
+
+def _partial_success(answer: Answer) -> tuple[int, str]:
+    if not answer.whole:
+        return _leading_rejected(answer.body), "the answer is too long to be read whole"
+    if _is_json(answer):
+        return _json_partial_success(answer.body)
+    try:
+        # The answers of the three services are the same on the wire.
+        partial = ExportLogsServiceResponse.FromString(answer.body).partial_success
+    except DecodeError:
+        return 0, "the answer's body is not OTLP"
+    return partial.rejected_log_records, partial.error_message
+
+
+def _json_partial_success(body: bytes) -> tuple[int, str]:
+    partial = _json_object(_json_object(body).get("partialSuccess"))
+    # rejectedLogRecords, rejectedSpans, rejectedDataPoints; an int64 may come as a string
+    counts = [str(value) for key, value in partial.items() if key.startswith("rejected")]
+    rejected = int(counts[0]) if counts and _SECONDS.fullmatch(counts[0]) else 0
+    return rejected, str(partial.get("errorMessage", ""))
+
+
+def _leading_rejected(body: bytes) -> int:
+    """``rejected`` of a body whose end is missing: field 1 of the message in field 1."""
+    match = re.match(rb"\x0a[\x80-\xff]*[\x00-\x7f]\x08([\x80-\xff]{0,9}[\x00-\x7f])", body)
+    if match is None:
+        return 0
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(match[1]))
+
+
+def _status_message(answer: Answer) -> str:
+    """The receiver's own words: a ``google.rpc.Status`` or, failing that, text."""
+    if _is_json(answer):
+        return str(_json_object(answer.body).get("message", ""))
+    if "protobuf" in answer.content_type.lower():
+        try:
+            return str(Status.FromString(answer.body).message)
+        except DecodeError:
+            return ""
+    return answer.body.decode("utf-8", "replace")
+
+
+def _is_json(answer: Answer) -> bool:
+    return answer.content_type.lower().startswith(_JSON)
+
+
+def _json_object(value: Any) -> dict[str, Any]:
+    if isinstance(value, bytes):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,70 @@
+"""How long to wait before the same bytes are sent again, and when to give up (g19).
+
+Pure but for the budget's flag: the time is handed in.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from telemetry_actors.ports import ExportResult
+
+__all__ = ["RetryPlan", "StopBudget"]
+
+_LAST_WAIT_S = 0.2
+
+
+class RetryPlan:
+    """The retries of one request, under one deadline.
+
+    Args:
+        now_s: clock time of the first attempt.
+        give_up_s: seconds from the first attempt after which nothing more is tried.
+        min_s, max_s: bounds of a wait; it doubles from one to the other, less up to half at random.
+        rng: seeded; spreads the retries of many processes.
+    """
+
+    def __init__(
+        self, now_s: float, *, give_up_s: float, min_s: float, max_s: float, rng: random.Random
+    ) -> None:
+        self._until_s = now_s + give_up_s
+        self._wait_s = min_s
+        self._max_s = max_s
+        self._rng = rng
+        self.unconfirmed = False
+        """One of the attempts may have been received."""
+
+    def next_delay_s(self, now_s: float, result: ExportResult) -> float | None:
+        """Seconds until the next attempt, or None: give up.
+
+        ``Retry-After`` is honoured as the least; a wait that ends after the deadline is not begun.
+        """
+        self.unconfirmed = self.unconfirmed or result.unconfirmed
+        delay_s = self._wait_s * (1 - self._rng.random() / 2)
+        self._wait_s = min(self._wait_s * 2, self._max_s)
+        if result.retry_after_s is not None:
+            delay_s = max(delay_s, result.retry_after_s)
+        return delay_s if now_s + delay_s < self._until_s else None
+
+
+class StopBudget:
+    """What is left of the time to stop in. No limit until `begin`."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._until_s: float | None = None
+
+    def begin(self, until_s: float) -> None:
+        """The tree is stopping: nothing may last beyond *until_s* on the clock."""
+        self._until_s = until_s
+
+    def limit(self, seconds: float) -> float:
+        """*seconds*, or what is left; at least 50 ms, so that an attempt is one."""
+        if self._until_s is None:
+            return seconds
+        return max(0.05, min(seconds, self._until_s - self._now_s()))
+
+    def limit_wait(self, seconds: float) -> float:
+        """A wait between attempts: short while stopping, whatever the receiver asked for."""
+        return seconds if self._until_s is None else min(seconds, _LAST_WAIT_S)

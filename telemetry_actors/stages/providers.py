@@ -1,0 +1,49 @@
+"""TraceProviderActor: calls the host's trace manager and providers, on a thread of its own.
+
+Beside the way: ``router -> [trace providers]``. A live object can't ride in an envelope, so
+the router hands it over here with the packed payload. Whatever it does (raise, hang) is
+counted and changes nothing of the event (architecture.md, Router).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from supervisors import InFlight
+from telemetry_actors._books import Books
+from telemetry_actors.batch_actor import BatchActor
+from telemetry_actors.envelope import Envelope, unpack_map
+
+__all__ = ["ProviderCall", "TraceProviderActor"]
+
+ProviderCall = tuple[Any, str, Envelope]
+"""Companion (the trace manager), task name, and the event as packed."""
+
+
+class TraceProviderActor(BatchActor):
+    """Makes the calls, one after the other, each at most once."""
+
+    def __init__(self, books: Books) -> None:
+        super().__init__("sinks/providers", books)
+
+    def handle(self, item: ProviderCall, index: int, flight: InFlight) -> str:
+        """One call: ``called``, ``raised`` or ``absent``."""
+        companion, task_name, envelope = item
+        call = getattr(companion, "add_trace_task", companion)
+        if not callable(call):
+            return "absent"
+        try:
+            call(task_name, unpack_map(envelope.payload or b"\x80"), unpack_map(envelope.context))
+        except Exception:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
+            return "raised"
+        return "called"
+
+    def deliver(self, flight: InFlight) -> bool:
+        """Count."""
+        self.once(flight, 0, lambda: self._count(flight.results))
+        return True
+
+    def _count(self, results: Sequence[Any]) -> None:
+        for result in results:  # a call that crashed the thread (BaseException) raised, too
+            self._books.count_provider(result if isinstance(result, str) else "raised")

@@ -1,0 +1,76 @@
+"""RouterActor: case -> where its events go.
+
+Second stage: ``gateway -> [router] -> dedup``. It decides ``no_handler`` and ``no_sink``
+before a claim is made, and takes the host's trace manager off the ticket: a live object
+rides beside the envelope this far and no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from supervisors import InFlight, Mailbox
+from telemetry_actors._books import Books, Drop
+from telemetry_actors.batch_actor import BatchActor, forward
+from telemetry_actors.envelope import Envelope, Item
+from telemetry_actors.ledger import Reason
+
+__all__ = ["Route", "RouterActor"]
+
+
+class Route(NamedTuple):
+    """Where the events of one case go."""
+
+    handled: bool
+    """False: no handler is built for the case."""
+    task_name: str | None
+    """Trace cases: the name under which trace managers get the task."""
+
+
+class RouterActor(BatchActor):
+    """Sorts out what no one can take; the rest goes to dedup.
+
+    Args:
+        books: the books.
+        routes: by case.
+        dedup: the next stage's mailbox.
+        has_sink: False ends every event as ``no_sink``.
+        give: hands ``(companion, task name, envelope)`` to the TraceProviderActor; never waits.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        routes: Mapping[str, Route],
+        dedup: Mailbox,
+        has_sink: bool,
+        give: Callable[[object, str, Envelope], None],
+    ) -> None:
+        super().__init__("stages/router", books)
+        self._routes = routes
+        self._dedup = dedup
+        self._has_sink = has_sink
+        self._give = give
+
+    def handle(self, item: Item, index: int, flight: InFlight) -> Item | Drop:
+        """Route one event."""
+        ticket, envelope = item
+        route = self._routes[envelope.case]
+        if ticket.companion is not None and route.task_name is not None:
+            item = (ticket._replace(companion=None), envelope)
+            flight.batch[index] = item  # taken off first: given at most once, whatever follows
+            self._give(ticket.companion, route.task_name, envelope)
+        if not route.handled:
+            return Drop(Reason.NO_HANDLER, self._stage)
+        if not self._has_sink:
+            return Drop(Reason.NO_SINK, self._stage)
+        return item
+
+    def deliver(self, flight: InFlight) -> bool:
+        """Book what ends here, forward the rest."""
+        self.once(flight, 0, lambda: self.end_dropped(flight))
+        kept = [r for r in flight.results if type(r) is tuple]
+        self.once(flight, 1, lambda: forward(self._dedup, kept, self._books, self._stage))
+        return True

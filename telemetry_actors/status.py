@@ -1,0 +1,77 @@
+"""What `TelemetryGateway.status()` shows: the tree, its mailboxes, and what is wrong."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["MailboxStatus", "SinkStatus", "Status", "StopReport", "TreeNode"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TreeNode(_Model):
+    """One place in the tree."""
+
+    path: str
+    """``stages/router`` and the like."""
+    state: str
+    """``running``, ``restarting``, ``parked`` or ``stopped``."""
+    incarnation: int
+    restarts: int
+    last_exit: str = ""
+
+
+class MailboxStatus(_Model):
+    """How full one mailbox is."""
+
+    path: str
+    items: int
+    items_capacity: int | None
+    queued_bytes: int
+    bytes_capacity: int | None
+
+
+class SinkStatus(_Model):
+    """How the last requests of one signal kind at one sink went."""
+
+    sink: str
+    kind: str
+    healthy: bool
+    failures: int
+    """Requests without success so far."""
+    last_failure: str = ""
+    """The receiver's own words or the transport's error."""
+
+
+class Status(_Model):
+    """One look at a gateway. Readable after ``stop()`` as well."""
+
+    state: str
+    """``new``, ``starting``, ``running``, ``parked``, ``stopping`` or ``stopped``."""
+    restarts: int
+    tree: list[TreeNode]
+    mailboxes: list[MailboxStatus]
+    sinks: list[SinkStatus]
+    parked: list[str]
+    """Cases that no one can take at present."""
+    dead_letters: int
+    dead_letters_forgotten: int
+    problems: list[str]
+    """What is missing or off, in sentences."""
+
+
+class StopReport(_Model):
+    """What `stop()` did with what was still there."""
+
+    drained: bool
+    """Everything accepted had its outcome in time."""
+    metrics_exported: bool
+    shutdown: int
+    """Events dropped as ``shutdown``."""
+    unconfirmed: int
+    """Events whose last request had not been answered."""
+    seconds: float
+    threads_left: int
+    """Threads that were stuck and have been left behind."""

@@ -1,0 +1,5 @@
+"""Where things are remembered: dedup claims."""
+
+from telemetry_actors.stores.memory import MemoryDedupStore
+
+__all__ = ["MemoryDedupStore"]

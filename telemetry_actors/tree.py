@@ -1,0 +1,308 @@
+"""Settings -> the supervision tree. The only file that knows all stages.
+
+Mailboxes are made first and belong to the tree, not to any actor in it; a stage is given
+the mailbox of the next. Started top to bottom, so that whoever is started already has
+a living downstream:
+
+    root (gives up by parking)
+    |- sinks      logs, spans, metrics (per sink), providers
+    |- handlers   one small supervisor per case
+    `- stages     rehydrator, dedup, router, gateway
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, SupervisorSpec
+from telemetry_actors._books import Books
+from telemetry_actors.cases import CASE_ROUTING
+from telemetry_actors.envelope import Envelope
+from telemetry_actors.handlers import DEFINITIONS, MappingSettings
+from telemetry_actors.handlers._actor import HandlerActor
+from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._actor import RecordSinkActor
+from telemetry_actors.sinks._metrics_actor import MetricSinkActor
+from telemetry_actors.sinks._retry import RetryPlan, StopBudget
+from telemetry_actors.stages import (
+    DedupActor,
+    GatewayActor,
+    RehydratorActor,
+    Route,
+    RouterActor,
+    TraceProviderActor,
+)
+
+__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree"]
+
+HANDLER = "handler"
+"""Id of the one child of each case's supervisor."""
+
+_HANDLERS_THREAD, _STAGES_THREAD = "telemetry-handlers", "telemetry-stages"
+Path = tuple[str, ...]
+
+
+class Holder(NamedTuple):
+    """A place where events can be, in the order of their way."""
+
+    path: Path
+    mailbox: Mailbox
+    kind: SignalKind | None
+    """For a sink: of its records."""
+
+
+class Parts(NamedTuple):
+    """What the tree is built around; all of it outlives every incarnation."""
+
+    settings: TelemetrySettings
+    clock: Clock
+    books: Books
+    sinks: Sequence[Sink]
+    recorder: MetricRecorder
+    dedup: DedupStore
+    gateway: Mailbox
+    providers: Mailbox
+    give: Callable[[Any, str, Envelope], None]
+    budget: StopBudget
+    note: Callable[[str, SignalKind, ExportResult], None]
+
+
+class Tree(NamedTuple):
+    """A spec, and the mailboxes that it is to run on."""
+
+    spec: SupervisorSpec
+    holders: tuple[Holder, ...]
+    """Upstream to downstream."""
+    providers: Mailbox
+    metrics: tuple[Path, ...]
+    """The metric sinks."""
+
+    def adopt(self, runtime: Runtime) -> None:
+        """Give *runtime* the mailboxes."""
+        for holder in self.holders:
+            runtime.adopt(holder.path, holder.mailbox)
+        runtime.adopt(("root", "sinks", "providers"), self.providers)
+
+
+def _charge(item: Any) -> int:
+    charged: int = item[0][2]  # Ticket.charged_bytes
+    return charged
+
+
+def build_tree(parts: Parts) -> Tree:
+    """Make mailboxes, wire them, and describe who is to be started."""
+    return _Builder(parts).build()
+
+
+class _Builder:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._settings = parts.settings
+        self._batch = parts.settings.gateway.batch_events
+        self._dedup = self._stage_mailbox()
+        self._router = self._stage_mailbox()
+        self._rehydrator = self._stage_mailbox()
+        self._handlers = {str(case): self._stage_mailbox() for case in DEFINITIONS}
+        self._outlets = [
+            (sink, kind, self._sink_mailbox())
+            for sink in parts.sinks
+            for kind in (SignalKind.LOGS, SignalKind.SPANS)
+        ]
+
+    def build(self) -> Tree:
+        self._wire()
+        groups = (
+            self._group("sinks", self._sink_children()),
+            self._group("handlers", self._handler_children()),
+            self._group("stages", self._stage_children()),
+        )
+        spec = self._supervisor(groups, on_intensity="park")
+        metrics = tuple(
+            ("root", "sinks", self._id(s, SignalKind.METRICS)) for s in self._parts.sinks
+        )
+        return Tree(spec, tuple(self._holders()), self._parts.providers, metrics)
+
+    # -- mailboxes --------------------------------------------------------------------------------
+
+    def _stage_mailbox(self) -> Mailbox:
+        batches = self._settings.stages.mailbox_batches
+        return Mailbox(
+            MailboxSpec(max_items=batches * self._batch, batch_max_items=self._batch), _charge
+        )
+
+    def _sink_mailbox(self) -> Mailbox:
+        sink = self._settings.sink
+        spec = MailboxSpec(
+            max_items=sink.mailbox_records,
+            max_bytes=sink.mailbox_bytes,
+            linger_s=sink.linger_s,
+            batch_max_items=sink.batch_records,
+            batch_max_bytes=sink.batch_bytes,
+        )
+        return Mailbox(spec, _charge)
+
+    def _wire(self) -> None:
+        """Pressure runs back along these lines to the gateway mailbox."""
+        self._parts.gateway.feed([self._router])
+        self._router.feed([self._dedup])
+        self._dedup.feed([self._rehydrator])
+        self._rehydrator.feed(self._handlers.values())
+        for mailbox in self._handlers.values():
+            mailbox.feed([outlet for _, _, outlet in self._outlets])
+
+    def _holders(self) -> list[Holder]:
+        stages = (
+            ("gateway", self._parts.gateway),
+            ("router", self._router),
+            ("dedup", self._dedup),
+            ("rehydrator", self._rehydrator),
+        )
+        return [
+            *(Holder(("root", "stages", id_), mailbox, None) for id_, mailbox in stages),
+            *(
+                Holder(("root", "handlers", case, HANDLER), mailbox, None)
+                for case, mailbox in self._handlers.items()
+            ),
+            *(
+                Holder(("root", "sinks", self._id(sink, kind)), mailbox, kind)
+                for sink, kind, mailbox in self._outlets
+            ),
+        ]
+
+    def _id(self, sink: Sink, kind: SignalKind) -> str:
+        return str(kind) if len(self._parts.sinks) == 1 else f"{kind}-{sink.name}"
+
+    # -- children ---------------------------------------------------------------------------------
+
+    def _supervisor(self, children: Sequence[ChildSpec], **options: Any) -> SupervisorSpec:
+        limits = self._settings.supervision
+        return SupervisorSpec(
+            children=tuple(children),
+            intensity=limits.intensity,
+            period_s=limits.period_s,
+            count_progress=True,
+            probe_min_s=limits.park_probe_min_s,
+            probe_max_s=limits.park_probe_max_s,
+            **options,
+        )
+
+    def _group(self, id_: str, children: Sequence[ChildSpec], **options: Any) -> ChildSpec:
+        return ChildSpec(id_, self._supervisor(children, **options), type="supervisor")
+
+    def _sink_children(self) -> list[ChildSpec]:
+        parts, otlp = self._parts, self._settings.otlp
+        common = {
+            "clock": parts.clock,
+            "attempt_timeout_s": otlp.attempt_timeout_s,
+            "budget": parts.budget,
+            "note": parts.note,
+        }
+        records = [
+            ChildSpec(
+                self._id(sink, kind),
+                RecordSinkActor,
+                args=(kind, sink, parts.books),
+                kwargs={
+                    **common,
+                    "plan": self._plan(),
+                    "max_bytes": self._settings.sink.batch_bytes,
+                },
+            )
+            for sink, kind, _ in self._outlets
+        ]
+        metrics = [
+            ChildSpec(
+                self._id(sink, SignalKind.METRICS),
+                MetricSinkActor,
+                args=(sink,),
+                kwargs={
+                    **common,
+                    "recorder": parts.recorder,
+                    "interval_s": self._settings.metrics.interval_s,
+                },
+            )
+            for sink in parts.sinks
+        ]
+        providers = ChildSpec("providers", TraceProviderActor, args=(parts.books,))
+        return [*records, *metrics, providers]
+
+    def _plan(self) -> Callable[[float], RetryPlan]:
+        otlp, rng = self._settings.otlp, random.Random(self._parts.clock.now_ns())  # noqa: S311 -- spreads retries
+
+        def plan(now_s: float) -> RetryPlan:
+            return RetryPlan(
+                now_s,
+                give_up_s=otlp.give_up_s,
+                min_s=otlp.backoff_min_s,
+                max_s=otlp.backoff_max_s,
+                rng=rng,
+            )
+
+        return plan
+
+    def _handler_children(self) -> list[ChildSpec]:
+        settings = self._settings
+        mapping = MappingSettings(
+            include_content=settings.enterprise_include_content,
+            sampling_rate=settings.enterprise_otel_sampling_rate,
+            app_requests_counter=settings.metrics.app_requests,
+            app_counters=settings.metrics.app_counters,
+        )
+        kwargs = {
+            "settings": mapping,
+            "clock": self._parts.clock,
+            "recorder": self._parts.recorder,
+            "logs": [m for _, kind, m in self._outlets if kind is SignalKind.LOGS],
+            "spans": [m for _, kind, m in self._outlets if kind is SignalKind.SPANS],
+        }
+        return [
+            self._group(
+                str(case),
+                [
+                    ChildSpec(
+                        HANDLER,
+                        HandlerActor,
+                        args=(definition, self._parts.books),
+                        kwargs=kwargs,
+                        dispatcher=_HANDLERS_THREAD,
+                    )
+                ],
+                on_intensity="park",
+            )
+            for case, definition in DEFINITIONS.items()
+        ]
+
+    def _stage_children(self) -> list[ChildSpec]:
+        parts = self._parts
+
+        def shared(id_: str, actor: type, **kwargs: Any) -> ChildSpec:
+            return ChildSpec(
+                id_, actor, args=(parts.books,), kwargs=kwargs, dispatcher=_STAGES_THREAD
+            )
+
+        return [
+            shared("rehydrator", RehydratorActor, handlers=self._handlers),
+            shared("dedup", DedupActor, store=parts.dedup, rehydrator=self._rehydrator),
+            shared(
+                "router",
+                RouterActor,
+                routes=_routes(),
+                dedup=self._dedup,
+                has_sink=bool(parts.sinks),
+                give=parts.give,
+            ),
+            ChildSpec(
+                "gateway", GatewayActor, args=(parts.books,), kwargs={"router": self._router}
+            ),
+        ]
+
+
+def _routes() -> Mapping[str, Route]:
+    return {
+        str(case): Route(case in DEFINITIONS, route.task_name)
+        for case, route in CASE_ROUTING.items()
+    }

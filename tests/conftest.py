@@ -1,0 +1,54 @@
+"""What every test has: a clean environment, and a check that it leaves nothing running."""
+
+import os
+import sys
+import threading
+
+import pykka
+import pytest
+
+_GRACE_S, _LOOK_EVERY_S = 2.0, 0.005  # a thread on its way out may take its time
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_the_machine(monkeypatch):
+    """A developer's own ENTERPRISE_* or OTEL_* variables never reach a test."""
+    for name in list(os.environ):
+        if name.startswith(("ENTERPRISE_", "TELEMETRY_ACTORS__", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks():
+    """Every test ends with the threads it began with, and no live actor (style 27)."""
+    before = set(sys._current_frames())
+    yield
+    left = _wait_for_the_end_of(lambda: set(sys._current_frames()) - before)
+    actors = [str(ref) for ref in pykka.ActorRegistry.get_all()]
+    if actors:
+        pykka.ActorRegistry.stop_all(block=False)  # the next test starts clean
+    assert not left, f"the test leaked threads: {_where(left)}"
+    assert not actors, f"the test leaked actors: {actors}"
+
+
+def _wait_for_the_end_of(extra):
+    """Idents of the threads that are still there when the grace is over.
+
+    By frames, not by `threading.enumerate`: it knows threads of `_thread` too, and forgets
+    them when they end.
+    """
+    pause, waited_s = threading.Event(), 0.0
+    while extra() and waited_s < _GRACE_S:
+        pause.wait(_LOOK_EVERY_S)
+        waited_s += _LOOK_EVERY_S
+    return extra()
+
+
+def _where(idents):
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    frames = sys._current_frames()
+    return [
+        f"{names.get(ident, 'nameless')} in {frames[ident].f_code.co_qualname}"
+        for ident in idents
+        if ident in frames
+    ]

@@ -1,0 +1,76 @@
+"""C(ref): the text of a value, or a reference to it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry_actors.handlers._content import contents, json_text, text_list_or_map
+from telemetry_actors.handlers._definition import MappingSettings
+
+ON = MappingSettings(include_content=True, sampling_rate=1.0)
+OFF = MappingSettings(include_content=False, sampling_rate=1.0)
+
+finite_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+class Unprintable:
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("value", ["text", None, 7, {"a": 1}, [], True])
+def test_with_content_off_it_is_the_reference_whatever_the_value_was(value):
+    assert contents(OFF, "ref:message_id=m", value, value) == ("ref:message_id=m",) * 2
+
+
+def test_with_content_on_text_stays_and_null_stays_and_the_rest_is_json():
+    assert contents(ON, "ref", "text", None, 7, True, ["é"]) == ("text", None, "7", "true", '["é"]')
+
+
+@given(finite_json)
+def test_json_text_reads_back_as_the_value(value):
+    assert json.loads(json_text(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (float("nan"), '"NaN"'),
+        ([float("-inf")], '["-Infinity"]'),
+        (b"abc", '"abc"'),
+        ({1: 2}, '{"1":2}'),
+        ({"a": b"\xff"}, '{"a":"b\'\\\\xff\'"}'),
+        ({b"\xff": 1}, "{\"b'\\\\xff'\":1}"),
+        ("\ud800", '"\ufffd"'),
+        ({"a": "\ud83d\ude00 \udc00"}, '{"a":"\U0001f600 \ufffd"}'),
+        (
+            ["\ud800", Unprintable(), 2.5, None, 2**70],
+            f'["\ufffd","[Unprintable]",2.5,null,{2**70}]',
+        ),
+    ],
+)
+def test_what_json_cannot_hold_becomes_its_text(value, text):
+    assert json_text(value) == text
+
+
+@pytest.mark.parametrize("innermost", [1, b"\xff"])
+def test_what_is_nested_too_deep_is_cut_off(innermost):
+    value = [innermost]
+    for _ in range(5_000):
+        value = [value]
+
+    assert json_text(value) == "[" * 255 + '"..."' + "]" * 255
+
+
+@pytest.mark.parametrize(("value", "kept"), [("", True), ([], True), ({}, True), (7, False)])
+def test_types_that_cannot_be_content_become_null_where_a_case_says_so(value, kept):
+    assert text_list_or_map(value) == (value if kept else None)

@@ -1,0 +1,79 @@
+"""A case's definition, and the table of those that are built."""
+
+from typing import get_type_hints
+
+import pytest
+from pydantic import ValidationError
+
+from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.handlers import DEFINITIONS, MappingSettings
+
+REQUIRED = {
+    "workflow_run": ["workflow_id", "workflow_run_id", "status"],
+    "node_execution": [
+        "workflow_id",
+        "workflow_run_id",
+        "node_execution_id",
+        "node_id",
+        "node_type",
+        "status",
+    ],
+    "message_run": ["message_id", "status"],
+    "app_created": [],
+}
+
+
+def test_four_cases_are_built():
+    assert set(DEFINITIONS) == {
+        TelemetryCase.WORKFLOW_RUN,
+        TelemetryCase.NODE_EXECUTION,
+        TelemetryCase.MESSAGE_RUN,
+        TelemetryCase.APP_CREATED,
+    }
+    assert all(definition.case is case for case, definition in DEFINITIONS.items())
+
+
+def test_the_table_and_the_settings_cannot_be_changed():
+    with pytest.raises(TypeError):
+        DEFINITIONS[TelemetryCase.APP_CREATED] = None  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        MappingSettings(False, 1.0).sampling_rate = 0.5  # type: ignore[misc]
+
+
+def test_a_definition_names_its_case():
+    assert repr(DEFINITIONS[TelemetryCase.APP_CREATED]) == "<CaseDefinition app_created>"
+
+
+@pytest.mark.parametrize("case", DEFINITIONS)
+@pytest.mark.parametrize("payload", [None, [], "text", 7])
+def test_a_payload_is_a_map(case, payload):
+    with pytest.raises(ValidationError):
+        DEFINITIONS[case].validate(payload)
+
+
+@pytest.mark.parametrize("case", DEFINITIONS)
+def test_a_required_key_may_be_neither_missing_nor_null(case):
+    whole = dict.fromkeys(REQUIRED[case], "x")
+
+    assert DEFINITIONS[case].validate(whole) == whole
+    for key in whole:
+        with pytest.raises(ValidationError):
+            DEFINITIONS[case].validate({**whole, key: None})
+        with pytest.raises(ValidationError):
+            DEFINITIONS[case].validate({k: v for k, v in whole.items() if k != key})
+
+
+@pytest.mark.parametrize("case", DEFINITIONS)
+def test_any_other_key_may_be_null(case):
+    nulls = dict.fromkeys(get_type_hints(DEFINITIONS[case].model))
+
+    DEFINITIONS[case].validate({**nulls, **dict.fromkeys(REQUIRED[case], "x")})
+
+
+@pytest.mark.parametrize("case", DEFINITIONS)
+def test_g21_the_text_of_an_error_repeats_no_value(case):
+    """Mutant: _QUIET without hide_input_in_errors."""
+    with pytest.raises(ValidationError) as caught:
+        DEFINITIONS[case].validate({"tenant_id": ["SECRET"]})
+
+    assert "SECRET" not in str(caught.value)

@@ -1,0 +1,381 @@
+"""g01, g02, g03, g05: the host comes first."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections import Counter
+
+import pytest
+
+from supervisors import SystemClock
+from telemetry_actors import Admission, TelemetryCase, TelemetryGateway, TelemetrySettings
+from telemetry_actors.testing import RecordingSink, running_gateway
+from tests.telemetry_actors.promises import hostile
+
+APP = {"app_id": "a1", "mode": "chat"}
+TENANT = {"tenant_id": "acme"}
+NAMES = sorted(hostile.values())
+
+
+def admissions_add_up(gateway, returned):
+    """The ledger says what the calls returned."""
+    ledger = gateway.ledger()
+    counted = Counter(ledger.refused) + Counter(accepted=ledger.accepted)
+    return counted == Counter(str(a) for a in returned) and ledger.balanced()
+
+
+# -- g01: emit() never raises --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_g01_any_value_in_a_payload_gives_an_admission_and_an_outcome(name):
+    with running_gateway() as (gateway, _):
+        returned = [
+            gateway.emit("workflow_run", TENANT, {"workflow_id": hostile.values()[name]}),
+            gateway.emit("app_created", TENANT, {**APP, "extra": hostile.values()[name]}),
+        ]
+        assert gateway.flush(5)
+        assert admissions_add_up(gateway, returned)
+        assert returned[1] is Admission.ACCEPTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_g01_anything_in_any_place_gives_an_admission(name):
+    with running_gateway(enterprise_include_content=True) as (gateway, _):
+        returned = [
+            gateway.emit(hostile.values()[name], TENANT, APP),
+            gateway.emit("app_created", hostile.values()[name], APP),
+            gateway.emit("app_created", {"tenant_id": hostile.values()[name]}, APP),
+            gateway.emit("app_created", TENANT, hostile.values()[name]),
+            gateway.emit("app_created", TENANT, APP, event_id=hostile.values()[name]),
+            gateway.emit("workflow_run", TENANT, APP, hostile.values()[name]),
+            gateway.emit(hostile.Unhashable("app_created"), TENANT, APP),
+        ]
+        assert all(isinstance(a, Admission) for a in returned)
+        assert gateway.flush(10)
+        assert admissions_add_up(gateway, returned)
+
+
+def test_g01_a_payload_that_another_thread_changes_meanwhile():
+    payload = {str(n): n for n in range(2000)}
+    stop = threading.Event()
+
+    def churn():
+        n = 0
+        while not stop.is_set():
+            payload[f"new{n % 50}"] = n
+            payload.pop(f"new{(n + 25) % 50}", None)
+            n += 1
+
+    churner = threading.Thread(target=churn)
+    churner.start()
+    with running_gateway() as (gateway, _):
+        returned = [gateway.emit("app_created", TENANT, payload) for _ in range(300)]
+        stop.set()
+        churner.join()
+        gateway.flush(5)
+        assert admissions_add_up(gateway, returned)
+
+
+def test_g01_at_the_recursion_limit():
+    returned = []
+
+    def down(gateway):
+        returned.append(gateway.emit("app_created", TENANT, APP))
+        down(gateway)
+
+    with running_gateway() as (gateway, _):
+        with pytest.raises(RecursionError):
+            down(gateway)
+        returned.append(gateway.emit("app_created", TENANT, APP))
+        gateway.flush(5)
+        ledger = gateway.ledger()
+        assert ledger.accepted >= sum(map(bool, returned)) > 100
+        assert ledger.accepted == ledger.exported
+
+
+def test_g01_in_a_finaliser_and_a_weakref_callback():
+    class Dying:
+        def __del__(self):
+            returned.append(gateway.emit("app_created", TENANT, APP))
+
+    returned = []
+    with running_gateway() as (gateway, _):
+        for _ in range(100):
+            thing = Dying()
+            thing.__dict__["me"] = thing  # only the collector ends it
+            weakref.finalize(thing, lambda: returned.append(gateway.emit("app_created", {}, APP)))
+            del thing
+            gateway.emit("app_created", TENANT, APP)
+        gc.collect()
+        gateway.flush(5)
+        assert len(returned) == 200
+        assert gateway.ledger().exported == 300
+
+
+def test_g01_after_stop_and_with_unusable_settings(monkeypatch):
+    with running_gateway() as (gateway, _):
+        pass
+    assert gateway.emit("app_created", TENANT, APP) is Admission.STOPPING
+    assert gateway.ledger().balanced()
+
+    monkeypatch.setenv("TELEMETRY_ACTORS__GATEWAY__LINGER_S", "for ever")
+    program = (
+        "import telemetry_actors as t;"
+        "assert t.emit('app_created', {}, {}) == 'gateway_off';"
+        "import sys\n"
+        "try: t.get_gateway()\n"
+        "except t.SettingsError as e: print(e)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "gateway.linger_s" in answer.stdout.lower()
+
+
+def test_g01_a_signal_handler_that_emits_in_the_middle_of_emit():
+    """No deadlock, and the books are exact (a short form; the long one is in tests/faults)."""
+    with running_gateway() as (gateway, _):
+        inside = []  # appended to: `x += f()` would lose counts when handlers nest
+
+        def handler(_signum, _frame):
+            inside.append(gateway.emit("app_created", TENANT, APP))
+
+        before = signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        outside = 0
+        try:
+            for _ in range(30_000):
+                outside += bool(gateway.emit("app_created", TENANT, APP))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert gateway.flush(10)
+        ledger = gateway.ledger()
+        assert len(inside) > 5
+        assert ledger.accepted == ledger.exported == sum(map(bool, inside)) + outside
+        assert ledger.balanced()
+
+
+# -- g02: emit() never waits ----------------------------------------------------------------------
+
+
+class CountingClock(SystemClock):
+    """On some virtual machines asking for the time is a system call; that one is theirs."""
+
+    def now_ns(self):
+        return 1_700_000_000_000_000_000
+
+
+@pytest.fixture
+def quiet_gateway():
+    """A gateway whose threads all wait for hours, with room for a while."""
+    with running_gateway(
+        clock=CountingClock(),
+        gateway={"linger_s": 3000.0, "batch_events": 1_000_000, "batch_bytes": 2**40},
+        supervision={"sweep_interval_s": 3000.0},
+    ) as (gateway, _):
+        for _ in range(3):
+            gateway.emit("app_created", TENANT, APP)
+        threading.Event().wait(0.2)  # let the woken threads go back to sleep
+        yield gateway
+
+
+def test_g02_no_python_lock_is_taken_in_the_steady_state(quiet_gateway):
+    """No call of `emit()` is to a lock, a condition or a queue."""
+    called = []
+
+    def profile(_frame, event, arg):
+        if event == "c_call":
+            called.append(f"{getattr(arg, '__module__', '')}.{getattr(arg, '__qualname__', arg)}")
+        elif event == "call":
+            called.append(_frame.f_code.co_filename)
+
+    payload = {"workflow_id": "w", "workflow_run_id": "r", "status": "succeeded", "inputs": "text"}
+    quiet_gateway.emit("workflow_run", TENANT, payload)
+    sys.setprofile(profile)
+    try:
+        quiet_gateway.emit("workflow_run", TENANT, payload)
+    finally:
+        sys.setprofile(None)
+
+    text = "\n".join(called)
+    assert "msgpack" in text
+    for forbidden in ("acquire", "release", "threading.py", "queue.py", "logging", "time.sleep"):
+        assert forbidden not in text, text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+def test_g02_no_system_call_in_the_steady_state(quiet_gateway):
+    """Under strict seccomp any call but read and write kills: 500 emits survive it."""
+    kept = [object()]
+    for _ in range(4_000):
+        quiet_gateway.emit("app_created", TENANT, APP)
+    queue = quiet_gateway._life.mailbox.user
+    for _ in range(len(queue)):  # every second event goes: its memory is free and stays ours
+        item = queue.popleft()
+        if len(kept) % 2:
+            kept.append(item)
+        else:
+            kept[-1] = item
+    read_end, write_end = os.pipe()
+    prctl = ctypes.CDLL(None).prctl
+    write, emit = os.write, quiet_gateway.emit
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # nobody asks for the GIL: asking and giving are futex calls
+    gc.disable()
+    child = os.fork()
+    if child == 0:
+        try:
+            prctl(22, 1, 0, 0, 0)  # PR_SET_SECCOMP, SECCOMP_MODE_STRICT
+            for _ in range(500):
+                emit("app_created", TENANT, APP)
+            write(write_end, b"alive")
+        finally:
+            os._exit(0)  # exit_group is no longer allowed either: this kills us, after the word
+    gc.enable()
+    sys.setswitchinterval(switch_interval)
+    os.close(write_end)
+    word = os.read(read_end, 10)
+    os.close(read_end)
+    os.waitpid(child, 0)
+    assert word == b"alive"
+
+
+def test_g02_refusals_do_not_wait_either():
+    with running_gateway(gateway={"mailbox_events": 5, "linger_s": 3000.0}) as (gateway, _):
+        returned = [gateway.emit("app_created", TENANT, APP) for _ in range(10)]
+
+    assert [str(a) for a in returned].count("mailbox_full") == 5
+
+
+def test_g02_the_first_module_level_emit_returns_before_anything_is_built():
+    program = """
+import sys, threading
+import telemetry_actors
+assert threading.active_count() == 1
+assert "telemetry_actors.tree" not in sys.modules
+first = telemetry_actors.emit("app_created", {"tenant_id": "t"}, {"app_id": "a"})
+assert first, first
+assert telemetry_actors.get_gateway().flush(10)
+ledger = telemetry_actors.get_gateway().ledger()
+assert ledger.dropped == {"no_sink": 1} and ledger.balanced(), ledger
+telemetry_actors.get_gateway().stop(2)
+print("fine")
+"""
+    environment = {
+        **os.environ,
+        "ENTERPRISE_ENABLED": "true",
+        "ENTERPRISE_TELEMETRY_ENABLED": "true",
+        "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED": "yes",
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=environment,
+    )
+    assert answer.stdout == "fine\n", answer.stderr
+
+
+# -- g03: telemetry about telemetry can't loop ----------------------------------------------------
+
+
+def test_g03_a_logging_handler_that_emits_gets_no_loop():
+    class Shipping(logging.Handler):
+        """Ships every log line of the process as an event."""
+
+        def __init__(self, gateway):
+            super().__init__()
+            self._gateway = gateway
+            self.returned = []
+
+        def emit(self, record):
+            self.returned.append(self._gateway.emit("app_created", TENANT, APP))
+
+    class Chatty(RecordingSink):
+        """Logs with each request, as HTTP clients do."""
+
+        def export(self, kind, encoded, timeout_s):
+            logging.getLogger("http.client").warning("POST %s", kind)
+            return super().export(kind, encoded, timeout_s)
+
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[Chatty()])
+    shipping = Shipping(gateway)
+    root = logging.getLogger()
+    root.addHandler(shipping)
+    try:
+        with gateway:
+            logging.getLogger("host").warning("a line of the host's")
+            for _ in range(5):
+                assert gateway.flush(5)
+    finally:
+        root.removeHandler(shipping)
+
+    assert shipping.returned[0] is Admission.ACCEPTED
+    assert set(shipping.returned[1:]) == {Admission.NOT_ELIGIBLE}
+    ledger = gateway.ledger()
+    assert ledger.exported == 1
+    assert ledger.balanced()
+
+
+# -- g05: nothing global is touched ---------------------------------------------------------------
+
+_GLOBALS = """
+import atexit, gc, importlib, logging, os, pkgutil, signal, sys, threading, time
+def state():
+    return {
+        "threads": threading.active_count(),
+        "root handlers": list(logging.getLogger().handlers),
+        "root level": logging.getLogger().level,
+        "signals": [signal.getsignal(s) for s in signal.valid_signals()],
+        "atexit": atexit._ncallbacks(),
+        "excepthook": sys.excepthook,
+        "switch interval": sys.getswitchinterval(),
+        "gc": gc.get_threshold(),
+    }
+# what dependencies do at their import is theirs; ours must add nothing to it
+for name in (
+    "pykka pydantic pydantic_settings msgpack tenacity requests logging.config"
+    " opentelemetry.proto.collector.logs.v1.logs_service_pb2 opentelemetry.sdk.resources"
+    " google.rpc.status_pb2 concurrent.futures typer rich.console rich.progress rich.live"
+).split():
+    importlib.import_module(name)
+before = state()
+import supervisors, telemetry_actors
+for package in (supervisors, telemetry_actors):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+after = state()
+changed = {k: (before[k], after[k]) for k in before if before[k] != after[k]}
+assert not changed, changed
+from opentelemetry import trace, metrics, _logs
+assert type(trace.get_tracer_provider()).__name__ == "ProxyTracerProvider"
+assert type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider"
+print("untouched")
+"""
+
+
+def test_g05_importing_every_module_changes_nothing_of_the_process():
+    answer = subprocess.run(
+        [sys.executable, "-c", _GLOBALS], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert answer.stdout == "untouched\n", answer.stderr
+
+
+def test_g05_a_whole_life_sets_no_global_provider_and_leaves_no_thread():
+    before = set(threading.enumerate())
+    with running_gateway() as (gateway, _):
+        gateway.emit(TelemetryCase.APP_CREATED, TENANT, APP)
+        gateway.flush(5)
+    assert set(threading.enumerate()) == before

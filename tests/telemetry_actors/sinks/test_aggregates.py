@@ -1,0 +1,180 @@
+"""Cumulative aggregates: exact sums, bounded memory, whatever threads do."""
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry_actors.ports import MetricRecorder
+from telemetry_actors.signals import Instrument, Measurement
+from telemetry_actors.sinks._aggregates import (
+    DEFAULT_BOUNDS_S,
+    MAX_LABEL_CHARS,
+    SDK_BOUNDS,
+    MetricAggregates,
+)
+
+COUNTER = Instrument("dify.requests.total", "counter", "{request}")
+HISTOGRAM = Instrument("dify.workflow.duration", "histogram", "s")
+INT64_MAX = 2**63 - 1
+
+
+def counted(value, *labels):
+    return Measurement(COUNTER, tuple(f"l{i}" for i in range(len(labels))), labels, value)
+
+
+def took(value_s, *labels):
+    return Measurement(HISTOGRAM, tuple(f"l{i}" for i in range(len(labels))), labels, value_s)
+
+
+@pytest.fixture
+def aggregates():
+    """Aggregates that were made at 10 ns and are read at 20 ns and later."""
+    times = iter(range(10, 10_000, 10))
+    return MetricAggregates(lambda: next(times))
+
+
+def test_it_is_a_metric_recorder(aggregates):
+    """The shape that handlers and the metric sink know."""
+    recorder: MetricRecorder = aggregates
+    assert recorder.collect() == []
+
+
+def test_a_sum_grows_and_is_not_reset_by_reading(aggregates):
+    """Cumulative: each collection says all since the start, with the start's time."""
+    aggregates.record([counted(1, "a"), counted(2, "a"), counted(5, "b")])
+    first = aggregates.collect()
+    aggregates.record([counted(10, "a")])
+    second = aggregates.collect()
+
+    assert [(p.label_values, p.value) for p in first] == [(("a",), 3), (("b",), 5)]
+    assert [(p.label_values, p.value) for p in second] == [(("a",), 13), (("b",), 5)]
+    assert [(p.start_ns, p.time_ns) for p in (first[0], second[0])] == [(10, 20), (10, 30)]
+
+
+def test_the_same_values_under_other_keys_are_another_series(aggregates):
+    """A label set is its keys and its values."""
+    aggregates.record([counted(1, "a"), counted(1, "a")._replace(label_keys=("other",))])
+
+    assert len(aggregates.collect()) == 2
+
+
+@pytest.mark.parametrize(
+    ("value_s", "bucket"), [(0, 0), (1.0, 0), (1.0001, 1), (2.0, 1), (2.5, 2), (1e9, 2)]
+)
+def test_a_bound_belongs_to_the_bucket_below_it(value_s, bucket):
+    """OpenTelemetry's rule: (lower, upper]; what is above all bounds has the last bucket."""
+    aggregates = MetricAggregates(lambda: 0, bounds=(1.0, 2.0))
+    aggregates.record([took(value_s)])
+
+    (point,) = aggregates.collect()
+
+    assert point.bucket_counts == tuple(int(i == bucket) for i in range(3))
+    assert (point.value, point.measurements) == (value_s, 1)
+
+
+@pytest.mark.parametrize("bounds", [DEFAULT_BOUNDS_S, SDK_BOUNDS])
+def test_bounds_ascend(bounds):
+    """Otherwise no bucket could be found."""
+    assert list(bounds) == sorted(set(bounds))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [counted(-1), counted(1.5), took(-0.1), took(float("nan")), took(float("inf")), took(10**400)],
+)
+def test_a_value_that_would_spoil_its_series_is_left_out(aggregates, bad):
+    """It is counted, and the rest of the batch goes on."""
+    aggregates.record([counted(1), bad, took(1.0)])
+
+    assert [p.value for p in aggregates.collect()] == [1, 1.0]
+    assert (aggregates.recorded, aggregates.invalid) == (2, 1)
+
+
+def test_a_sum_stays_within_an_int64(aggregates):
+    """Past its end nothing of the instrument could be sent any more."""
+    aggregates.record([counted(INT64_MAX), counted(INT64_MAX), counted(1)])
+
+    assert aggregates.collect()[0].value == INT64_MAX
+
+
+class TestCardinality:
+    def test_later_label_sets_share_one_overflow_point(self):
+        """The first ones keep their own; nothing is lost from the sum."""
+        aggregates = MetricAggregates(lambda: 0, cardinality_limit=2)
+        aggregates.record(counted(1, label) for label in "abcd")
+        aggregates.record(counted(10, label) for label in "abcd")
+
+        points = {p.label_values: p.value for p in aggregates.collect()}
+
+        assert points == {("a",): 11, ("b",): 11, ("true",): 22}
+        assert (aggregates.recorded, aggregates.overflowed) == (8, 4)
+
+    def test_the_limit_is_per_instrument(self):
+        """A wild one doesn't take the room of the others."""
+        aggregates = MetricAggregates(lambda: 0, cardinality_limit=1)
+        aggregates.record([counted(1, "a"), counted(1, "b"), took(1.0, "a"), took(1.0, "b")])
+
+        keys = [(p.instrument, p.label_keys) for p in aggregates.collect()]
+
+        overflow = ("otel.metric.overflow",)
+        assert keys == [
+            *((COUNTER, ("l0",)), (COUNTER, overflow)),
+            *((HISTOGRAM, ("l0",)), (HISTOGRAM, overflow)),
+        ]
+
+    def test_a_long_label_value_is_cut(self, aggregates):
+        """Else a number of label sets would be no bound on memory. Cut ones add up."""
+        aggregates.record([counted(1, "x" * 5000), counted(1, "x" * 5000)])
+
+        (point,) = aggregates.collect()
+
+        assert point.label_values == ("x" * MAX_LABEL_CHARS,)
+        assert point.value == 2
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2**40))),
+    st.lists(st.floats(0, 1e6)),
+    st.integers(0, 20),
+)
+def test_it_adds_up_like_python(counts, durations_s, cut):
+    """Against sums and counts made the plain way, however the batches are cut."""
+    aggregates = MetricAggregates(lambda: 0)
+    batch = [counted(n, label) for label, n in counts] + [took(s) for s in durations_s]
+    aggregates.record(batch[:cut])
+    aggregates.record(batch[cut:])
+
+    points = {(p.instrument, p.label_values): p for p in aggregates.collect()}
+
+    for label in {label for label, _ in counts}:
+        assert points[COUNTER, (label,)].value == sum(n for name, n in counts if name == label)
+    if durations_s:
+        point = points[HISTOGRAM, ()]
+        assert point.value == pytest.approx(sum(durations_s))
+        assert point.measurements == sum(point.bucket_counts) == len(durations_s)
+        below = sum(point.bucket_counts[: point.bounds.index(1.0) + 1])
+        assert below == sum(s <= 1.0 for s in durations_s)
+    assert aggregates.recorded == len(batch)
+
+
+def test_threads_lose_no_count(aggregates):
+    """Four writers and a reader at once."""
+    batch = [counted(1, "a"), took(0.5, "a")] * 50
+
+    def write():
+        for _ in range(50):
+            aggregates.record(batch)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        aggregates.collect()
+    for thread in threads:
+        thread.join()
+
+    assert [p.value for p in aggregates.collect()] == [10_000, 5_000.0]
+    assert aggregates.recorded == 20_000
