@@ -144,8 +144,7 @@ class Children:
         return child
 
     def remove(self, child: Child) -> None:
-        """Forget *child*, which must not be running."""
-        self.set_life(child, Life.stopped)
+        """Forget *child*, which must be stopped."""
         self._floor = max(self._floor, child.incarnation)
         del self._by_id[child.id]
 
@@ -186,7 +185,6 @@ class Children:
         """Take over a new template: it counts from each child's next start."""
         for child in self:
             child.spec = template.named(child.id)
-        self._recount()
 
     def _recount(self) -> None:
         self._significant = sum(c.spec.significant and c.life not in _ABSENT for c in self)

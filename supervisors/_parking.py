@@ -46,7 +46,6 @@ class Parking:
         again = culprit in self.probation
         self.delay_s = min(2 * self.delay_s, spec.probe_max_s) if again else spec.probe_min_s
         self.probes += 1
-        self.probation.clear()
         self.key = ("probe", "", self.probes)
         return self.key, self.delay_s
 

@@ -79,6 +79,7 @@ class Ref(pykka.ActorRef[Any]):
     def bind(self, actor: pykka.Actor) -> None:
         """Point proxies at the present incarnation. Supervisor's thread."""
         self._actor_weakref = weakref.ref(actor)
+        self._actor = actor  # what Pykka 4.4 goes by
 
     def tell(self, message: Any) -> None:
         """Send *message*; it waits if the child is being restarted. Never raises."""

@@ -34,7 +34,7 @@ from supervisors._spec import Restart, Strategy, SupervisorSpec
 from supervisors.errors import NotRunning, RestartLimitReached
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from supervisors._exit import Exit
     from supervisors._plan import Plan
@@ -196,16 +196,17 @@ class State:
             self.parking.snapshot(),
             self.budget.ages_s(self.now_s),
             None if self.plan is None else self.plan.key(),
-            tuple(self._message_key(message) for message in self.inbox),
+            tuple(self._waiting()),
             self.draws,
             self.labels,
         )
 
-    def _message_key(self, message: Message) -> Hashable:
-        if not isinstance(message, ChildDown):
-            return message
-        child = self.children.get(message.id)
-        return message.id if child is not None and child.down is message else None
+    def _waiting(self) -> Iterator[Hashable]:
+        for message in self.inbox:
+            if not isinstance(message, ChildDown):
+                yield message
+            elif (child := self.children.get(message.id)) and child.down is message:
+                yield message.id  # else it is old news, and will be passed over
 
     def copy(self) -> State:
         """An independent state, equal to this one."""
@@ -215,5 +216,4 @@ class State:
         twin.parking = self.parking.copy()
         twin.inbox = self.inbox.copy()
         twin.plan = None if self.plan is None else self.plan.copy()
-        twin.effects = []
         return twin

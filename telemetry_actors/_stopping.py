@@ -19,6 +19,8 @@ __all__ = ["end_unbuilt", "flush_life", "stop_life"]
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
 _METRICS_SHARE = 0.25
 _TREE_SHARE_S = 0.3
+_LAST_METRICS_S = 2.0
+"""At the end a metric sink that does not answer is not worth a longer wait than this."""
 
 
 def flush_life(life: Life, timeout_s: float) -> bool:
@@ -136,7 +138,7 @@ def _drain(life: Life, began_s: float, until_s: float) -> tuple[bool, bool]:
     with _Hurry(life):
         share_s = (end_s - began_s) * _METRICS_SHARE
         drained = _wait(life, end_s - share_s, lambda: next(life.held(), None) is None)
-        metrics = _collect(life, end_s)
+        metrics = _collect(life, min(end_s, life.clock.now_s() + _LAST_METRICS_S))
         if not drained:
             drained = _wait(life, end_s, lambda: next(life.held(), None) is None)
     return drained, metrics

@@ -30,12 +30,15 @@ class Collector:
 
     Args:
         folder: where its output goes, such as ``tmp_path``.
+        ports: to listen on, as of an earlier one that has stopped; free ones by default.
     """
 
     name = "collector"
     ports_count = 1
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ports: list[int] | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        self._wanted = ports
         self.output_path = folder / f"{self.name}.out"
         self.ports: list[int] = []
         self._folder = folder
@@ -97,7 +100,7 @@ class Collector:
         self.stop()
 
     def _start_once(self) -> None:
-        self.ports = _free_ports(self.ports_count)
+        self.ports = self._wanted or _free_ports(self.ports_count)
         with self.output_path.open("wb") as output:
             self._process = subprocess.Popen(
                 self.command(self.ports),

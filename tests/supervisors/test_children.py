@@ -76,6 +76,15 @@ def test_terminate_child_of_a_simple_child(simple):
     assert refusal(simple, "terminate_child", "x") is Refusal.not_found
 
 
+def test_a_copy_counts_alike():
+    """Children that wait for their restart included."""
+    tree = Steered("t", strategy="simple_one_for_one", backoff=Backoff(min_s=1.0))
+    tree.crash(tree.ask("start_child").id)
+    tree.core = tree.core.copy()
+
+    assert tree.ask("count_children") == to.ChildCounts(specs=1, active=0, supervisors=0, workers=1)
+
+
 def test_terminate_child_ends_the_restart_loop_of_a_simple_child(simple):
     """hanging_restart_loop_simple, by one life: the one that was up last."""
     simple.ask("start_child", ExtraArgs(label="x"))
@@ -218,9 +227,10 @@ def test_reload_of_auto_shutdown(before, after, ends):
 
     def specs(flag):
         significant = flag != "never"
-        return [child(name, restart="transient", significant=significant) for name in "ab"]
+        return [child(name, restart="transient", significant=significant) for name in "abc"]
 
     tree = Steered(*specs(before), auto_shutdown=before)
+    tree.ask("terminate_child", "c")
     reloaded(tree, *specs(after), auto_shutdown=after)
     log = tree.crash("a", Exit.normal())
 

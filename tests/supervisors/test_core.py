@@ -7,6 +7,7 @@ beside it each rule has a name and stands alone.
 import pytest
 
 from supervisors import _protocol as to
+from supervisors._backoff import Backoff
 from supervisors._exit import Exit
 from supervisors._spec import BRUTAL_KILL
 from supervisors.errors import ChildStartError, NotRunning
@@ -250,6 +251,9 @@ def test_a_copy_in_the_middle_of_a_plan_is_independent():
 
     assert twin.snapshot() != tree.core.snapshot()
     assert twin.handle(down, 0.0) == one == [to.StopChild("b", 1, 5.0)]
+    assert twin.snapshot() == tree.core.snapshot()
+    tree.send(tree.request("which_children"))
+    assert twin.snapshot() != tree.core.snapshot()
 
 
 def test_the_key_tells_what_is_under_way():
@@ -269,6 +273,48 @@ def test_the_key_tells_what_is_under_way():
 
     assert len(set(keys)) == len(keys)
     assert hash(tree.core.copy().snapshot()) == hash(keys[-1])
+
+
+def test_the_key_tells_how_a_waiting_child_fell():
+    """What follows depends on it."""
+    keys = set()
+    for ended in ENDS.values():
+        tree = Steered(child("a", restart="transient"), "b")
+        tree.stubborn.add("b")
+        tree.send(tree.fell("b"), tree.fell("a", ended))
+        keys.add(tree.core.snapshot())
+
+    assert len(keys) == len(ENDS)
+
+
+def test_old_news_that_wait_are_no_part_of_the_key():
+    """In one history b fell before it was stopped, and its end still waits to be passed over."""
+    keys = set()
+    for falls in (True, False):
+        tree = Steered("a", "b", "c", strategy="one_for_all", intensity=9)
+        tree.stubborn.update("ac")
+        tree.crash("a")
+        if falls:
+            tree.crash("b", Exit.shutdown())
+        tree.crash("c", Exit.shutdown())
+        assert tree.log[-1] == "start a"
+        keys.add(tree.core.snapshot())
+
+    assert len(keys) == 1
+
+
+def test_without_jitter_the_key_knows_no_chance():
+    """One back-off behind, or two: the second forgot the first."""
+    steady = Backoff(min_s=1.0, jitter=0.0, stable_after_s=5.0)
+    once, twice = (Steered("a", intensity=9, period_s=1.0, backoff=steady) for _ in range(2))
+    for tree, crashes in ((once, 1), (twice, 2)):
+        for _ in range(crashes):
+            tree.crash("a", uptime_s=5.0)
+            tree.fire()
+        tree.now_s += 100.0
+        tree.ask("which_children")
+
+    assert once.core.snapshot() == twice.core.snapshot()
 
 
 def test_histories_that_lead_to_the_same_place_have_the_same_key():

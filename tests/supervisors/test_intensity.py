@@ -64,6 +64,14 @@ def test_a_resized_budget_keeps_its_history():
     assert budget.ages_s(2.0) == (0.0, 0.0)
 
 
+def test_a_resized_budget_counts_as_far_as_its_new_limit():
+    """From 1 to 3: the fourth is one too many, and is noticed."""
+    budget = RestartBudget(intensity=1, period_s=5.0)
+    budget.resize(3, 5.0)
+
+    assert [budget.admit(0.0) for _ in range(4)] == [True, True, True, False]
+
+
 def test_a_cleared_budget_is_a_new_one():
     """Parking clears it: a probe begins without a past."""
     budget = RestartBudget(intensity=1, period_s=5.0)

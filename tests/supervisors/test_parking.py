@@ -7,7 +7,7 @@ import pytest
 from supervisors import _protocol as to
 from supervisors._backoff import Backoff
 from supervisors._exit import Exit
-from supervisors._spec import ExtraArgs
+from supervisors._spec import ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, RestartLimitReached
 from tests.supervisors.steered import Steered, child, refusal
 
@@ -148,6 +148,7 @@ def test_stop_while_parked_comes_at_once():
 
     assert tree.send(to.Stop()) == ["cancel", "finished shutdown stopped"]
     assert tree.timers == {}
+    assert not tree.core.parked
 
 
 def test_stop_while_it_is_going_to_park_is_a_stop():
@@ -167,6 +168,17 @@ def test_a_probe_timer_that_was_cancelled_does_no_harm():
     tree.crash("a")
     (late,) = tree.timers
     tree.send(to.Stop())
+
+    assert tree.send(to.Timer(late)) == []
+
+
+def test_the_timer_of_an_earlier_probe_does_no_harm():
+    """Each probe has a key of its own."""
+    tree = a_parking("a")
+    tree.crash("a")
+    (late,) = tree.timers
+    tree.fire()
+    tree.crash("a")
 
     assert tree.send(to.Timer(late)) == []
 
@@ -236,6 +248,15 @@ def test_a_probe_leaves_alone_who_was_stopped_by_hand_or_had_ended():
     assert tree.fire() == ["start a", "start f", "unparked"]
 
 
+def test_a_probe_leaves_alone_what_a_reload_has_brought():
+    """New specs are not started, by no one but restart_child."""
+    tree = a_parking("a")
+    tree.ask("reload", SupervisorSpec((child("a"), child("b")), intensity=0, on_intensity="park"))
+    tree.crash("a")
+
+    assert tree.fire() == ["start a", "unparked"]
+
+
 def test_a_probe_of_a_group_starts_the_whole_group():
     """one_for_all: as any restart of the group would."""
     tree = a_parking("a", "b", strategy="one_for_all")
@@ -291,8 +312,9 @@ def test_a_probe_goes_on_with_a_copy():
     """Probation, waits and timers are part of the state."""
     tree = a_parking("a")
     tree.crash("a")
-    tree.core = tree.core.copy()
+    original, tree.core = tree.core, tree.core.copy()
     tree.fire()
+    assert (original.parked, tree.core.parked) == (True, False)
     before = tree.core.snapshot()
     tree.core = tree.core.copy()
 

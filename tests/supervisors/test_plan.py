@@ -110,6 +110,7 @@ def test_a_child_that_falls_while_it_waits_to_be_stopped_is_taken_as_stopped():
     assert tree.crash("c", Exit.shutdown()) == ["start a", "start b", "start c"]
     assert tree.states() == {"a": "running", "b": "running", "c": "running"}
     assert tree.reports() == [("child_terminated", "a"), ("shutdown_error", "b")]
+    assert tree.crash("b")[-1] == "finished shutdown intensity_exceeded"
 
 
 def test_a_child_that_falls_while_a_sibling_starts_is_dealt_with_next():
@@ -254,6 +255,17 @@ def test_terminate_child_during_a_back_off_gives_up_on_the_child():
     assert tree.states() == {"a": "stopped"}
     tree.ask("restart_child", "a")
     assert tree.states() == {"a": "running"}
+
+
+def test_a_simple_child_that_is_terminated_during_its_back_off_is_gone():
+    """And so is its timer."""
+    tree = Steered("t", strategy="simple_one_for_one", backoff=SLOWLY)
+    name = tree.ask("start_child").id
+    tree.crash(name)
+    tree.forget()
+
+    tree.ask("terminate_child", name)
+    assert tree.log == ["cancel", f"removed {name}"]
 
 
 def test_a_group_is_stopped_before_the_back_off_not_after_it():

@@ -84,7 +84,7 @@ def test_what_runs_is_neither_restarted_nor_deleted(tree, op):
 @pytest.mark.parametrize(
     "op", ["terminate_child", "restart_child", "delete_child", "get_child_spec"]
 )
-@pytest.mark.parametrize("name", ["zz", None, 7])
+@pytest.mark.parametrize("name", ["zz", None, 7, ["a"]])
 def test_unknown_ids_are_not_found(tree, op, name):
     """Whatever they are."""
     assert refusal(tree, op, name) is Refusal.not_found
