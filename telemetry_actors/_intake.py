@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ import msgpack
 
 from supervisors import Clock, Mailbox
 from telemetry_actors._shards import Shards, column
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, gate
+from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
 from telemetry_actors.envelope import Envelope, TelemetryContext, Ticket
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.inside import THREADS
@@ -38,7 +37,7 @@ UNKNOWN_CASE = "unknown"
 """Key of `Ledger.by_case` that all unknown case names share."""
 
 _new = tuple.__new__
-_pack: Callable[[Any], bytes] = msgpack.packb
+_Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
 
 
 class Entry(NamedTuple):
@@ -56,6 +55,8 @@ class Entry(NamedTuple):
     """Even a refused event is given to the host's trace manager (legacy route, no tree)."""
     columns: tuple[int, ...]
     """Shard cells, in the order of `Admission`."""
+    accepted: int
+    """The first of them."""
 
 
 class Door(NamedTuple):
@@ -71,11 +72,15 @@ def entries_of(settings: TelemetrySettings, tree_has_sink: bool) -> dict[str, En
     for index, (case, route) in enumerate(CASE_ROUTING.items()):
         refusal, gives = _decide(settings, route, tree_has_sink)
         gated = bool(route.gated) and not settings.enterprise_include_content
-        found[str(case)] = Entry(index, str(case), route, gated, refusal, gives, _columns(index))
+        columns = _columns(index)
+        found[str(case)] = Entry(
+            index, str(case), route, gated, refusal, gives, columns, columns[0]
+        )
     last = len(found)
     nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
+    columns, refusal = _columns(last), Admission.UNKNOWN_CASE
     found[UNKNOWN_CASE] = Entry(
-        last, UNKNOWN_CASE, nowhere, False, Admission.UNKNOWN_CASE, False, _columns(last)
+        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, columns[0]
     )
     return found
 
@@ -99,6 +104,7 @@ def _decide(
     return None, False
 
 
+_ACCEPTED = Admission.ACCEPTED
 _NUMBER = {admission: number for number, admission in enumerate(Admission)}
 
 
@@ -125,6 +131,7 @@ class Intake:
         awaken: Callable[[], bool],
     ) -> None:
         self.shards = Shards(len(entries))
+        self._by_thread = self.shards.by_thread
         self.closed = False
         self.asleep = True
         """No tree has been started yet."""
@@ -142,8 +149,12 @@ class Intake:
 
     def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
         """Admit or refuse one event; count both."""
-        shard = self.shards.mine()
-        entry = self._entry(case)
+        shard = self._by_thread.get(get_ident()) or self.shards.mine()
+        kind = type(case)
+        if kind is str or kind is TelemetryCase:
+            entry = self._entries.get(case, self._unknown)
+        else:
+            entry = self._entry(case)
         shard.emitted[entry.row] += 1
         verdict = Admission.INVALID
         try:
@@ -151,7 +162,7 @@ class Intake:
         except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
             verdict = Admission.INVALID
         finally:
-            cell = entry.columns[_NUMBER[verdict]]
+            cell = entry.accepted if verdict is _ACCEPTED else entry.columns[_NUMBER[verdict]]
             shard.admissions[cell] += 1
         return verdict
 
@@ -199,7 +210,7 @@ class Intake:
         if manager is not None and entry.route.task_name is not None:
             self.shards.mine().given[0] += 1
         mailbox.append((ticket, envelope), charged)
-        return Admission.ACCEPTED
+        return _ACCEPTED
 
     def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:
         """Legacy route without a sink: the trace manager gets its call, the tree nothing."""
@@ -229,19 +240,21 @@ class Intake:
                 return None
         tenant_id = context.get("tenant_id")
         if type(tenant_id) is str:
-            with suppress(Exception):  # something that msgpack can't carry: cleaned below
-                return _pack(context), tenant_id
+            try:
+                return _Packer().pack(context), tenant_id
+            except Exception:  # noqa: BLE001 -- what msgpack can't carry is cleaned below
+                tenant_id = None
         cleaned = sanitise(context)
-        tenant = cleaned.get("tenant_id")
-        return _pack(cleaned), "" if tenant is None else str(tenant)
+        tenant_id = cleaned.get("tenant_id")
+        return _Packer().pack(cleaned), "" if tenant_id is None else str(tenant_id)
 
 
 def _packed(payload: dict[Any, Any]) -> bytes | None:
     try:
-        return _pack(payload)
+        return _Packer().pack(payload)  # type: ignore[no-any-return]
     except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
         cleaned = sanitise(payload)
-        return _pack(cleaned) if type(cleaned) is dict else None
+        return _Packer().pack(cleaned) if type(cleaned) is dict else None
 
 
 def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:

@@ -47,24 +47,24 @@ class Shards:
 
     def __init__(self, cases: int) -> None:
         self._cases = cases
-        self._by_thread: dict[int, Shard] = {}
+        self.by_thread: dict[int, Shard] = {}
         self._retired: list[Shard] = []
         self._folded = Shard(cases)
 
     def mine(self) -> Shard:
         """The calling thread's shard. Re-entrant; takes no lock."""
         ident = get_ident()
-        shard = self._by_thread.get(ident)
+        shard = self.by_thread.get(ident)
         if shard is None:
-            shard = self._by_thread.setdefault(ident, Shard(self._cases))
+            shard = self.by_thread.setdefault(ident, Shard(self._cases))
         return shard
 
     def snapshot(self) -> Shard:
         """The sum over all threads. One reader at a time (the caller holds the books' lock)."""
-        if len(self._by_thread) > _FOLD_ABOVE:
+        if len(self.by_thread) > _FOLD_ABOVE:
             self._fold()
         total = Shard(self._cases)
-        for shard in (self._folded, *self._retired, *list(self._by_thread.values())):
+        for shard in (self._folded, *self._retired, *list(self.by_thread.values())):
             total.add(shard)
         return total
 
@@ -77,8 +77,8 @@ class Shards:
         for shard in self._retired:
             self._folded.add(shard)
         living = sys._current_frames().keys()
-        gone = [ident for ident in self._by_thread if ident not in living]
-        self._retired = [self._by_thread.pop(ident) for ident in gone]
+        gone = [ident for ident in self.by_thread if ident not in living]
+        self._retired = [self.by_thread.pop(ident) for ident in gone]
 
 
 def column(case_index: int, admission: Admission) -> int:
