@@ -1,6 +1,6 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
-from supervisors._actor import SupervisedActor
+from supervisors._actor import Revoked, SupervisedActor
 from supervisors._clock import Clock, SystemClock
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind
@@ -44,6 +44,7 @@ __all__ = [
     "Overflow",
     "Ref",
     "Restart",
+    "Revoked",
     "Runtime",
     "Slot",
     "Strategy",

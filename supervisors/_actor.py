@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import pykka
 
 from supervisors._exit import Exit
-from supervisors._incarnation import Incarnation, Vanished
+from supervisors._incarnation import Ignore, Incarnation, Vanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,16 @@ class SupervisedActor(pykka.ThreadingActor):
         self._exit = exit
         self.actor_stopped.set()
 
+    @staticmethod
+    def ignore() -> None:
+        """In ``on_start``: choose not to run. The spec is kept (OTP's ``ignore``)."""
+        raise Ignore
+
+    @staticmethod
+    def is_chargeable(message: Any) -> bool:
+        """Whether *message* is one that a crash is charged to, and not a word of ours."""
+        return not isinstance(message, Crash | ShutDown)
+
     def wake_in(self, seconds: float) -> None:
         """Ask for one `TICK` message in *seconds*; a later call replaces an earlier one."""
         self.slot.due_s = self.slot.clock.now_s() + seconds
@@ -152,7 +162,8 @@ class SupervisedActor(pykka.ThreadingActor):
             if isinstance(message, Crash):
                 raise message.error
             return super()._handle_receive(message)
-        except Exception:
+        except Exception as error:
+            self._crash_after_reply(error)
             raise
         except Vanished:
             self._vanished = True
@@ -160,6 +171,15 @@ class SupervisedActor(pykka.ThreadingActor):
             return None
         except BaseException as error:
             raise _FatalExit(repr(error)) from error
+
+    def _crash_after_reply(self, error: Exception) -> None:
+        """``ask_errors="reply_and_crash"``: the asker gets the error, and then we go, too."""
+        life = self._incarnation
+        if life is None or life.slot.spec.ask_errors == "reply":
+            return
+        if life.handling is not None and life.handling.reply_to is not None:
+            self._exit = Exit.crash(error)
+            self.actor_stopped.set()
 
     def _shut_down(self, message: ShutDown) -> None:
         if self._incarnation is None or message.number != self._incarnation.number:

@@ -50,7 +50,7 @@ def text(field: str, value: object) -> str:
 def one_of(field: str, value: object, kind: type[E]) -> E:
     """A member of *kind*, or its name."""
     try:
-        return kind(str(value) if isinstance(value, str) else "")
+        return kind(str(value))
     except ValueError:
         raise SpecError(field, value, f"one of {', '.join(kind)}") from None
 

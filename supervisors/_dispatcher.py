@@ -2,7 +2,8 @@
 
 A dispatcher belongs to a `Runtime`, which outlives every incarnation. An own
 thread is for what does I/O; a shared one for the many small actors whose wake-ups
-would cost more than their work (performance.md, "Few threads").
+would cost more than their work (performance.md, "Few threads"). The third kind, for
+tests, is `_deterministic.py`.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from supervisors._incarnation import Vanished, Yielded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors._clock import Clock, Token
+    from supervisors._clock import Token
     from supervisors._incarnation import Incarnation
+    from supervisors._runtime import Runtime
 
 __all__ = ["Dispatcher", "OwnThreads", "SharedThread"]
+
+_MESSAGES_A_TURN = 16
 
 
 class Dispatcher(Protocol):
     """Runs incarnations, and can say which have lost their thread."""
 
     def launch(self, incarnation: Incarnation) -> None:
-        """Start *incarnation* soon: `boot`, then `run` as often as it takes."""
+        """Start *incarnation* soon, and give it turns until it has ended."""
         ...
 
     def sweep(self) -> None:
@@ -38,7 +42,11 @@ class Dispatcher(Protocol):
         ...
 
     def abandon(self, incarnation: Incarnation) -> None:
-        """Its thread is stuck: leave it behind, and let others go on on a new one."""
+        """It does not stop, or hangs: leave it behind, and let others go on without it."""
+        ...
+
+    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+        """The thread that is running *incarnation* at this moment, if one is."""
         ...
 
     def close(self, timeout_s: float) -> None:
@@ -53,35 +61,31 @@ def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
 class OwnThreads:
     """One daemon thread for each incarnation."""
 
-    def __init__(self, clock: Clock, poke: Callable[[], None]) -> None:
-        self._clock = clock
-        self._poke = poke
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._running: dict[Incarnation, threading.Thread] = {}
-        self.abandoned = 0
 
     def launch(self, incarnation: Incarnation) -> None:
         """Give *incarnation* a thread."""
         token = new_token()
-        clock = self._clock
+        clock, poke = self._runtime.clock, self._runtime.poke
 
         def wake() -> None:
             release(token)
-            self._poke()
+            poke()
 
         def pause(seconds: float | None) -> None:
             clock.wait(token, seconds)
 
         incarnation.pause = pause
         incarnation.slot.mailbox.wake = wake
-        name = "/".join(incarnation.slot.path)
-        thread = _thread(name, lambda: self._live(incarnation))
+        thread = _thread("/".join(incarnation.slot.path), lambda: self._live(incarnation))
         self._running[incarnation] = thread  # before it runs, since it takes itself out
         thread.start()
 
     def _live(self, incarnation: Incarnation) -> None:
         try:
-            if incarnation.boot():
-                incarnation.run()
+            incarnation.take_turn()
         except Vanished:
             return  # the sweep notices
         self._running.pop(incarnation, None)
@@ -89,28 +93,36 @@ class OwnThreads:
     def sweep(self) -> None:
         """Report each incarnation whose thread is no more."""
         for incarnation, thread in list(self._running.items()):
-            if not thread.is_alive() and self._running.pop(incarnation, None) is not None:
+            if thread.ident is None or thread.is_alive():
+                continue  # not begun, or well
+            if self._running.pop(incarnation, None) is not None:
                 incarnation.lose(Exit.lost())
 
     def abandon(self, incarnation: Incarnation) -> None:
         """Forget the thread; it leaves by itself if it ever comes back to its mailbox."""
-        if self._running.pop(incarnation, None) is not None:
-            self.abandoned += 1
+        thread = self._running.pop(incarnation, None)
+        if thread is not None:
+            self._runtime.count_abandoned(thread)
+
+    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+        """Its own."""
+        return self._running.get(incarnation)
 
     def close(self, timeout_s: float) -> None:
         """Join what is still on its way out."""
-        until_s = self._clock.now_s() + timeout_s
+        until_s = self._runtime.clock.now_s() + timeout_s
         for thread in list(self._running.values()):
-            thread.join(max(0.0, until_s - self._clock.now_s()))
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until_s - self._runtime.clock.now_s()))
 
 
 class SharedThread:
     """One daemon thread for many incarnations, a turn each, first come first served."""
 
-    def __init__(self, name: str, clock: Clock, poke: Callable[[], None]) -> None:
+    def __init__(self, name: str, runtime: Runtime) -> None:
         self.name = name
-        self._clock = clock
-        self._poke = poke
+        self._runtime = runtime
+        self._clock = runtime.clock
         self._ready: deque[Incarnation] = deque()
         self._timers: list[tuple[float, int, Incarnation]] = []
         self._order = count()
@@ -122,11 +134,10 @@ class SharedThread:
         self._closed = False
         self._lock = threading.RLock()
         """Guards who lives here and on which thread; never taken by a sender."""
-        self.abandoned = 0
 
     def launch(self, incarnation: Incarnation) -> None:
         """Let *incarnation* take turns on the shared thread."""
-        incarnation.shares_thread = True
+        incarnation.messages_a_turn = _MESSAGES_A_TURN
         incarnation.pause = lambda seconds: self._yield(incarnation, seconds)
         incarnation.slot.mailbox.wake = lambda: self._wake(incarnation)
         with self._lock:
@@ -146,9 +157,11 @@ class SharedThread:
     def _wake(self, incarnation: Incarnation) -> None:
         self._ready.append(incarnation)
         release(self._token)
-        self._poke()
+        self._runtime.poke()
 
     def _yield(self, incarnation: Incarnation, seconds: float | None) -> None:
+        if incarnation.revoked:
+            raise Yielded  # left behind: the heap is no longer its thread's
         if seconds is not None:
             due_s = self._clock.now_s() + seconds
             heapq.heappush(self._timers, (due_s, next(self._order), incarnation))
@@ -164,7 +177,7 @@ class SharedThread:
                 continue
             self._turn = incarnation
             try:
-                ended = self._take_turn(incarnation)
+                ended = incarnation.take_turn()
             except Vanished:
                 return  # the sweep notices, and charges the one whose turn it was
             if generation != self._generation:
@@ -184,17 +197,11 @@ class SharedThread:
         return None
 
     def _until_timer(self) -> float | None:
+        while self._timers and self._timers[0][2] not in self._living:
+            heapq.heappop(self._timers)
         if not self._timers:
             return None
         return max(0.0, self._timers[0][0] - self._clock.now_s())
-
-    def _take_turn(self, incarnation: Incarnation) -> bool:
-        if not incarnation.started:
-            if not incarnation.boot():
-                return True
-            self._ready.append(incarnation)
-            return False
-        return incarnation.run()
 
     def sweep(self) -> None:
         """Start a new thread if ours is gone, and charge the incarnation whose turn it was."""
@@ -205,21 +212,27 @@ class SharedThread:
             culprit = self._turn
             if culprit is not None:
                 self._living.discard(culprit)
-                culprit.lose(Exit.lost())
             self._ready.extend(self._living)
             self._new_thread()
+        if culprit is not None:
+            culprit.lose(Exit.lost())
         release(self._token)
 
     def abandon(self, incarnation: Incarnation) -> None:
         """Take *incarnation* out; if it is the one that runs, the others get a new thread."""
         with self._lock:
             self._living.discard(incarnation)
-            if self._turn is incarnation:
-                self.abandoned += 1
-                self._token = new_token()
-                self._ready.extend(self._living)
-                self._new_thread()
-                release(self._token)
+            if self._turn is not incarnation or self._thread is None:
+                return
+            self._runtime.count_abandoned(self._thread)
+            self._token = new_token()
+            self._ready.extend(self._living)
+            self._new_thread()
+            release(self._token)
+
+    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+        """The shared one, while it is *incarnation*'s turn."""
+        return self._thread if self._turn is incarnation else None
 
     def close(self, timeout_s: float) -> None:
         """Let the thread end when nothing is ready."""

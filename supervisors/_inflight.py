@@ -103,6 +103,18 @@ class InFlight:
             self.item_by_item = True
         return None
 
+    def fresh(self) -> InFlight:
+        """The same batch, as far as it has come, for another incarnation.
+
+        What the old one still does to its own copy, should it come back from a hang, no
+        longer reaches anybody.
+        """
+        new = InFlight()
+        for name in self.__slots__:
+            setattr(new, name, getattr(self, name))
+        new.batch, new.results, new.notes = list(self.batch), list(self.results), dict(self.notes)
+        return new
+
     def remaining(self) -> list[Any]:
         """The items without a result."""
         return self.batch[len(self.results) :]

@@ -22,8 +22,10 @@ from collections.abc import Callable, Iterable
 from itertools import islice, repeat, starmap
 from typing import Any, NamedTuple
 
+from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
-from supervisors._spec import MailboxSpec
+from supervisors._spec import MailboxSpec, Overflow
+from supervisors.errors import MailboxFull
 
 __all__ = ["Batching", "Mailbox", "Wait"]
 
@@ -47,8 +49,24 @@ class Batching(NamedTuple):
     max_bytes: int
 
 
-def _no_size(_item: Any) -> int:
-    return 0
+def _own_size(item: Any) -> int:
+    """Bytes of a message that has a length in bytes; 0 for any other."""
+    message = _bare(item)
+    if isinstance(message, bytes | bytearray | str):
+        return len(message)
+    size = getattr(message, "size_bytes", 0)
+    return size if type(size) is int else 0
+
+
+def _answer(item: Any, error: MailboxFull) -> None:
+    """Whoever asked is told that the question was dropped."""
+    reply_to = getattr(item, "reply_to", None)
+    if reply_to is not None:
+        reply_to.set_exception((MailboxFull, error, None))
+
+
+def _bare(item: Any) -> Any:
+    return getattr(item, "message", item)
 
 
 class Mailbox:
@@ -56,10 +74,11 @@ class Mailbox:
 
     Args:
         spec: bounds, and whether (and how) items are handed out in batches.
-        size_of: charged bytes of a user item; 0 by default.
+        size_of: charged bytes of a user item; by default the length of bytes and texts, or
+            ``message.size_bytes``, else 0.
     """
 
-    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = _no_size) -> None:
+    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = _own_size) -> None:
         self.spec = spec
         self.batching = (
             None
@@ -83,6 +102,7 @@ class Mailbox:
         self._feeds: tuple[Mailbox, ...] = ()
         self._fed_by: list[Mailbox] = []
         self._blocked = False
+        self._senders: list[Token] = []
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
@@ -118,6 +138,52 @@ class Mailbox:
         """Put *message* into the system lane."""
         self.system.append(message)
         self.wake()
+
+    def offer(self, item: Any, clock: Clock, name: str) -> None:
+        """Put one message of an ordinary sender; a full mailbox does what its spec says.
+
+        Raises:
+            MailboxFull: the policy is ``reject``; the message is in the error.
+        """
+        size = self._size_of(item)
+        if self.has_room(size):
+            self.append(item, size)
+            return
+        policy = self.spec.overflow
+        if policy is Overflow.block:
+            self._wait_for_room(size, clock)
+            self.append(item, size)
+            return
+        self.refused += 1
+        full = MailboxFull(name, capacity=self._capacity(), message=_bare(item))
+        if policy is Overflow.reject:
+            raise full
+        if policy is Overflow.drop_oldest:
+            self._drop_oldest(size, full)
+            self.append(item, size)
+        else:
+            _answer(item, full)
+
+    def _drop_oldest(self, size: int, full: MailboxFull) -> None:
+        while self.user and not self.has_room(size):
+            try:
+                oldest = self.user.popleft()
+            except IndexError:
+                return
+            self.queued_bytes -= self._size_of(oldest)
+            _answer(oldest, full)
+
+    def _wait_for_room(self, size: int, clock: Clock) -> None:
+        token = new_token()
+        self._senders.append(token)
+        try:
+            while not self.has_room(size):
+                clock.wait(token, None)
+        finally:
+            self._senders.remove(token)
+
+    def _capacity(self) -> str:
+        return f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
 
     def append(self, item: Any, size: int = 0) -> None:
         """Put one user item, whatever the bounds say: ask `has_room` first."""
@@ -244,6 +310,8 @@ class Mailbox:
 
     def _made_room(self, size: int) -> None:
         self.queued_bytes -= size
+        for token in list(self._senders):
+            release(token)
         for mailbox in self._fed_by:
             if mailbox._blocked:
                 mailbox.wake()

@@ -17,6 +17,9 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
+from supervisors._letters import Letter
+from supervisors.errors import NotRunning
+
 if TYPE_CHECKING:
     from supervisors._slot import Slot
 
@@ -32,25 +35,51 @@ class _Door:
     def put(self, envelope: Envelope[Any]) -> None:
         slot = self._slot
         if slot.ended:
-            slot.undelivered += 1
-            if envelope.reply_to is not None:
-                envelope.reply_to.set_exception((pykka.ActorDeadError, _ended(slot), None))
+            _bounce(slot, envelope)
             return
         mailbox = slot.mailbox
         if isinstance(envelope.message, _ActorStop):
             mailbox.steer(envelope)
         elif mailbox.batching is None:
-            mailbox.append(envelope)
+            mailbox.offer(envelope, slot.clock, slot.name)
         elif envelope.reply_to is not None:
             mailbox.steer(envelope)  # a question to an actor that is handed batches
         else:
-            mailbox.append(envelope.message)
+            mailbox.offer(envelope.message, slot.clock, slot.name)
+        if not slot.ref.is_alive():  # it ended in between: nobody will come for it
+            _bounce_rest(slot)
 
     def get(self) -> Envelope[Any]:
         raise RuntimeError("an address has no consumer's side")
 
     def empty(self) -> bool:
         return not self._slot.mailbox.user
+
+
+def _bounce(slot: Slot, envelope: Envelope[Any]) -> None:
+    """A message to an address that has ended: a dead letter, and an error to who asked."""
+    if envelope.reply_to is not None:
+        envelope.reply_to.set_exception((pykka.ActorDeadError, _ended(slot), None))
+    asked = getattr(envelope.message, "token", None)  # a request to a supervisor
+    if isinstance(asked, pykka.Future):
+        asked.set_exception((NotRunning, NotRunning(slot.name, slot.last_exit), None))
+    elif not isinstance(envelope.message, _ActorStop):
+        slot.runtime.dead_letters.keep(Letter(slot.name, envelope.message, "ended", 0))
+
+
+def _bounce_rest(slot: Slot) -> None:
+    """Empty the lanes of a slot that has ended; each message is bounced once.
+
+    What is left in a mailbox that was lent is its owner's.
+    """
+    mailbox = slot.mailbox
+    for lane in (mailbox.system,) if slot.mailbox_is_lent else (mailbox.system, mailbox.user):
+        while lane:
+            try:
+                found = lane.popleft()
+            except IndexError:
+                break
+            _bounce(slot, found if type(found) is Envelope else Envelope(found))
 
 
 def _ended(slot: Slot) -> pykka.ActorDeadError:
@@ -84,6 +113,23 @@ class Ref(pykka.ActorRef[Any]):
     def tell(self, message: Any) -> None:
         """Send *message*; it waits if the child is being restarted. Never raises."""
         self.actor_inbox.put(Envelope(message))
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Send a question; see `pykka.ActorRef.ask`. While the child is restarted it waits.
+
+        Raises:
+            pykka.ActorDeadError: the address has ended, or ends before the answer.
+            pykka.Timeout: no answer within *timeout* seconds.
+        """
+        future: pykka.Future[Any] = self._slot.runtime.new_future()
+        self.actor_inbox.put(Envelope(message, reply_to=future))
+        return future.get(timeout=timeout) if block else future
+
+    def end(self) -> None:
+        """Nothing will fill the slot again: bounce what still waits. Supervisor's thread."""
+        self._slot.ended = True
+        self.actor_stopped.set()
+        _bounce_rest(self._slot)
 
     def is_alive(self) -> bool:
         """Whether the address still leads anywhere (also between two incarnations)."""

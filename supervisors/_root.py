@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-import pykka
 from pykka._envelope import Envelope
 
 from supervisors import _protocol as to
@@ -12,11 +11,13 @@ from supervisors._actor import ShutDown
 from supervisors._clock import new_token, release
 from supervisors._incarnation import Incarnation
 from supervisors._runtime import Runtime
-from supervisors._spec import ChildSpec, SupervisorSpec
+from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, NotRunning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pykka
 
     from supervisors._clock import Clock
     from supervisors._events import Listener
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
 _ROOT = "root"
+_ANSWER_S = 30.0
 
 
 class ChildInfo(NamedTuple):
@@ -37,10 +39,15 @@ class ChildInfo(NamedTuple):
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
+    """How many times it has started."""
 
 
 class SupervisorRef:
-    """A supervisor, from outside. Safe to use from any thread but the tree's own."""
+    """A supervisor, from outside: any thread but the tree's own.
+
+    Requests are served between restart attempts and during back-offs, as in OTP. They raise
+    `ChildError` with OTP's reasons, and `NotRunning` once the supervisor has ended.
+    """
 
     def __init__(self, runtime: Runtime, path: tuple[str, ...], parent: _Parent) -> None:
         self._runtime = runtime
@@ -62,56 +69,121 @@ class SupervisorRef:
 
     def is_alive(self) -> bool:
         """Whether the tree still runs (parked counts as running)."""
-        return self._parent.exit is None
+        return self._parent.exit is None and self._path in self._runtime.slots
+
+    # -- looking ----------------------------------------------------------------------------------
 
     def which_children(self) -> list[ChildInfo]:
         """The children in OTP's order: reverse start order."""
         return [self._info(view) for view in self._ask("which_children", None)]
+
+    def count_children(self) -> to.ChildCounts:
+        """How many specs, living children, supervisors and workers."""
+        return cast("to.ChildCounts", self._ask("count_children", None))
+
+    def get_child_spec(self, id_: str) -> ChildSpec:
+        """The spec of a child, with all defaults."""
+        return cast("ChildSpec", self._ask("get_child_spec", id_))
+
+    def child(self, id_: str) -> Ref:
+        """The address of a child; it stays the same over restarts.
+
+        Raises:
+            KeyError: no child of that id has ever been started here, or it has been deleted.
+        """
+        return self._runtime.slots[(*self._path, id_)].ref
+
+    def supervisor(self, id_: str) -> SupervisorRef:
+        """A child that is a supervisor, from outside.
+
+        Raises:
+            KeyError: as for `child`.
+        """
+        path = (*self._path, id_)
+        if self._runtime.slots[path].spec.type != "supervisor":
+            raise KeyError(id_)
+        return SupervisorRef(self._runtime, path, self._parent)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""
+        return self._runtime.journal.subscribe(listener)
+
+    # -- changing ---------------------------------------------------------------------------------
+
+    def start_child(self, spec: ChildSpec | ExtraArgs) -> ChildInfo:
+        """Add a child and start it; it comes last in the start order.
+
+        Args:
+            spec: a `ChildSpec`; under simple_one_for_one `ExtraArgs` for the template.
+
+        Raises:
+            ChildError: ``already_present`` or ``already_started``.
+            ChildStartError: it did not start, and nothing was stored.
+        """
+        return self._info(self._ask("start_child", spec))
+
+    def terminate_child(self, id_: str) -> None:
+        """Stop a child and keep its spec (a temporary one's goes); also cancels a restart.
+
+        Raises:
+            ChildError: ``not_found``.
+        """
+        self._ask("terminate_child", id_)
+
+    def restart_child(self, id_: str) -> ChildInfo:
+        """Start a child that was stopped.
+
+        Raises:
+            ChildError: ``running``, ``restarting`` or ``not_found``.
+            ChildStartError: it did not start; its spec is kept.
+        """
+        return self._info(self._ask("restart_child", id_))
+
+    def delete_child(self, id_: str) -> None:
+        """Forget the spec of a child that was stopped; its address ends.
+
+        Raises:
+            ChildError: ``running``, ``restarting`` or ``not_found``.
+        """
+        self._ask("delete_child", id_)
+
+    def reload(self, spec: SupervisorSpec) -> None:
+        """Go by *spec* from now on (OTP's ``code_change``): flags at once, children as they are.
+
+        Children keep running; new ones are not started, and those that are missing in *spec*
+        are kept.
+        """
+        self._ask("reload", spec)
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Stop the whole tree, in reverse start order, and its threads.
+
+        Returns:
+            True if all ended within *timeout_s* seconds. Threads that are stuck are left
+            behind; they are daemons, and nobody listens to them any more.
+        """
+        clock, root = self._runtime.clock, (_ROOT,)
+        until_s = clock.now_s() + timeout_s
+        slot = self._runtime.slots.get(root)
+        if slot is not None and slot.current is not None:
+            slot.mailbox.steer(Envelope(ShutDown(slot.current.number)))
+        ended = self._parent.wait_for_exit(until_s)
+        self._runtime.close(max(0.0, until_s - clock.now_s()) if ended else 0.0)
+        self._runtime.forget(root)
+        return ended
 
     def _info(self, view: to.ChildView) -> ChildInfo:
         slot = self._runtime.slots.get((*self._path, view.id))
         ref = slot.ref if slot is not None else None
         return ChildInfo(view.id, ref, view.state, view.type, view.starts)
 
-    def count_children(self) -> to.ChildCounts:
-        """How many specs, living children, supervisors and workers."""
-        return cast("to.ChildCounts", self._ask("count_children", None))
-
-    def child(self, id_: str) -> Ref:
-        """The address of a child; it stays the same over restarts.
-
-        Raises:
-            KeyError: there is no such child.
-        """
-        return self._runtime.slots[(*self._path, id_)].ref
-
-    def stop(self, timeout_s: float = 10.0) -> bool:
-        """Stop the tree, in reverse start order, and its threads.
-
-        Returns:
-            True if all ended within *timeout_s* seconds.
-        """
-        clock = self._runtime.clock
-        until_s = clock.now_s() + timeout_s
-        slot = self._runtime.slots.get(self._path)
-        if slot is not None and slot.current is not None:
-            slot.mailbox.steer(Envelope(ShutDown(slot.current.number)))
-        ended = self._parent.wait_for_exit(until_s)
-        self._runtime.close(max(0.05, until_s - clock.now_s()))
-        self._runtime.forget(self._path)
-        return ended
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""
-        return self._runtime.journal.subscribe(listener)
-
-    def _ask(self, op: to.Operation, argument: Any, timeout_s: float = 10.0) -> Any:
+    def _ask(self, op: to.Operation, argument: Any) -> Any:
         slot = self._runtime.slots.get(self._path)
         if slot is None or slot.ended:
-            raise NotRunning("/".join(self._path))
-        future: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-        slot.ref.tell(to.Request(future, op, argument))
-        return future.get(timeout=timeout_s)
+            raise NotRunning("/".join(self._path), self.exit)
+        answer: pykka.Future[Any] = self._runtime.new_future()
+        slot.ref.tell(to.Request(answer, op, argument))
+        return answer.get(timeout=_ANSWER_S)
 
 
 class _Parent:
@@ -168,6 +240,7 @@ def start_tree(
     parent.wait_for_start()
     if not parent.up:
         runtime.close(1.0)
+        runtime.forget(path)
         raise _start_error(parent.error)
     return SupervisorRef(runtime, path, parent)
 

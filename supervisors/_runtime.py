@@ -7,11 +7,16 @@ supervisor leaves the mailboxes of its children where they are.
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
+from supervisors._answer import Answer
 from supervisors._clock import Clock, SystemClock
 from supervisors._dispatcher import Dispatcher, OwnThreads, SharedThread
 from supervisors._events import Journal
+from supervisors._letters import Letters
 from supervisors._slot import Slot
 from supervisors._watch import Watch
 
@@ -32,16 +37,29 @@ class Runtime:
     Args:
         clock: the machine's by default.
         sweep_interval_s: how often, while anything is going on, to look for threads that
-            are gone. An idle tree is not looked at, and wakes no one.
+            are gone or hang. An idle tree is not looked at, and wakes no one.
+        max_abandoned: threads that may be left behind stuck at one time; while there are so
+            many, nothing is started in the place of another one.
     """
 
-    def __init__(self, clock: Clock | None = None, *, sweep_interval_s: float = 0.25) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        sweep_interval_s: float = 0.25,
+        max_abandoned: int = 16,
+    ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.journal = Journal()
+        self.dead_letters = Letters()
         self.slots: dict[Path, Slot] = {}
+        self.max_abandoned = max_abandoned
+        self.abandoned_in_all = 0
+        self._abandoned: list[threading.Thread] = []
         self._mailboxes: dict[Path, Mailbox] = {}
         self._watch = Watch(self, sweep_interval_s)
-        self.own = OwnThreads(self.clock, self._watch.poke)
+        self.poke = self._watch.poke
+        self.own = OwnThreads(self)
         self.shared: dict[str, SharedThread] = {}
 
     def adopt(self, path: Path, mailbox: Mailbox) -> None:
@@ -53,12 +71,16 @@ class Runtime:
         if name == "own":
             return self.own
         if name not in self.shared:
-            self.shared[name] = SharedThread(name, self.clock, self._watch.poke)
+            self.shared[name] = SharedThread(name, self)
         return self.shared[name]
 
     def dispatchers(self) -> list[Dispatcher]:
         """All that there are."""
-        return [self.own, *self.shared.values()]
+        return [self.own, *list(self.shared.values())]
+
+    def new_future(self) -> Answer[Any]:
+        """A future whose wait goes by this runtime's clock."""
+        return Answer(self.clock)
 
     def slot(
         self, path: Path, spec: ChildSpec, actor_class: type[Any], post: Callable[[Any], None]
@@ -66,7 +88,7 @@ class Runtime:
         """The slot at *path*: the old one if there is one, bound to its present supervisor."""
         slot = self.slots.get(path)
         if slot is None:
-            slot = Slot(path, spec, actor_class, self.clock, post, self._mailboxes.get(path))
+            slot = Slot(path, spec, actor_class, self, post, self._mailboxes.get(path))
             self.slots[path] = slot
         slot.spec = spec
         slot.post = post
@@ -74,17 +96,57 @@ class Runtime:
 
     def forget(self, path: Path) -> None:
         """The child at *path* and all below it have ended for good."""
+        slot = self.slots.pop(path, None)
+        if slot is not None:
+            slot.ref.end()
+            if slot.spec.type == "worker":
+                return
         for known in [p for p in self.slots if p[: len(path)] == path]:
-            slot = self.slots.pop(known)
-            slot.ended = True
-            slot.ref.actor_stopped.set()
+            self.slots.pop(known).ref.end()
+
+    # -- threads that were left behind ------------------------------------------------------------
+
+    def count_abandoned(self, thread: threading.Thread | None) -> None:
+        """Remember that *thread* was left behind stuck. Any thread of the tree."""
+        self.abandoned_in_all += 1
+        if thread is not None:
+            self._abandoned.append(thread)
+
+    @property
+    def abandoned(self) -> int:
+        """Threads that were left behind and are still stuck."""
+        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        return len(self._abandoned)
+
+    # -- life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start what looks for lost threads."""
+        """Start what looks for lost threads, and see to it that a fork's child knows."""
         self._watch.start()
+        if hasattr(os, "register_at_fork"):
+            mine = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _disown(mine()))
 
     def close(self, timeout_s: float) -> None:
         """End the threads; those that are stuck are left behind (they are daemons)."""
-        self._watch.stop()
+        self._watch.stop(timeout_s)
+        until_s = self.clock.now_s() + timeout_s
         for dispatcher in self.dispatchers():
-            dispatcher.close(timeout_s)
+            dispatcher.close(max(0.0, until_s - self.clock.now_s()))
+
+
+def _disown(runtime: Runtime | None) -> None:
+    """In the child of a fork: the tree is the parent's. No thread of it is here.
+
+    Addresses end, so that a tell is a dead letter and a question fails at once, where it
+    would wait for ever; what was queued is the parent's to handle.
+    """
+    if runtime is None:
+        return
+    for slot in runtime.slots.values():
+        slot.ended = True
+        slot.mailbox.wake = _nothing
+
+
+def _nothing() -> None:
+    """The wake of a mailbox in the child of a fork."""

@@ -7,20 +7,22 @@ loses none of them (semantics.md g17, ADR-0002).
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import Envelope
 
 from supervisors._inflight import InFlight
+from supervisors._letters import Letter, Letters
 from supervisors._mailbox import Mailbox, Wait
 from supervisors._ref import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors._clock import Clock
     from supervisors._exit import Exit
     from supervisors._incarnation import Incarnation
+    from supervisors._runtime import Runtime
     from supervisors._spec import ChildSpec
 
 __all__ = ["TICK", "Slot"]
@@ -43,9 +45,9 @@ class Slot:
         path: where it stands, such as ``("root", "handlers", "app_created")``.
         spec: what it was started from.
         actor_class: whose incarnations fill it.
-        clock: the tree's clock.
+        runtime: what the tree runs on.
         post: hands an event to the supervisor; any thread, never blocks.
-        mailbox: given when the mailbox was made before the tree (the gateway's).
+        mailbox: given when the mailbox was made before the tree.
     """
 
     def __init__(
@@ -53,15 +55,18 @@ class Slot:
         path: tuple[str, ...],
         spec: ChildSpec,
         actor_class: type[Any],
-        clock: Clock,
+        runtime: Runtime,
         post: Callable[[Any], None],
         mailbox: Mailbox | None = None,
     ) -> None:
         self.path = path
         self.spec = spec
-        self.clock = clock
+        self.runtime = runtime
+        self.clock = runtime.clock
         self.post = post
         self.mailbox = mailbox if mailbox is not None else Mailbox(spec.mailbox)
+        self.mailbox_is_lent = mailbox is not None
+        """Made before the tree: what is left in it at the end is its owner's to count."""
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
         self.current: Incarnation | None = None
@@ -69,18 +74,29 @@ class Slot:
         self.last_exit: Exit | None = None
         self.restarts = 0
         self.ended = False
-        self.undelivered = 0
+        self.fence = threading.Lock()
+        """Held for the moment in which an incarnation changes what is the slot's, and while
+        one is revoked. Never by a sender."""
+        self.quarantine = Letters()
         self.sabotage: Callable[[], None] | None = None
         """Testing: given to the next batch in hand."""
+        self._again: tuple[Envelope[Any], int] | None = None
 
     def __repr__(self) -> str:
-        return f"<Slot {'/'.join(self.path)}>"
+        return f"<Slot {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The path as text, without the root: ``handlers/app_created``."""
+        return "/".join(self.path[1:]) or self.path[0]
 
     def next_envelope(self, now_s: float) -> Envelope[Any] | Wait:
         """What the incarnation is to do next, or how long it may wait. Consumer's thread."""
         if self.due_s is not None and now_s >= self.due_s:
             self.due_s = None
             return Envelope(TICK)
+        if self._again is not None and not self.mailbox.system:
+            return self._again[0]
         found = self.mailbox.poll(now_s, self.in_flight)
         if type(found) is Wait:
             return self._until_due(now_s, found)
@@ -97,6 +113,25 @@ class Slot:
         left_s = max(self.due_s - now_s, 0.0)
         return Wait(left_s if wait.seconds is None else min(left_s, wait.seconds))
 
+    def handled(self, envelope: Envelope[Any]) -> None:
+        """The actor has survived *envelope*. Its own thread."""
+        if self._again is not None and self._again[0] is envelope:
+            self._again = None
+
+    def charge(self, envelope: Envelope[Any], exit_: Exit, incarnation: int) -> None:
+        """The actor has not survived *envelope*: hand it out again, or quarantine it."""
+        attempts = self._again[1] if self._again and self._again[0] is envelope else 0
+        if attempts < self.spec.redeliver:
+            self._again = (envelope, attempts + 1)
+            return
+        self._again = None
+        self.quarantine.keep(Letter(self.name, envelope.message, str(exit_), incarnation))
+
     def idle(self) -> bool:
         """Nothing waits and nothing is in hand."""
-        return not self.mailbox.user and not self.mailbox.system and self.in_flight is None
+        return (
+            not self.mailbox.user
+            and not self.mailbox.system
+            and self.in_flight is None
+            and (self.current is None or self.current.handling is None)
+        )

@@ -158,6 +158,16 @@ class ChildSpec:
     mailbox: MailboxSpec = MailboxSpec()
     dispatcher: str = "own"
     """Who runs it: ``"own"`` is a thread of its own, any other name a thread shared under it."""
+    start_timeout_s: float | None = None
+    """Seconds that a start may take; then it has failed and its thread is abandoned. None: any."""
+    hang_after_s: float | None = None
+    """Seconds that one message may take; then the actor is judged by `_watch`. None: any."""
+    redeliver: int = 0
+    """How often a message that the actor crashed on is handed out again, before it is
+    quarantined."""
+    ask_errors: Literal["reply", "reply_and_crash"] = "reply"
+    """What an exception does to the actor when the message was a question: Pykka's rule
+    (the asker gets it, the actor lives), or the asker gets it and the actor crashes."""
 
     def __post_init__(self) -> None:
         """Check every field, and what OTP calls bad combinations."""
@@ -167,6 +177,7 @@ class ChildSpec:
         if not isinstance(self.mailbox, MailboxSpec):
             raise SpecError(f"{self.id}.mailbox", self.mailbox, "a MailboxSpec")
         self._check_start()
+        self._check_care()
         put = object.__setattr__
         put(self, "restart", _check.one_of(f"{self.id}.restart", self.restart, Restart))
         put(self, "shutdown_s", self._checked_shutdown())
@@ -187,6 +198,16 @@ class ChildSpec:
             raise SpecError(f"{self.id}.start", self.start, "a SupervisorSpec (type='supervisor')")
         if self.type == "worker" and (subtree or not callable(self.start)):
             raise SpecError(f"{self.id}.start", self.start, "an actor class (type='worker')")
+
+    def _check_care(self) -> None:
+        for name in ("start_timeout_s", "hang_after_s"):
+            if getattr(self, name) is not None:
+                _check.at_least(f"{self.id}.{name}", getattr(self, name), 0, above=True)
+        _check.count(f"{self.id}.redeliver", self.redeliver, 0)
+        if self.ask_errors not in ("reply", "reply_and_crash"):
+            raise SpecError(
+                f"{self.id}.ask_errors", self.ask_errors, "'reply' or 'reply_and_crash'"
+            )
 
     def _checked_shutdown(self) -> ShutdownTime:
         value: object = self.shutdown_s

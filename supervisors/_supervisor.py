@@ -19,14 +19,16 @@ from supervisors._actor import ShutDown, SupervisedActor
 from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit
-from supervisors._incarnation import Incarnation
+from supervisors._incarnation import Ignore, Incarnation
 from supervisors._slot import TICK
 from supervisors._spec import Shutdown, SupervisorSpec
+from supervisors.errors import StartTimeout, TooManyAbandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors._clock import Clock
+    from supervisors._dispatcher import Dispatcher
     from supervisors._root import SupervisorRef
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
@@ -95,6 +97,8 @@ class Supervisor(SupervisedActor):
     def _feed(self, event: to.Event) -> None:
         if isinstance(event, to.ChildDown):
             self._note_down(event)
+        elif isinstance(event, to.ChildUp | to.ChildFailed | to.ChildIgnored):
+            self._unset(("start", event.id, event.incarnation))
         for effect in self._core.handle(event, self._runtime.clock.now_s()):
             self._EFFECTS[type(effect)](self, effect)
 
@@ -102,7 +106,7 @@ class Supervisor(SupervisedActor):
         slot = self._slots.get(event.id)
         if slot is None or slot.current is None or slot.current.number != event.incarnation:
             return
-        self._unset(("kill", event.id))
+        self._unset(("kill", event.id, event.incarnation))
         self._tell("down", slot.path, event.incarnation, str(event.exit))
 
     # -- effects out ----------------------------------------------------------------------------
@@ -111,9 +115,8 @@ class Supervisor(SupervisedActor):
         spec = effect.spec
         nested = isinstance(spec.start, SupervisorSpec)
         actor_class: Any = Supervisor if nested else spec.start
-        slot = self._runtime.slot(
-            (*self.slot.path, effect.id), spec, actor_class, self.slot.ref.tell
-        )
+        path = (*self.slot.path, effect.id)
+        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.tell)
         self._slots[effect.id] = slot
         incarnation = Incarnation(slot, effect.incarnation)
         if slot.current is not None:
@@ -121,13 +124,28 @@ class Supervisor(SupervisedActor):
         slot.current = incarnation
         args = (spec.start, self._runtime) if nested else (*spec.args, *effect.extra_args)
         try:
+            self._refuse_leaks(effect.id)
             actor_class.incarnate(incarnation, args, {} if nested else spec.kwargs)
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
             incarnation.finished = True
-            slot.post(to.ChildFailed(effect.id, effect.incarnation, error))
+            ignored = isinstance(error, Ignore)
+            failed = to.ChildFailed(effect.id, effect.incarnation, error)
+            slot.post(to.ChildIgnored(effect.id, effect.incarnation) if ignored else failed)
             return
-        self._runtime.dispatcher(CONTROL if nested else spec.dispatcher).launch(incarnation)
+        if spec.start_timeout_s is not None:
+            self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
+        self._dispatcher_of(slot).launch(incarnation)
         self._tell("up", slot.path, effect.incarnation, "")
+
+    def _refuse_leaks(self, id_: str) -> None:
+        """Too many threads are stuck: one more child might be the next."""
+        stuck = self._runtime.abandoned
+        if stuck >= self._runtime.max_abandoned:
+            raise TooManyAbandoned(id_, stuck)
+
+    def _dispatcher_of(self, slot: Slot) -> Dispatcher:
+        nested = slot.spec.type == "supervisor"
+        return self._runtime.dispatcher(CONTROL if nested else slot.spec.dispatcher)
 
     def _stop_child(self, effect: to.StopChild) -> None:
         slot = self._slots[effect.id]
@@ -139,12 +157,25 @@ class Supervisor(SupervisedActor):
             return
         slot.mailbox.steer(Envelope(ShutDown(effect.incarnation)))
         if effect.shutdown_s is not Shutdown.infinity:
-            self._set(("kill", effect.id), float(effect.shutdown_s))
+            self._set(("kill", effect.id, effect.incarnation), float(effect.shutdown_s))
 
-    def _abandon(self, slot: Slot, incarnation: Incarnation) -> None:
-        nested = isinstance(slot.spec.start, SupervisorSpec)
-        self._runtime.dispatcher(CONTROL if nested else slot.spec.dispatcher).abandon(incarnation)
-        incarnation.lose(Exit.killed())
+    def _abandon(
+        self, slot: Slot, incarnation: Incarnation, error: BaseException | None = None
+    ) -> None:
+        """Brutal kill, in so far as a thread can be killed: nobody listens to it any more."""
+        self._end_below(slot)
+        incarnation.lose(Exit.killed(), error)
+        self._dispatcher_of(slot).abandon(incarnation)
+
+    def _end_below(self, slot: Slot) -> None:
+        """A supervisor that is abandoned leaves no orphan: all below it are abandoned, too."""
+        if slot.spec.type == "worker":
+            return
+        depth = len(slot.path)
+        for path, below in list(self._runtime.slots.items()):
+            if len(path) > depth and path[:depth] == slot.path and below.current is not None:
+                below.current.lose(Exit.killed())
+                self._dispatcher_of(below).abandon(below.current)
 
     def _removed(self, effect: to.Removed) -> None:
         slot = self._slots.pop(effect.id, None)
@@ -231,12 +262,18 @@ class Supervisor(SupervisedActor):
         self._next_tick()
 
     def _time_is_up(self, key: Any) -> None:
-        if isinstance(key, tuple) and key[0] == "kill":
-            slot = self._slots.get(key[1])
-            if slot is not None and slot.current is not None and not slot.current.finished:
-                self._abandon(slot, slot.current)
+        if key[0] not in ("kill", "start"):
+            self._feed(to.Timer(key))
             return
-        self._feed(to.Timer(key))
+        slot = self._slots.get(key[1])
+        incarnation = slot.current if slot is not None else None
+        if slot is None or incarnation is None or incarnation.number != key[2]:
+            return
+        if key[0] == "kill" and not incarnation.finished:
+            self._abandon(slot, incarnation)
+        elif key[0] == "start" and not (incarnation.started or incarnation.finished):
+            timeout = StartTimeout(key[1], slot.spec.start_timeout_s or 0.0)
+            self._abandon(slot, incarnation, timeout)
 
     _EFFECTS: ClassVar[dict[type, Callable[[Supervisor, Any], None]]] = {
         to.StartChild: _start_child,

@@ -23,6 +23,7 @@ __all__ = [
     "SpecError",
     "StartTimeout",
     "SupervisorError",
+    "TooManyAbandoned",
 ]
 
 
@@ -122,6 +123,22 @@ class StartTimeout(SupervisorError, TimeoutError):
         super().__init__(f"child {child_id!r} had not started after {timeout_s:g} s")
         self.child_id = child_id
         self.timeout_s = timeout_s
+
+
+class TooManyAbandoned(SupervisorError):
+    """So many threads are stuck that no child is started any more (`Runtime.max_abandoned`).
+
+    Children hung or did not stop in time, and Python can't kill a thread. Find what they
+    wait for (``stuck`` of them do) and give it a time-out; starts work again once enough
+    of the threads have come back.
+    """
+
+    code = "too-many-abandoned"
+
+    def __init__(self, child_id: str, stuck: int) -> None:
+        super().__init__(f"child {child_id!r} was not started: {stuck} abandoned threads are stuck")
+        self.child_id = child_id
+        self.stuck = stuck
 
 
 class RestartLimitReached(SupervisorError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from supervisors import InFlight, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
-from telemetry_actors.batch_actor import describe
+from telemetry_actors.batch_actor import crash_reason_of, describe
 from telemetry_actors.ledger import Reason
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop:
 def _charge(slot: Slot, flight: InFlight, stage: str) -> None:
     """The crash that was one too many costs its item, though no incarnation came after it."""
     if flight.culprit() is not None:
-        reason = getattr(slot.spec.start, "crash_reason", Reason.STAGE_CRASH)
+        reason = crash_reason_of(slot)
         flight.results.append(
             Drop(reason, stage.removesuffix("/handler"), describe(slot.last_exit))
         )

@@ -214,7 +214,11 @@ class SupervisionSettings(Part):
     park_probe_max_s: Seconds = 60.0
     """Seconds between two tries at most."""
     sweep_interval_s: Seconds = 0.25
-    """Seconds between two looks for threads that ended without a word."""
+    """Seconds between two looks for threads that ended without a word, or hang."""
+    hang_deadline_s: Seconds = 30.0
+    """Seconds that a stage or a handler may take for one batch before it is judged a hang."""
+    sink_hang_deadline_s: Seconds = 60.0
+    """The same for a sink; leave it well above ``otlp.attempt_timeout_s``."""
 
     def _contradiction(self) -> str | None:
         return self._at_least("park_probe_max_s", "park_probe_min_s")

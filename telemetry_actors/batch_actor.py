@@ -12,14 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from supervisors import InFlight, Mailbox, SupervisedActor
+from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
 from telemetry_actors._books import Books, Drop, Ending, RecordEnd
 from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.ledger import Reason
 from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
 
-__all__ = ["BatchActor", "SinkItem", "describe", "forward", "forward_records"]
+__all__ = [
+    "BatchActor",
+    "SinkItem",
+    "crash_reason_of",
+    "describe",
+    "forward",
+    "forward_records",
+]
 
 SinkItem = tuple[Ticket, Envelope, LogSignal | SpanSignal, int]
 """A record on its way to one sink; the number says which of its event's records it is."""
@@ -76,24 +83,36 @@ class BatchActor(SupervisedActor):
             self.prepare(flight)
         for item in flight.items():
             flight.results.append(self.handle(item, len(flight.results), flight))
-        self.check_revoked()
         if self.deliver(flight):
-            self.slot.in_flight = None
+            with self.slot.fence:
+                if self.slot.in_flight is flight:
+                    self.slot.in_flight = None
 
     def _charge(self, flight: InFlight) -> None:
         """After a crash in the middle of an item: that item is what it costs."""
         culprit = flight.culprit()
         if culprit is not None:
-            flight.results.append(Drop(self.crash_reason, self._stage, self._last_words()))
+            reason = crash_reason_of(self.slot)
+            flight.results.append(Drop(reason, self._stage, self._last_words()))
 
     def _last_words(self) -> str:
         return describe(self.slot.last_exit)
 
     def once(self, flight: InFlight, step: int, action: Callable[[], None]) -> None:
-        """Do forward number *step* unless an earlier incarnation has done it."""
-        if flight.forwarded == step:
-            action()
-            flight.forwarded = step + 1
+        """Do forward number *step* unless an earlier incarnation has done it.
+
+        Results leave only under the slot's fence, and only from the incarnation that has
+        the batch: one that hung and comes back has a copy that is nobody's (g16).
+
+        Raises:
+            Revoked: this incarnation has been given up.
+        """
+        with self.slot.fence:
+            if self.slot.in_flight is not flight:
+                raise Revoked
+            if flight.forwarded == step:
+                action()
+                flight.forwarded = step + 1
 
     def end_dropped(self, flight: InFlight) -> None:
         """Book the items of which a `Drop` is the result."""
@@ -101,6 +120,14 @@ class BatchActor(SupervisedActor):
         ends = [Ending(item[:2], result) for item, result in pairs if type(result) is Drop]
         if ends:
             self._books.end(ends)
+
+
+def crash_reason_of(slot: Slot) -> Reason:
+    """How an event that the slot's actor did not survive ends."""
+    if slot.last_exit is not None and slot.last_exit.kind is ExitKind.hung:
+        return Reason.ABANDONED
+    reason: Reason = getattr(slot.spec.start, "crash_reason", Reason.STAGE_CRASH)
+    return reason
 
 
 def describe(exit_: Any) -> str:

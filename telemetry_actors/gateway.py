@@ -8,6 +8,7 @@ first event. What a gateway is made of, and outlives restarts, is its *life* (`_
 from __future__ import annotations
 
 import _thread
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.ledger import Admission, Ledger
+from telemetry_actors.lifecycle import when_forked
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
@@ -56,11 +58,34 @@ class TelemetryGateway:
         runtime: Runtime | None = None,
     ) -> None:
         self._settings = settings if settings is not None else TelemetrySettings()
-        self._life = Life(self._settings, sinks, clock or SystemClock(), runtime, self._awaken)
+        self._sinks = sinks
+        self._runtime = runtime
+        self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
+        self._begin()
+        self._say_what_is_off()
+
+    def _begin(self) -> None:
+        """Begin a life: everything that a fork's child must not share with its parent."""
         self._awakening: dict[str, bool] = {}
         self._stop_lock = threading.Lock()
         self._report: StopReport | None = None
-        self._say_what_is_off()
+        self._pid = os.getpid()
+        self._life = Life(self._settings, self._sinks, self._clock, self._runtime, self._awaken)
+
+    def _after_fork(self) -> None:
+        """In the child of a fork: a fresh tree on the first event, nothing of the parent's.
+
+        What the parent had queued is the parent's to send; what it had counted is in the
+        parent's books (g24).
+        """
+        self._runtime = None  # its threads are the parent's
+        self._begin()
+
+    def _here(self) -> Life:
+        """The life of this process, also where a host forks without running Python's hooks."""
+        if os.getpid() != self._pid:
+            self._after_fork()
+        return self._life
 
     def __repr__(self) -> str:
         return f"<TelemetryGateway {self._life.state}>"
@@ -121,7 +146,8 @@ class TelemetryGateway:
         Raises:
             ChildStartError: a part did not start.
         """
-        self._life.build()
+        when_forked(self)
+        self._here().build()
         return self
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -136,7 +162,7 @@ class TelemetryGateway:
             True only if both are so: every earlier event has its outcome, and one collection of
             all metrics was accepted (or there is no point to send, or no sink).
         """
-        return flush_life(self._life, timeout_s)
+        return flush_life(self._here(), timeout_s)
 
     def stop(self, timeout_s: float | None = None) -> StopReport:
         """Close the intake, drain what is queued, stop the tree. Idempotent.
@@ -151,18 +177,18 @@ class TelemetryGateway:
             timeout_s = self._settings.lifecycle.stop_timeout_s
         with self._stop_lock:
             if self._report is None:
-                self._report = stop_life(self._life, timeout_s)
+                self._report = stop_life(self._here(), timeout_s)
         return self._report
 
     # -- looking ----------------------------------------------------------------------------------
 
     def ledger(self) -> Ledger:
         """The books at this instant. Any thread, also after `stop`."""
-        return read_ledger(self._life)
+        return read_ledger(self._here())
 
     def status(self) -> Status:
         """The tree at this instant. Any thread, also after `stop`."""
-        return read_status(self._life)
+        return read_status(self._here())
 
     def dead_letters(self) -> list[DeadLetter]:
         """The last dropped events, oldest first, with reason and stage."""
@@ -193,6 +219,7 @@ class TelemetryGateway:
     def _build_patiently(self) -> None:
         """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
         life = self._life
+        when_forked(self)
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),

@@ -195,6 +195,7 @@ class _Builder:
 
     def _sink_children(self) -> list[ChildSpec]:
         parts, otlp = self._parts, self._settings.otlp
+        hang_after_s = self._settings.supervision.sink_hang_deadline_s
         common = {
             "clock": parts.clock,
             "attempt_timeout_s": otlp.attempt_timeout_s,
@@ -211,6 +212,7 @@ class _Builder:
                     "plan": self._plan(),
                     "max_bytes": self._settings.sink.batch_bytes,
                 },
+                hang_after_s=hang_after_s,
             )
             for sink, kind, _ in self._outlets
         ]
@@ -224,10 +226,13 @@ class _Builder:
                     "recorder": parts.recorder,
                     "interval_s": self._settings.metrics.interval_s,
                 },
+                hang_after_s=hang_after_s,
             )
             for sink in parts.sinks
         ]
-        providers = ChildSpec("providers", TraceProviderActor, args=(parts.books,))
+        providers = ChildSpec(
+            "providers", TraceProviderActor, args=(parts.books,), hang_after_s=hang_after_s
+        )
         return [*records, *metrics, providers]
 
     def _plan(self) -> Callable[[float], RetryPlan]:
@@ -269,6 +274,7 @@ class _Builder:
                         args=(definition, self._parts.books),
                         kwargs=kwargs,
                         dispatcher=_HANDLERS_THREAD,
+                        hang_after_s=settings.supervision.hang_deadline_s,
                     )
                 ],
                 on_intensity="park",
@@ -277,11 +283,16 @@ class _Builder:
         ]
 
     def _stage_children(self) -> list[ChildSpec]:
-        parts = self._parts
+        parts, hang_after_s = self._parts, self._settings.supervision.hang_deadline_s
 
         def shared(id_: str, actor: type, **kwargs: Any) -> ChildSpec:
             return ChildSpec(
-                id_, actor, args=(parts.books,), kwargs=kwargs, dispatcher=_STAGES_THREAD
+                id_,
+                actor,
+                args=(parts.books,),
+                kwargs=kwargs,
+                dispatcher=_STAGES_THREAD,
+                hang_after_s=hang_after_s,
             )
 
         return [
@@ -296,7 +307,11 @@ class _Builder:
                 give=parts.give,
             ),
             ChildSpec(
-                "gateway", GatewayActor, args=(parts.books,), kwargs={"router": self._router}
+                "gateway",
+                GatewayActor,
+                args=(parts.books,),
+                kwargs={"router": self._router},
+                hang_after_s=hang_after_s,
             ),
         ]
 

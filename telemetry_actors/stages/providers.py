@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from supervisors import InFlight
-from telemetry_actors._books import Books
+from telemetry_actors._books import Books, Drop
 from telemetry_actors.batch_actor import BatchActor
 from telemetry_actors.envelope import Envelope, unpack_map
+from telemetry_actors.ledger import Reason
 
 __all__ = ["ProviderCall", "TraceProviderActor"]
 
@@ -45,5 +46,10 @@ class TraceProviderActor(BatchActor):
         return True
 
     def _count(self, results: Sequence[Any]) -> None:
-        for result in results:  # a call that crashed the thread (BaseException) raised, too
-            self._books.count_provider(result if isinstance(result, str) else "raised")
+        for result in results:
+            self._books.count_provider(result if isinstance(result, str) else _ended(result))
+
+
+def _ended(drop: Drop) -> str:
+    """A call that the actor did not survive: it hung, or raised past ``Exception``."""
+    return "hung" if drop.reason is Reason.ABANDONED else "raised"

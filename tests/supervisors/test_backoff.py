@@ -23,6 +23,7 @@ def test_waits_grow_by_the_factor_up_to_the_limit():
 def test_factor_one_is_a_constant_wait():
     """No growth, no surprise."""
     assert Backoff(min_s=2.0, factor=1.0).delay_s(1000) == 2.0
+    assert Backoff(min_s=2.0, max_s=2.0).delay_s(1000) == 2.0
 
 
 @pytest.mark.parametrize("factor", [1.0001, 2.0, 1e300])

@@ -25,6 +25,7 @@ def test_a_restart_exactly_one_period_old_still_counts(later_s, allowed):
     budget = RestartBudget(intensity=1, period_s=5.0)
     budget.admit(0.0)
 
+    assert budget.ages_s(later_s) == ((later_s,) if later_s <= 5.0 else ())
     assert budget.admit(later_s) is allowed
 
 

@@ -123,6 +123,10 @@ def test_specs_are_values():
         ({"significant": 1}, "a.significant", "True or False"),
         ({"mailbox": 10}, "a.mailbox", "a MailboxSpec"),
         ({"dispatcher": ""}, "a.dispatcher", "a non-empty string"),
+        ({"start_timeout_s": 0}, "a.start_timeout_s", "a finite number > 0"),
+        ({"hang_after_s": -1.0}, "a.hang_after_s", "a finite number > 0"),
+        ({"redeliver": -1}, "a.redeliver", "a whole number >= 0"),
+        ({"ask_errors": "ignore"}, "a.ask_errors", "'reply' or 'reply_and_crash'"),
     ],
 )
 def test_a_wrong_child_spec_is_refused(fields, field, allowed):
@@ -153,6 +157,7 @@ def test_a_wrong_child_spec_is_refused(fields, field, allowed):
         ({"on_intensity": "explode"}, "on_intensity"),
         ({"probe_min_s": 0}, "probe_min_s"),
         ({"probe_min_s": 9.0, "probe_max_s": 8.0}, "probe_max_s"),
+        ({"probe_max_s": float("nan")}, "probe_max_s"),
         ({"strategy": "simple_one_for_one"}, "children"),
         ({"strategy": "simple_one_for_one", "children": [child("a"), child("b")]}, "children"),
     ],
@@ -224,6 +229,13 @@ def test_a_spec_error_is_a_value_error_and_ours():
     assert isinstance(error, ValueError)
     assert isinstance(error, SupervisorError)
     assert str(error) == "intensity = -1: must be a whole number >= 0"
+
+
+def test_a_spec_error_says_where_the_boundary_belongs():
+    """Greater than 0, or at least 0."""
+    assert refused(SupervisorSpec, period_s=0).allowed == "a finite number > 0"
+    assert refused(Backoff, min_s=-1).allowed == "a finite number >= 0"
+    assert SupervisorSpec(probe_min_s=2.0, probe_max_s=2.0).probe_max_s == 2.0
 
 
 def test_a_budget_that_no_child_can_exceed_is_worth_a_warning():

@@ -290,3 +290,16 @@ def test_pressure_runs_back_to_the_door_and_no_accepted_event_is_lost():
 
     assert ledger.exported == returned["accepted"]
     assert ledger.balanced()
+
+
+def test_a_door_that_is_full_in_bytes_says_so():
+    settings = TelemetrySettings.enabled(gateway={"mailbox_bytes": 5000, "linger_s": 3000.0})
+    with TelemetryGateway(settings, sinks=[RecordingSink()]) as gateway:
+        returned = [gateway.emit("app_created", TENANT, {"mode": "x" * 1500}) for _ in range(4)]
+        assert gateway._life.mailbox.queued_bytes <= 5000
+        assert gateway.flush(5)
+        assert gateway.emit("app_created", TENANT, {"mode": "x" * 1500})
+
+    assert returned == ["accepted", "accepted", "bytes_full", "bytes_full"]
+    assert gateway.ledger().refused == {"bytes_full": 2}
+    assert gateway.ledger().balanced()

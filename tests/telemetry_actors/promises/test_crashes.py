@@ -323,7 +323,7 @@ def test_what_no_retry_turned_into_a_success_says_whether_it_may_have_arrived(an
         assert gateway.ledger().balanced()
 
 
-def test_a_crash_between_two_forwards_repeats_neither(monkeypatch):
+def test_g14_a_crash_between_two_forwards_repeats_neither(monkeypatch):
     """The slot keeps the list of forwards done."""
     with running_gateway() as (gateway, recording):
         books = gateway._life.books

@@ -50,6 +50,34 @@ def test_g26_other_threads_later_events_do_not_prolong_it():
             thread.join()
 
 
+def test_g26_an_event_emitted_after_it_began_is_not_waited_for():
+    class Late(RecordingSink):
+        """While the first event is on its way another one is emitted, and gets stuck."""
+
+        gateway: TelemetryGateway
+        open = threading.Event()
+
+        def export(self, kind, encoded, timeout_s):
+            if not self.logs:
+                other = threading.Thread(
+                    target=self.gateway.emit, args=("app_created", TENANT, APP)
+                )
+                other.start()
+                other.join()
+            else:
+                assert self.open.wait(20)
+            return super().export(kind, encoded, timeout_s)
+
+    sink = Late()
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 60}, sink={"linger_s": 60})
+    with TelemetryGateway(settings, sinks=[sink]) as gateway:
+        sink.gateway = gateway
+        gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(3)
+        assert gateway.ledger().in_flight == 1
+        sink.open.set()
+
+
 def test_g26_a_flush_cuts_lingers_short():
     with running_gateway(gateway={"linger_s": 60}, sink={"linger_s": 60}) as (gateway, recording):
         gateway.emit("app_created", TENANT, APP)
