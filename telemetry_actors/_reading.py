@@ -20,9 +20,11 @@ from telemetry_actors.ledger import (
     SinkLine,
 )
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.status import MailboxStatus, SinkStatus, Status, TreeNode
+from telemetry_actors.status import DeadLetterStatus, MailboxStatus, SinkStatus, Status, TreeNode
 
 __all__ = ["read_ledger", "read_status"]
+
+_LETTERS_SHOWN = 100
 
 
 class _Held:
@@ -145,10 +147,28 @@ def read_status(life: Life) -> Status:
             for (sink, kind), health in list(life.health.items())
         ],
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
-        dead_letters=len(life.books.dead_letters),
+        dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         problems=_problems(life),
     )
+
+
+def _letters(life: Life) -> list[DeadLetterStatus]:
+    with life.books.lock:
+        letters = life.books.dead_letters.list()[-_LETTERS_SHOWN:]
+    return [
+        DeadLetterStatus(
+            case=letter.envelope.case,
+            tenant_id=letter.envelope.tenant_id,
+            event_id=letter.envelope.event_id,
+            emitted_at=letter.envelope.emitted_at,
+            payload_bytes=len(letter.envelope.payload or b""),
+            reason=str(letter.reason),
+            stage=letter.stage,
+            error=letter.error,
+        )
+        for letter in letters
+    ]
 
 
 def _state(life: Life) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["MailboxStatus", "SinkStatus", "Status", "StopReport", "TreeNode"]
+__all__ = ["DeadLetterStatus", "MailboxStatus", "SinkStatus", "Status", "StopReport", "TreeNode"]
 
 
 class _Model(BaseModel):
@@ -45,6 +45,20 @@ class SinkStatus(_Model):
     """The receiver's own words or the transport's error."""
 
 
+class DeadLetterStatus(_Model):
+    """One dropped event, without its payload."""
+
+    case: str
+    tenant_id: str
+    event_id: str
+    emitted_at: int
+    """ns since the epoch."""
+    payload_bytes: int
+    reason: str
+    stage: str
+    error: str
+
+
 class Status(_Model):
     """One look at a gateway. Readable after ``stop()`` as well."""
 
@@ -56,8 +70,11 @@ class Status(_Model):
     sinks: list[SinkStatus]
     parked: list[str]
     """Cases that no one can take at present."""
-    dead_letters: int
+    dead_letters: list[DeadLetterStatus]
+    """The last ones that are kept, oldest first; `TelemetryGateway.dead_letters` has the whole
+    envelopes."""
     dead_letters_forgotten: int
+    """Letters that had to make room for newer ones."""
     problems: list[str]
     """What is missing or off, in sentences."""
 

@@ -67,7 +67,7 @@ class Gateway:
             mailboxes=[],
             sinks=[],
             parked=[],
-            dead_letters=0,
+            dead_letters=[],
             dead_letters_forgotten=0,
             problems=[],
         )
