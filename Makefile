@@ -11,12 +11,12 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format wheel-smoke bench soak clean
+.PHONY: help install demo test check format wheel-smoke bench soak mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ARGS=\"...\" is passed on to demo, test, bench and soak;"
+	@echo "  ARGS=\"...\" is passed on to demo, test, bench, soak and mutants;"
 	@echo "  PYTHON=python3.12 chooses the interpreter of a new $(VENV)"
 
 install: $(STAMP) ## make .venv with every extra and the development tools
@@ -54,6 +54,9 @@ bench: $(STAMP) ## emit() beside the OpenTelemetry SDK and queue.Queue
 
 soak: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+mutants: $(STAMP) ## take each mechanism out, and see that its test notices (ARGS="--only g14")
+	$(BIN)/python -m tests.mutate $(ARGS)
 
 clean: ## remove .venv and all that was built
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

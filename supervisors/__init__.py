@@ -1,12 +1,13 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
+from supervisors import _interpreter as _interpreter  # first: it may refuse
 from supervisors._actor import Revoked, SupervisedActor
 from supervisors._clock import Clock, SystemClock
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind
 from supervisors._inflight import InFlight
 from supervisors._mailbox import Mailbox
-from supervisors._protocol import ChildCounts
+from supervisors._protocol import ChildCounts, OneLife
 from supervisors._ref import Ref
 from supervisors._root import ChildInfo, SupervisorRef
 from supervisors._runtime import Runtime
@@ -17,6 +18,7 @@ from supervisors._spec import (
     AutoShutdown,
     Backoff,
     ChildSpec,
+    ExtraArgs,
     MailboxSpec,
     Overflow,
     Restart,
@@ -37,10 +39,12 @@ __all__ = [
     "Clock",
     "Exit",
     "ExitKind",
+    "ExtraArgs",
     "InFlight",
     "LifecycleEvent",
     "Mailbox",
     "MailboxSpec",
+    "OneLife",
     "Overflow",
     "Ref",
     "Restart",

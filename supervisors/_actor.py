@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pykka
+from pykka._envelope import Envelope
 
 from supervisors._exit import Exit
-from supervisors._incarnation import Ignore, Incarnation, Vanished
+from supervisors._incarnation import Crash, Ignore, Incarnation, Vanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,15 +34,9 @@ __all__ = ["Crash", "Revoked", "ShutDown", "SupervisedActor"]
 class ShutDown:
     """A supervisor's word to one incarnation: stop now, before your backlog."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, exit: Exit | None = None) -> None:
         self.number = number
-
-
-class Crash:
-    """Testing: raise *error* in the actor's thread (`supervisors.testing.crash`)."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+        self.exit = exit or Exit.shutdown()
 
 
 class Revoked(Exception):
@@ -101,6 +96,14 @@ class SupervisedActor(pykka.ThreadingActor):
         if self._incarnation is None:
             raise RuntimeError(f"{type(self).__name__} was started without a supervisor")
         return self._incarnation.slot
+
+    def stop(self) -> None:
+        """End normally once the present message is handled; the backlog is for the next life."""
+        if self._incarnation is None:
+            super().stop()
+        else:
+            own = ShutDown(self._incarnation.number, Exit.normal())
+            self._incarnation.slot.mailbox.steer(Envelope(own))
 
     def exit(self, exit: Exit) -> None:
         """End by *exit* once the present message is handled. Only from the actor's own thread."""
@@ -184,8 +187,11 @@ class SupervisedActor(pykka.ThreadingActor):
     def _shut_down(self, message: ShutDown) -> None:
         if self._incarnation is None or message.number != self._incarnation.number:
             return  # meant for an earlier life
-        self._exit = Exit.shutdown()
+        self._exit = message.exit
         self._stop()
+
+    def _answer_waiters(self, exit: Exit) -> None:
+        """It has ended, or was given up: answer who still waits for it. Any thread."""
 
     def _stop(self) -> None:
         if self._incarnation is None:

@@ -34,6 +34,11 @@ class Answer(pykka.Future[T]):
         self._value: Any = None
         self._error: BaseException | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether it has been set."""
+        return self._done
+
     def get(self, *, timeout: float | None = None) -> Any:
         """The value, once it is there.
 

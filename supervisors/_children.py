@@ -108,10 +108,10 @@ class Children:
 
     __slots__ = ("_by_id", "_floor", "_significant", "restarting_count")
 
-    def __init__(self) -> None:
+    def __init__(self, floor: int = 0) -> None:
         self._by_id: dict[str, Child] = {}
         self._significant = 0
-        self._floor = 0
+        self._floor = floor
         self.restarting_count = 0
 
     def __iter__(self) -> Iterator[Child]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors import _goals
-from supervisors._children import Life
+from supervisors._children import Children, Life
 from supervisors._exit import Exit
 from supervisors._goals import finish, park
 from supervisors._intensity import RestartBudget
@@ -64,10 +64,12 @@ class SupervisorCore:
     Args:
         spec: What to supervise.
         seed: Of the jitter; give each supervisor its own.
+        count_from: Incarnations are numbered from above this.
     """
 
-    def __init__(self, spec: SupervisorSpec, *, seed: int | str = 0) -> None:
-        self._state = State(spec, seed, RestartBudget(spec.intensity, spec.period_s))
+    def __init__(self, spec: SupervisorSpec, *, seed: int | str = 0, count_from: int = 0) -> None:
+        budget = RestartBudget(spec.intensity, spec.period_s)
+        self._state = State(spec, seed, budget, Children(count_from))
 
     def __repr__(self) -> str:
         state = self._state

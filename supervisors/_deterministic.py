@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from supervisors._dispatcher import Dispatcher
     from supervisors._incarnation import Incarnation
+    from supervisors._ref import Ref
+    from supervisors._slot import Slot
 
 __all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
 
@@ -75,7 +79,7 @@ class DeterministicRuntime(Runtime):
     """Runs a tree on the calling thread. Hand it to `Supervisor.start` or to the product.
 
     Args:
-        seed: of the schedule, and of nothing else.
+        seed: of the schedule, and of the jitter of back-offs.
 
     >>> from supervisors import Supervisor, SupervisorSpec
     >>> runtime = DeterministicRuntime(seed=1)
@@ -89,9 +93,12 @@ class DeterministicRuntime(Runtime):
         self.seed = seed
         self.trace: list[str] = []
         """One line per step: who ran, in which life, and what it was handed."""
+        self._seeds = count(seed << 32)
         self._rng = random.Random(seed)  # noqa: S311 -- a schedule, not a secret
         self._ready: dict[Incarnation, None] = {}
         self._living: set[Incarnation] = set()
+        self._running: set[Incarnation] = set()
+        self._suspended: set[Slot] = set()
         self._timers: list[tuple[float, int, Incarnation]] = []
         self._order = count()
         self._lost: list[Incarnation] = []
@@ -153,12 +160,36 @@ class DeterministicRuntime(Runtime):
 
     # -- running ----------------------------------------------------------------------------------
 
+    def suspend(self, ref: Ref) -> None:
+        """Run everybody but *ref*, whatever it is sent, until `resume` (OTP's ``sys:suspend``).
+
+        To the others it is an actor that hangs.
+        """
+        self._suspended.add(ref._slot)
+
+    def resume(self, ref: Ref) -> None:
+        """Run *ref* again."""
+        self._suspended.discard(ref._slot)
+
+    @contextmanager
+    def suspended(self, ref: Ref) -> Iterator[None]:
+        """`suspend` *ref* for the body: what it is sent there, it finds all at once."""
+        self.suspend(ref)
+        try:
+            yield
+        finally:
+            self.resume(ref)
+
+    def _may_run(self) -> list[Incarnation]:
+        self._ready = {one: None for one in self._ready if one in self._living}
+        busy = self._running  # an actor that waits for another's answer, below us on the stack
+        return [o for o in self._ready if o not in busy and o.slot not in self._suspended]
+
     def step(self) -> bool:
         """Run one ready actor for one message. False: none is ready."""
         self.sweep()
-        ready = [one for one in self._ready if one in self._living]
+        ready = self._may_run()
         if not ready:
-            self._ready.clear()
             return False
         chosen = ready[self._rng.randrange(len(ready))]
         del self._ready[chosen]
@@ -168,12 +199,15 @@ class DeterministicRuntime(Runtime):
         return True
 
     def _run(self, incarnation: Incarnation) -> None:
+        self._running.add(incarnation)
         try:
             ended = incarnation.take_turn()
         except Vanished:
             self._living.discard(incarnation)
             self._lost.append(incarnation)
             return
+        finally:
+            self._running.discard(incarnation)
         if ended:
             self._living.discard(incarnation)
 

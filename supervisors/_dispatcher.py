@@ -100,6 +100,9 @@ class OwnThreads:
 
     def abandon(self, incarnation: Incarnation) -> None:
         """Forget the thread; it leaves by itself if it ever comes back to its mailbox."""
+        if incarnation.started and incarnation.handling is None:
+            incarnation.slot.mailbox.wake()  # that is where it waits: it leaves now
+            return
         thread = self._running.pop(incarnation, None)
         if thread is not None:
             self._runtime.count_abandoned(thread)

@@ -13,7 +13,9 @@ class LifecycleEvent(NamedTuple):
     """One thing that happened in a tree."""
 
     kind: str
-    """``up``, ``down``, ``restarting``, ``parked``, ``unparked`` or ``finished``."""
+    """Of a child: ``up``, ``ignored``, ``failed`` (its start), ``down``, ``hung``,
+    ``restarting``. Of a supervisor: ``parked``, ``unparked``, ``finished``, and ``stray`` (it was
+    sent something that is not for supervisors)."""
     path: str
     """``handlers/app_created`` and the like, without the root."""
     incarnation: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Exit", "ExitKind"]
+__all__ = ["Exit", "ExitKind", "shown"]
 
 
 class ExitKind(StrEnum):
@@ -28,6 +28,14 @@ class ExitKind(StrEnum):
     """Its thread is gone without a word: killed from outside, or left behind by a fork."""
     hung = "hung"
     """It was found hanging and replaced. Its thread may still run."""
+
+
+def shown(error: BaseException | str) -> str:
+    """*error* for people. One that can't be shown is named: it must not be a second fault."""
+    try:
+        return repr(error)
+    except Exception:  # noqa: BLE001 -- somebody else's __repr__
+        return f"<{type(error).__name__}>"
 
 
 _AS_PLANNED = (ExitKind.normal, ExitKind.shutdown)
@@ -89,5 +97,5 @@ class Exit:
     def __str__(self) -> str:
         extra = [str(self.detail)] if self.detail is not None else []
         if self.error is not None:
-            extra.append(repr(self.error))
+            extra.append(shown(self.error))
         return f"{self.kind}({', '.join(extra)})" if extra else str(self.kind)

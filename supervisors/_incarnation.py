@@ -5,6 +5,10 @@ that is the whole trick: ``get`` runs in the actor's thread outside Pykka's own
 ``try``, so it can leave the loop (supervision.md A1, E7). ``empty`` always says
 True, so that a dying actor does not throw its slot's backlog away.
 
+Messages that were told, and are nothing special, never reach Pykka's loop: ``get`` hands
+them to ``on_receive`` itself and comes back with what is not so simple. That is the usual
+case at half the price (benchmarks, supervise).
+
 Whoever runs it (`_dispatcher.py`) calls `take_turn` until it returns True; exactly one
 `ChildUp`, `ChildIgnored` or `ChildFailed`, and after an up one `ChildDown`, is posted.
 """
@@ -25,11 +29,21 @@ if TYPE_CHECKING:
     from supervisors._actor import SupervisedActor
     from supervisors._slot import Slot
 
-__all__ = ["Ignore", "Incarnation", "Left", "Vanished", "Yielded"]
+__all__ = ["Crash", "Ignore", "Incarnation", "Left", "Vanished", "Yielded"]
+
+
+_NO_END = 1 << 60
 
 
 class Ignore(Exception):
     """Raise it in ``on_start``: the child chooses not to run (OTP's ``ignore``). No failure."""
+
+
+class Crash:
+    """A message that makes an actor raise *error*: what `on_receive` raised, or a test's wish."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class Left(BaseException):
@@ -38,6 +52,14 @@ class Left(BaseException):
 
 class Vanished(BaseException):
     """Testing: the thread goes, and nobody is told (`supervisors.testing.end_thread`)."""
+
+
+class Stopped(BaseException):
+    """The actor has ended by its own word in the middle of a turn: leave the loop."""
+
+
+class Stopped(BaseException):
+    """The actor has ended by a message that was told: leave the loop, as Pykka's own would."""
 
 
 class Yielded(BaseException):
@@ -53,7 +75,8 @@ class Incarnation:
         self.actor: SupervisedActor | None = None
         self.pause: Callable[[float | None], None] = _no_host
         self.handling: Envelope[Any] | None = None
-        self.busy_since_s = slot.clock.now_s()
+        self._now_s = slot.clock.now_s
+        self.busy_since_s = self._now_s()
         """When it was handed its present message, or began to start."""
         self.revoked = False
         self.started = False
@@ -62,9 +85,11 @@ class Incarnation:
         self.last = ""
         """Type of the last message, for traces."""
         self.started_s = 0.0
-        self.messages_a_turn: int | None = None
-        """Messages before a shared thread is somebody else's; None = its own thread."""
+        self.messages_a_turn = _NO_END
+        """Messages before a shared thread is somebody else's."""
         self._left_in_turn = 0
+        self._bare: Envelope[Any] = Envelope(None)
+        """Of each message that was told, in turn."""
 
     def __repr__(self) -> str:
         return f"<Incarnation {self.number} of {self.slot.name}>"
@@ -84,9 +109,14 @@ class Incarnation:
         self._done()
         slot = self.slot
         while True:
-            if self.revoked:
+            raised = self._handle_told()
+            if raised is not None:
+                return Envelope(Crash(raised))  # its message is still the one in hand
+            if self._actor().actor_stopped.is_set():
+                raise Stopped  # while it handled what was told: Pykka's loop has not seen it
+            if self.revoked or slot.ended:  # given up; or its whole tree was, while it was busy
                 raise Left
-            now_s = slot.clock.now_s()
+            now_s = self._now_s()
             found = slot.next_envelope(now_s)
             if not isinstance(found, Wait):
                 self.busy_since_s = now_s
@@ -102,10 +132,48 @@ class Incarnation:
             self.slot.handled(self.handling)
             self.handling = None
             self._left_in_turn -= 1
-        if self.messages_a_turn is not None and self._left_in_turn <= 0:
+        self._mind_the_turn()
+
+    def _mind_the_turn(self) -> None:
+        if self._left_in_turn <= 0:
             self._left_in_turn = self.messages_a_turn
             if self.handled:
                 self.pause(0.0)
+
+    def _handle_told(self) -> BaseException | None:
+        """Handle messages that were told, until something else is due. Returns what it raised.
+
+        What makes it stop and leave the next one to `Slot.next_envelope`: a question, a word of
+        the supervisor, a timer, a message to be handed out again, the end of the turn or of the
+        actor. In a deterministic runtime each step is to be seen, so it handles none.
+        """
+        slot, mailbox = self.slot, self.slot.mailbox
+        user, system, bare = mailbox.user, mailbox.system, self._bare
+        if not (user and mailbox.plain) or self.messages_a_turn == 1 or slot.hands_out_again():
+            return None
+        actor, now_s = self._actor(), self._now_s
+        stopped, last = actor.actor_stopped.is_set, self.handled + self._left_in_turn
+        try:
+            while (
+                user
+                and not (system or self.revoked or slot.ended or stopped())
+                and slot.due_s is None
+                and self.handled < last
+                and type(user[0]) is not Envelope
+            ):
+                bare.message = user.popleft()
+                self.busy_since_s = now_s()
+                self.handling = bare
+                actor.on_receive(bare.message)
+                self.handled += 1
+        except BaseException as error:  # noqa: BLE001 -- Pykka's loop is to raise it
+            return error
+        self.handling = bare.message = None
+        if stopped():
+            raise Stopped
+        self._left_in_turn = last - self.handled
+        self._mind_the_turn()
+        return None
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -123,18 +191,18 @@ class Incarnation:
         """Run ``on_start`` and say how it went. False: there is nothing to run."""
         actor, id_ = self._actor(), self.slot.spec.id
         actor._actor_loop_setup()
-        if self.revoked or self.finished:
-            return False  # it took too long: its supervisor has given it up
         error = actor._start_error
+        with self.slot.fence:
+            if self.revoked or self.finished:
+                return False  # it took too long: its supervisor has given it up
+            self.started_s = self.slot.clock.now_s()
+            self.started, self.finished = error is None, error is not None
         if error is not None:
-            self.finished = True
             ignored = isinstance(error, Ignore)
             self.slot.post(
                 ChildIgnored(id_, self.number) if ignored else ChildFailed(id_, self.number, error)
             )
             return False
-        self.started = True
-        self.started_s = self.slot.clock.now_s()
         if not actor.reports_own_start:
             self.slot.post(ChildUp(id_, self.number))
         return True
@@ -148,6 +216,10 @@ class Incarnation:
             return False
         except Left:
             return True
+        except Stopped:
+            pass
+        except Stopped:
+            pass
         except BaseException as error:  # noqa: BLE001 -- escaped from Pykka's loop, or a hook
             self._end(Exit.crash(error))
             return True
@@ -169,13 +241,13 @@ class Incarnation:
             if self.revoked or self.finished:
                 return
             self.revoked = True
+            started, self.finished = self.started, not self.started
             flight = slot.in_flight
             if flight is not None:
                 slot.in_flight = flight.fresh()
-        if self.started:
+        if started:
             self._end(exit_)
             return
-        self.finished = True
         slot.post(ChildFailed(slot.spec.id, self.number, error or str(exit_)))
 
     def _end(self, exit_: Exit) -> None:
@@ -186,13 +258,16 @@ class Incarnation:
             self.finished = True
             self._charge(exit_)
             slot.last_exit = exit_
-        progressed = self.handled > 0 or self._gained()
+        self._actor()._answer_waiters(exit_)
+        progressed = slot.spec.type == "worker" and (self.handled > 0 or self._gained())
         uptime_s = slot.clock.now_s() - self.started_s
         slot.post(ChildDown(slot.spec.id, self.number, exit_, progressed, uptime_s))
 
     def _charge(self, exit_: Exit) -> None:
         """What was in hand pays for the crash: its item, or the message itself."""
         envelope, flight = self.handling, self.slot.in_flight
+        if envelope is self._bare:
+            envelope = Envelope(envelope.message)
         if envelope is None or not exit_.abnormal:
             return
         if flight is not None and type(envelope.message) is type(flight):

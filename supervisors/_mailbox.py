@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice, repeat, starmap
 from typing import Any, NamedTuple
 
+from pykka._envelope import Envelope
+
 from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
 from supervisors._spec import MailboxSpec, Overflow
@@ -60,13 +62,12 @@ def _own_size(item: Any) -> int:
 
 def _answer(item: Any, error: MailboxFull) -> None:
     """Whoever asked is told that the question was dropped."""
-    reply_to = getattr(item, "reply_to", None)
-    if reply_to is not None:
-        reply_to.set_exception((MailboxFull, error, None))
+    if type(item) is Envelope and item.reply_to is not None:
+        item.reply_to.set_exception((MailboxFull, error, None))
 
 
 def _bare(item: Any) -> Any:
-    return getattr(item, "message", item)
+    return item.message if type(item) is Envelope else item
 
 
 class Mailbox:
@@ -95,6 +96,14 @@ class Mailbox:
         """Nobody will take from here for now; counts as having room (architecture.md)."""
         self.refused = 0
         self._size_of = size_of
+        self._weighs = (
+            size_of is not _own_size
+            or spec.max_bytes is not None
+            or spec.batch_max_bytes is not None
+        )
+        """Where nothing depends on bytes they aren't counted: it costs as much as the append."""
+        self.plain = spec.max_items is None and self.batching is None and not self._weighs
+        """No bound, no batches, no feed: a message that is told may be put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
         self._linger_until_s: float | None = None
@@ -115,7 +124,9 @@ class Mailbox:
     def feed(self, downstream: Iterable[Mailbox]) -> None:
         """Take a batch only while every mailbox of *downstream* has room (back-pressure)."""
         self._feeds = tuple(downstream)
+        self.plain = False
         for mailbox in self._feeds:
+            mailbox.plain = False
             mailbox._fed_by.append(self)
 
     def fed_by(self) -> tuple[Mailbox, ...]:
@@ -145,7 +156,7 @@ class Mailbox:
         Raises:
             MailboxFull: the policy is ``reject``; the message is in the error.
         """
-        size = self._size_of(item)
+        size = self._size_of(item) if self._weighs else 0
         if self.has_room(size):
             self.append(item, size)
             return
@@ -154,15 +165,15 @@ class Mailbox:
             self._wait_for_room(size, clock)
             self.append(item, size)
             return
-        self.refused += 1
         full = MailboxFull(name, capacity=self._capacity(), message=_bare(item))
-        if policy is Overflow.reject:
-            raise full
         if policy is Overflow.drop_oldest:
             self._drop_oldest(size, full)
             self.append(item, size)
-        else:
-            _answer(item, full)
+            return
+        self.refused += 1
+        if policy is Overflow.reject:
+            raise full
+        _answer(item, full)
 
     def _drop_oldest(self, size: int, full: MailboxFull) -> None:
         while self.user and not self.has_room(size):
@@ -170,7 +181,9 @@ class Mailbox:
                 oldest = self.user.popleft()
             except IndexError:
                 return
-            self.queued_bytes -= self._size_of(oldest)
+            self.refused += 1  # each: there may be several, if it was parked above its bound
+            freed = self._size_of(oldest) if self._weighs else 0
+            self.queued_bytes -= freed  # no call between load and store: others count, too
             _answer(oldest, full)
 
     def _wait_for_room(self, size: int, clock: Clock) -> None:
@@ -191,7 +204,10 @@ class Mailbox:
         user.append(item)
         self.queued_bytes += size
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
-            self._wake_consumer()
+            try:
+                self._wake_consumer()
+            except RecursionError:  # the sender is at its limit; the next one wakes
+                self._wake_at = 1
 
     def extend(self, items: list[Any], size: int = 0) -> None:
         """Put several user items at once, in order."""
@@ -199,14 +215,14 @@ class Mailbox:
         user.extend(items)
         self.queued_bytes += size
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
-            self._wake_consumer()
+            try:
+                self._wake_consumer()
+            except RecursionError:  # the sender is at its limit; the next one wakes
+                self._wake_at = 1
 
     def _wake_consumer(self) -> None:
         self._wake_at = self._wake_at_bytes = _NEVER  # one wake is enough, and here it comes
-        try:
-            self.wake()
-        except RecursionError:  # the sender is at its limit: the next one wakes
-            self._wake_at = 1
+        self.wake()
 
     def hurry(self, on: bool) -> None:
         """Cut lingers short while at least one caller wants it (flush, stop)."""
@@ -232,7 +248,7 @@ class Mailbox:
             return self.system.popleft()
         if in_flight is not None:
             return self._again(now_s, in_flight)
-        if not self._downstream_has_room():
+        if self._feeds and not self._downstream_has_room():
             return _UNTIL_WOKEN if not self.system else self.system.popleft()
         if self.batching is None:
             return self._next_one()
@@ -255,11 +271,15 @@ class Mailbox:
         return False
 
     def _next_one(self) -> Any:
-        if self.user:
+        if not self.user:
+            return self._wait(1, None)
+        try:
             item = self.user.popleft()
-            self._made_room(self._size_of(item))
-            return item
-        return self._wait(1, None)
+        except IndexError:  # a sender has just dropped the oldest, and it was the only one
+            return Wait(0.0)
+        if self._weighs or self._senders or self._fed_by:
+            self._made_room(self._size_of(item) if self._weighs else 0)
+        return Envelope(item) if self.plain and type(item) is not Envelope else item
 
     def _next_batch(self, now_s: float, batching: Batching) -> Any:
         count = len(self.user)
@@ -298,7 +318,7 @@ class Mailbox:
         into.extend(starmap(self.user.popleft, repeat((), count)))
         if self.batching.linger_s > 0:
             self._linger_until_s = now_s + self.batching.linger_s
-        self._made_room(sum(map(self._size_of, into)))
+        self._made_room(sum(map(self._size_of, into)) if self._weighs else 0)
 
     def _prefix_within(self, count: int, max_bytes: int) -> int:
         total = 0
@@ -308,10 +328,14 @@ class Mailbox:
                 return max(n, 1)
         return count
 
-    def _made_room(self, size: int) -> None:
-        self.queued_bytes -= size
+    def wake_senders(self) -> None:
+        """Let whoever waits for room (``block``) look again. Any thread."""
         for token in list(self._senders):
             release(token)
+
+    def _made_room(self, size: int) -> None:
+        self.queued_bytes -= size
+        self.wake_senders()
         for mailbox in self._fed_by:
             if mailbox._blocked:
                 mailbox.wake()
@@ -326,16 +350,25 @@ class Mailbox:
             except RuntimeError:  # a finaliser put an item in the middle of the copy
                 continue
 
+    def drain_system(self) -> list[Any]:
+        """Take all out of the system lane (the slot is gone). Any thread."""
+        return _emptied(self.system)
+
     def drain(self) -> list[Any]:
         """Take all user items out (the slot is parked or gone). Supervisor's thread."""
-        taken: list[Any] = []
-        while self.user:
-            try:
-                taken.append(self.user.popleft())
-            except IndexError:
-                break
-        self._made_room(sum(map(self._size_of, taken)))
+        taken = _emptied(self.user)
+        self._made_room(sum(map(self._size_of, taken)) if self._weighs else 0)
         return taken
+
+
+def _emptied(lane: deque[Any]) -> list[Any]:
+    taken: list[Any] = []
+    while lane:
+        try:
+            taken.append(lane.popleft())
+        except IndexError:
+            break
+    return taken
 
 
 def _asleep() -> None:

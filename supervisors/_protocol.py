@@ -62,6 +62,7 @@ Operation: TypeAlias = Literal[
     "restart_child",
     "delete_child",
     "which_children",
+    "which_child",
     "count_children",
     "get_child_spec",
     "reload",
@@ -131,6 +132,7 @@ class Request:
     restart_child      id                                               `ChildView`
     delete_child       id                                               None
     which_children     None                                             tuple of `ChildView`
+    which_child        id                                               `ChildView`
     count_children     None                                             `ChildCounts`
     get_child_spec     id                                               `ChildSpec`
     reload             `SupervisorSpec`                                 None

@@ -15,15 +15,23 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pykka
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from supervisors import _protocol as to
+from supervisors._actor import Crash, ShutDown
+from supervisors._exit import Exit
 from supervisors._letters import Letter
 from supervisors.errors import NotRunning
 
 if TYPE_CHECKING:
     from supervisors._slot import Slot
 
-__all__ = ["Ref"]
+__all__ = ["Ref", "turn_away"]
+
+_NEEDS_AN_ENVELOPE = frozenset((_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, Envelope))
+"""Pykka's own messages, all that `pykka.messages` has: its loop is to see them."""
+_WORDS_OF_OURS = (Crash, ShutDown, to.ChildUp, to.ChildIgnored, to.ChildFailed, to.ChildDown)
+"""What the tree says to itself: nobody's letter when it comes too late."""
 
 
 class _Door:
@@ -39,7 +47,7 @@ class _Door:
             return
         mailbox = slot.mailbox
         if isinstance(envelope.message, _ActorStop):
-            mailbox.steer(envelope)
+            _stop_present(slot, envelope)
         elif mailbox.batching is None:
             mailbox.offer(envelope, slot.clock, slot.name)
         elif envelope.reply_to is not None:
@@ -56,6 +64,15 @@ class _Door:
         return not self._slot.mailbox.user
 
 
+def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
+    """Pykka's stop, for the present incarnation: the next one must not find it (ADR-0002)."""
+    life = slot.current
+    if life is not None and not life.finished:
+        slot.mailbox.steer(Envelope(ShutDown(life.number, Exit.normal()), envelope.reply_to))
+    elif envelope.reply_to is not None:
+        envelope.reply_to.set(None)
+
+
 def _bounce(slot: Slot, envelope: Envelope[Any]) -> None:
     """A message to an address that has ended: a dead letter, and an error to who asked."""
     if envelope.reply_to is not None:
@@ -63,7 +80,7 @@ def _bounce(slot: Slot, envelope: Envelope[Any]) -> None:
     asked = getattr(envelope.message, "token", None)  # a request to a supervisor
     if isinstance(asked, pykka.Future):
         asked.set_exception((NotRunning, NotRunning(slot.name, slot.last_exit), None))
-    elif not isinstance(envelope.message, _ActorStop):
+    elif not isinstance(envelope.message, (_ActorStop, *_WORDS_OF_OURS)):
         slot.runtime.dead_letters.keep(Letter(slot.name, envelope.message, "ended", 0))
 
 
@@ -73,13 +90,21 @@ def _bounce_rest(slot: Slot) -> None:
     What is left in a mailbox that was lent is its owner's.
     """
     mailbox = slot.mailbox
-    for lane in (mailbox.system,) if slot.mailbox_is_lent else (mailbox.system, mailbox.user):
-        while lane:
-            try:
-                found = lane.popleft()
-            except IndexError:
-                break
-            _bounce(slot, found if type(found) is Envelope else Envelope(found))
+    rest = slot.take_again() + mailbox.drain_system()
+    if not slot.mailbox_is_lent:
+        rest += slot.take_in_hand() + mailbox.drain()
+    for found in rest:
+        _bounce(slot, found if type(found) is Envelope else Envelope(found))
+
+
+def turn_away(slot: Slot) -> None:
+    """A supervisor is down: who waits for an answer hears so; all else is for its next life."""
+    for item in slot.mailbox.drain():
+        envelope = item if type(item) is Envelope else Envelope(item)
+        if isinstance(envelope.message, to.Request):
+            _bounce(slot, envelope)
+        else:
+            slot.mailbox.append(item)
 
 
 def _ended(slot: Slot) -> pykka.ActorDeadError:
@@ -112,7 +137,14 @@ class Ref(pykka.ActorRef[Any]):
 
     def tell(self, message: Any) -> None:
         """Send *message*; it waits if the child is being restarted. Never raises."""
-        self.actor_inbox.put(Envelope(message))
+        slot = self._slot
+        mailbox = slot.mailbox
+        if slot.ended or not mailbox.plain or type(message) in _NEEDS_AN_ENVELOPE:
+            self.actor_inbox.put(Envelope(message))
+            return
+        mailbox.append(message)
+        if self._slot.ended:  # it ended in between: nobody will come for it
+            _bounce_rest(slot)
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send a question; see `pykka.ActorRef.ask`. While the child is restarted it waits.
@@ -130,6 +162,7 @@ class Ref(pykka.ActorRef[Any]):
         self._slot.ended = True
         self.actor_stopped.set()
         _bounce_rest(self._slot)
+        self._slot.mailbox.wake()  # whoever still waits there may go
 
     def is_alive(self) -> bool:
         """Whether the address still leads anywhere (also between two incarnations)."""

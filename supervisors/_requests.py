@@ -56,6 +56,13 @@ def _found(state: State, name: object) -> Child:
     return child
 
 
+def _no_template(state: State, name: object) -> Child:
+    template = state.spec.template
+    if template is not None and name == template.id:
+        _refuse(Refusal.simple_one_for_one, template.id)
+    return _found(state, name)
+
+
 def _static_only(state: State, request: Request) -> Child:
     if state.dynamic:
         _refuse(Refusal.simple_one_for_one, request.argument)
@@ -129,10 +136,7 @@ def _named(state: State, name: object) -> Child | None:
         child = state.children.get(name.id)
         # Gone or replaced: nothing is left to terminate, as with a dead pid.
         return child if child is not None and child.lived == name.incarnation else None
-    template = state.spec.template
-    if template is not None and name == template.id:
-        _refuse(Refusal.simple_one_for_one, template.id)
-    return _found(state, name)
+    return _no_template(state, name)
 
 
 def _restart_child(state: State, request: Request) -> object:
@@ -171,6 +175,10 @@ def _which_children(state: State, _request: Request) -> tuple[ChildView, ...]:
     return tuple(child.view() for child in reversed(state.children))
 
 
+def _which_child(state: State, request: Request) -> ChildView:
+    return _no_template(state, request.argument).view()
+
+
 def _count_children(state: State, _request: Request) -> ChildCounts:
     children = state.children
     template = state.spec.template
@@ -196,6 +204,7 @@ _HANDLERS: dict[str, Callable[[State, Request], Any]] = {
     "restart_child": _restart_child,
     "delete_child": _delete_child,
     "which_children": _which_children,
+    "which_child": _which_child,
     "count_children": _count_children,
     "get_child_spec": _get_child_spec,
     "reload": _reload,

@@ -9,8 +9,9 @@ from pykka._envelope import Envelope
 from supervisors import _protocol as to
 from supervisors._actor import ShutDown
 from supervisors._clock import new_token, release
-from supervisors._incarnation import Incarnation
-from supervisors._runtime import Runtime
+from supervisors._incarnation import Ignore, Incarnation
+from supervisors._protocol import OneLife
+from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, NotRunning
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from supervisors._events import Listener
     from supervisors._exit import Exit
     from supervisors._ref import Ref
+    from supervisors._slot import Slot
     from supervisors._supervisor import Supervisor
 
 __all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
@@ -39,7 +41,14 @@ class ChildInfo(NamedTuple):
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
-    """How many times it has started."""
+    """Number of its last start attempt, as in events and letters; 0 before the first."""
+    starts: int
+    """How many of its starts have succeeded."""
+
+    @property
+    def life(self) -> OneLife:
+        """Names this incarnation and no other, as an Erlang pid does."""
+        return OneLife(self.id, self.incarnation)
 
 
 class SupervisorRef:
@@ -76,6 +85,14 @@ class SupervisorRef:
     def which_children(self) -> list[ChildInfo]:
         """The children in OTP's order: reverse start order."""
         return [self._info(view) for view in self._ask("which_children", None)]
+
+    def which_child(self, id_: str) -> ChildInfo:
+        """One child; under simple_one_for_one by its label.
+
+        Raises:
+            ChildError: ``not_found``.
+        """
+        return self._info(self._ask("which_child", id_))
 
     def count_children(self) -> to.ChildCounts:
         """How many specs, living children, supervisors and workers."""
@@ -122,13 +139,17 @@ class SupervisorRef:
         """
         return self._info(self._ask("start_child", spec))
 
-    def terminate_child(self, id_: str) -> None:
+    def terminate_child(self, child: str | OneLife) -> None:
         """Stop a child and keep its spec (a temporary one's goes); also cancels a restart.
 
+        Args:
+            child: its id; or one incarnation of it (`ChildInfo.life`), to leave alone
+                whatever has taken its place meanwhile.
+
         Raises:
-            ChildError: ``not_found``.
+            ChildError: ``not_found``; ``simple_one_for_one`` for the template's id.
         """
-        self._ask("terminate_child", id_)
+        self._ask("terminate_child", child)
 
     def restart_child(self, id_: str) -> ChildInfo:
         """Start a child that was stopped.
@@ -175,22 +196,35 @@ class SupervisorRef:
     def _info(self, view: to.ChildView) -> ChildInfo:
         slot = self._runtime.slots.get((*self._path, view.id))
         ref = slot.ref if slot is not None else None
-        return ChildInfo(view.id, ref, view.state, view.type, view.starts)
+        return ChildInfo(view.id, ref, view.state, view.type, view.incarnation, view.starts)
 
     def _ask(self, op: to.Operation, argument: Any) -> Any:
+        return self._request(op, argument).get(timeout=_ANSWER_S)
+
+    def _request(self, op: to.Operation, argument: Any = None) -> pykka.Future[Any]:
         slot = self._runtime.slots.get(self._path)
-        if slot is None or slot.ended:
-            raise NotRunning("/".join(self._path), self.exit)
+        if slot is None or _is_down(slot):
+            raise self._not_running(slot)
         answer: pykka.Future[Any] = self._runtime.new_future()
         slot.ref.tell(to.Request(answer, op, argument))
-        return answer.get(timeout=_ANSWER_S)
+        if _is_down(slot):  # meanwhile: perhaps nobody will ever look
+            answer.set_exception((NotRunning, self._not_running(slot), None))
+        return answer
+
+    def _not_running(self, slot: Slot | None) -> NotRunning:
+        return NotRunning("/".join(self._path), self.exit if slot is None else slot.last_exit)
+
+
+def _is_down(slot: Slot) -> bool:
+    return slot.ended or slot.current is None or slot.current.finished
 
 
 class _Parent:
     """The root's parent: keeps what it reports, and wakes who waits for it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._clock = runtime.clock
         self._token = new_token()
         self.up = False
         self.error: BaseException | str | None = None
@@ -202,9 +236,19 @@ class _Parent:
             self.up = True
         elif isinstance(event, to.ChildFailed):
             self.error = event.error
+        elif isinstance(event, to.ChildIgnored):
+            self.error = Ignore()
         elif isinstance(event, to.ChildDown):
             self.exit = event.exit
+            self._bury()
         release(self._token)
+
+    def _bury(self) -> None:
+        """There is no next life of a root: nobody below it is left, and all addresses end."""
+        slot = self._runtime.slots.get((_ROOT,))
+        if slot is not None:
+            self._runtime.give_up_below(slot)
+            self._runtime.forget(slot.path)
 
     def wait_for_start(self) -> None:
         """Block until the tree is up or has failed to come up."""
@@ -218,6 +262,7 @@ class _Parent:
             if left_s <= 0:
                 return False
             self._clock.wait(self._token, left_s)
+        release(self._token)  # for whoever else waits
         return True
 
 
@@ -229,23 +274,29 @@ def start_tree(
 ) -> SupervisorRef:
     """See `Supervisor.start`."""
     runtime = runtime or Runtime(clock)
-    parent = _Parent(runtime.clock)
+    parent = _Parent(runtime)
     path = (_ROOT,)
     root = ChildSpec(_ROOT, spec, type="supervisor")
     slot = runtime.slot(path, root, cls, parent.post)
     slot.current = Incarnation(slot, 1)
-    cls.incarnate(slot.current, (spec, runtime), {})
+    try:
+        cls.incarnate(slot.current, (spec, runtime), {})
+    except Exception as error:
+        runtime.forget(path)
+        raise ChildStartError(_ROOT, error) from error
     runtime.start()
-    runtime.dispatcher("supervisors").launch(slot.current)
+    runtime.dispatcher(CONTROL).launch(slot.current)
     parent.wait_for_start()
     if not parent.up:
         runtime.close(1.0)
         runtime.forget(path)
-        raise _start_error(parent.error)
+        raise _start_error(parent.error or parent.exit)
     return SupervisorRef(runtime, path, parent)
 
 
-def _start_error(error: BaseException | str | None) -> ChildStartError:
+def _start_error(error: BaseException | str | Exit | None) -> ChildStartError:
     if isinstance(error, ChildStartError):
         return error
-    return ChildStartError(_ROOT, error if error is not None else "it ended while starting")
+    if error is None or isinstance(error, str | BaseException):
+        return ChildStartError(_ROOT, error or "it ended while starting")
+    return ChildStartError(_ROOT, error.error or str(error))

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from supervisors._answer import Answer
 from supervisors._clock import Clock, SystemClock
 from supervisors._dispatcher import Dispatcher, OwnThreads, SharedThread
 from supervisors._events import Journal
+from supervisors._exit import Exit
 from supervisors._letters import Letters
 from supervisors._slot import Slot
 from supervisors._watch import Watch
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
     from supervisors._mailbox import Mailbox
     from supervisors._spec import ChildSpec
 
-__all__ = ["Runtime"]
+__all__ = ["CONTROL", "Runtime"]
+
+CONTROL = "supervisors"
+"""Name of the shared thread that all supervisors of a tree take turns on."""
 
 Path = tuple[str, ...]
 
@@ -57,6 +63,7 @@ class Runtime:
         self.abandoned_in_all = 0
         self._abandoned: list[threading.Thread] = []
         self._mailboxes: dict[Path, Mailbox] = {}
+        self._seeds = count(int.from_bytes(os.urandom(4)))
         self._watch = Watch(self, sweep_interval_s)
         self.poke = self._watch.poke
         self.own = OwnThreads(self)
@@ -74,9 +81,18 @@ class Runtime:
             self.shared[name] = SharedThread(name, self)
         return self.shared[name]
 
+    def dispatcher_of(self, slot: Slot) -> Dispatcher:
+        """Who runs *slot*."""
+        nested = slot.spec.type == "supervisor"
+        return self.dispatcher(CONTROL if nested else slot.spec.dispatcher)
+
     def dispatchers(self) -> list[Dispatcher]:
         """All that there are."""
         return [self.own, *list(self.shared.values())]
+
+    def new_seed(self) -> int:
+        """Of the jitter of one life of one supervisor."""
+        return next(self._seeds)
 
     def new_future(self) -> Answer[Any]:
         """A future whose wait goes by this runtime's clock."""
@@ -90,6 +106,8 @@ class Runtime:
         if slot is None:
             slot = Slot(path, spec, actor_class, self, post, self._mailboxes.get(path))
             self.slots[path] = slot
+            if path[:-1] in self.slots:
+                self.slots[path[:-1]].below[path[-1]] = slot
         slot.spec = spec
         slot.post = post
         return slot
@@ -97,12 +115,29 @@ class Runtime:
     def forget(self, path: Path) -> None:
         """The child at *path* and all below it have ended for good."""
         slot = self.slots.pop(path, None)
-        if slot is not None:
-            slot.ref.end()
-            if slot.spec.type == "worker":
-                return
-        for known in [p for p in self.slots if p[: len(path)] == path]:
-            self.slots.pop(known).ref.end()
+        if slot is None:
+            return
+        above = self.slots.get(path[:-1])
+        if above is not None:
+            above.below.pop(path[-1], None)
+        for ended in (slot, *slot.all_below()):
+            self.slots.pop(ended.path, None)
+            ended.ref.end()
+
+    def give_up(self, slot: Slot, exit_: Exit, error: BaseException | None = None) -> None:
+        """Kill, in so far as a thread can be killed: nobody listens to it any more."""
+        self.give_up_below(slot)
+        if slot.current is not None:
+            slot.current.lose(exit_, error)
+            self.dispatcher_of(slot).abandon(slot.current)
+
+    def give_up_below(self, slot: Slot) -> None:
+        """A supervisor that is no more leaves no orphan, whatever it ended of."""
+        for orphan in reversed(slot.all_below()):
+            life = orphan.current
+            if life is not None and not life.finished:
+                life.lose(Exit.killed())
+                self.dispatcher_of(orphan).abandon(life)
 
     # -- threads that were left behind ------------------------------------------------------------
 
@@ -115,7 +150,10 @@ class Runtime:
     @property
     def abandoned(self) -> int:
         """Threads that were left behind and are still stuck."""
-        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        for thread in list(self._abandoned):
+            if not thread.is_alive():
+                with suppress(ValueError):  # another thread was as quick
+                    self._abandoned.remove(thread)
         return len(self._abandoned)
 
     # -- life -------------------------------------------------------------------------------------

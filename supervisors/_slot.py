@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pykka
 from pykka._envelope import Envelope
 
 from supervisors._inflight import InFlight
@@ -60,6 +61,8 @@ class Slot:
         mailbox: Mailbox | None = None,
     ) -> None:
         self.path = path
+        self.name = "/".join(path[1:]) or path[0]
+        """The path as text, without the root: ``handlers/app_created``."""
         self.spec = spec
         self.runtime = runtime
         self.clock = runtime.clock
@@ -69,11 +72,15 @@ class Slot:
         """Made before the tree: what is left in it at the end is its owner's to count."""
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
+        self.below: dict[str, Slot] = {}
+        """The slots of its children, if a supervisor is in it."""
         self.current: Incarnation | None = None
         self.due_s: float | None = None
         self.last_exit: Exit | None = None
         self.restarts = 0
         self.ended = False
+        self.has_parked = False
+        """The supervisor in it has parked, and has not come back."""
         self.fence = threading.Lock()
         """Held for the moment in which an incarnation changes what is the slot's, and while
         one is revoked. Never by a sender."""
@@ -85,14 +92,16 @@ class Slot:
     def __repr__(self) -> str:
         return f"<Slot {self.name}>"
 
-    @property
-    def name(self) -> str:
-        """The path as text, without the root: ``handlers/app_created``."""
-        return "/".join(self.path[1:]) or self.path[0]
+    def all_below(self) -> list[Slot]:
+        """The slots below this one, a child before its own children. Any thread."""
+        found = [self]
+        for slot in found:  # it grows meanwhile
+            found.extend(list(slot.below.values()))
+        return found[1:]
 
     def next_envelope(self, now_s: float) -> Envelope[Any] | Wait:
         """What the incarnation is to do next, or how long it may wait. Consumer's thread."""
-        if self.due_s is not None and now_s >= self.due_s:
+        if self.due_s is not None and now_s >= self.due_s and not self.mailbox.system:
             self.due_s = None
             return Envelope(TICK)
         if self._again is not None and not self.mailbox.system:
@@ -113,19 +122,40 @@ class Slot:
         left_s = max(self.due_s - now_s, 0.0)
         return Wait(left_s if wait.seconds is None else min(left_s, wait.seconds))
 
+    def hands_out_again(self) -> bool:
+        """Whether a message that an actor did not survive is next."""
+        return self._again is not None
+
     def handled(self, envelope: Envelope[Any]) -> None:
         """The actor has survived *envelope*. Its own thread."""
         if self._again is not None and self._again[0] is envelope:
             self._again = None
 
     def charge(self, envelope: Envelope[Any], exit_: Exit, incarnation: int) -> None:
-        """The actor has not survived *envelope*: hand it out again, or quarantine it."""
+        """The actor has not survived *envelope*: hand it out again, or quarantine it.
+
+        A question is answered once; one that has its answer is not handed out again.
+        """
         attempts = self._again[1] if self._again and self._again[0] is envelope else 0
-        if attempts < self.spec.redeliver:
+        answered = getattr(envelope.reply_to, "done", False)
+        if attempts < self.spec.redeliver and not answered:
             self._again = (envelope, attempts + 1)
             return
         self._again = None
         self.quarantine.keep(Letter(self.name, envelope.message, str(exit_), incarnation))
+        if envelope.reply_to is not None:
+            error = pykka.ActorDeadError(f"{self.name} did not survive the question: {exit_}")
+            envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
+
+    def take_again(self) -> list[Envelope[Any]]:
+        """What was still to be handed out again: the slot ends."""
+        again, self._again = self._again, None
+        return [] if again is None else [again[0]]
+
+    def take_in_hand(self) -> list[Any]:
+        """What is left of the batch in hand: the slot ends, and nobody will go on with it."""
+        flight, self.in_flight = self.in_flight, None
+        return [] if flight is None else flight.remaining()
 
     def idle(self) -> bool:
         """Nothing waits and nothing is in hand."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from pykka._envelope import Envelope
 
@@ -18,28 +18,25 @@ from supervisors import _protocol as to
 from supervisors._actor import ShutDown, SupervisedActor
 from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
-from supervisors._exit import Exit
+from supervisors._exit import Exit, ExitKind, shown
 from supervisors._incarnation import Ignore, Incarnation
+from supervisors._ref import turn_away
 from supervisors._slot import TICK
-from supervisors._spec import Shutdown, SupervisorSpec
-from supervisors.errors import StartTimeout, TooManyAbandoned
+from supervisors._spec import Restart, Shutdown, SupervisorSpec
+from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors._clock import Clock
-    from supervisors._dispatcher import Dispatcher
     from supervisors._root import SupervisorRef
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
 
-__all__ = ["CONTROL", "Supervisor"]
+__all__ = ["Supervisor"]
 
-CONTROL = "supervisors"
-"""Name of the shared thread that all supervisors of a tree take turns on."""
-
-
-_seeds = count(1)
+_EVENTS = get_args(to.Event)
+_STARTS = {to.ChildUp: "up", to.ChildFailed: "failed", to.ChildIgnored: "ignored"}
 
 
 class Supervisor(SupervisedActor):
@@ -49,9 +46,10 @@ class Supervisor(SupervisedActor):
 
     def __init__(self, spec: SupervisorSpec, runtime: Runtime) -> None:
         super().__init__()
-        self._core = SupervisorCore(spec, seed=next(_seeds))
         self._runtime = runtime
+        self._core = SupervisorCore(spec, seed=runtime.new_seed(), count_from=self._last_number())
         self._slots: dict[str, Slot] = {}
+        self._asked: dict[Any, None] = {}
         self._due: dict[Any, float] = {}
         self._heap: list[tuple[float, int, Any]] = []
         self._order = count()
@@ -76,6 +74,11 @@ class Supervisor(SupervisedActor):
 
         return start_tree(cls, spec, clock, runtime)
 
+    def _last_number(self) -> int:
+        """Numbers go on over lives of a supervisor: what is late can't be taken for what is new."""
+        below = list(self.slot.below.values())
+        return max((slot.current.number for slot in below if slot.current), default=0)
+
     # -- events in ------------------------------------------------------------------------------
 
     def on_start(self) -> None:
@@ -86,27 +89,54 @@ class Supervisor(SupervisedActor):
         """Take one event. Control thread."""
         if message is TICK:
             self._fire()
-        else:
+        elif isinstance(message, _EVENTS):
             self._feed(message)
+        else:  # as OTP, which logs it
+            self._tell("stray", self.slot.path, 0, type(message).__name__)
 
     def _shut_down(self, message: ShutDown) -> None:
         assert self._incarnation is not None
         if message.number == self._incarnation.number:
-            self._feed(to.Stop())
+            self._feed(to.Stop(message.exit))
+
+    def _answer_waiters(self, exit: Exit) -> None:
+        for token in list(self._asked):
+            token.set_exception((NotRunning, NotRunning(self.slot.name, exit), None))
 
     def _feed(self, event: to.Event) -> None:
         if isinstance(event, to.ChildDown):
             self._note_down(event)
         elif isinstance(event, to.ChildUp | to.ChildFailed | to.ChildIgnored):
-            self._unset(("start", event.id, event.incarnation))
+            self._note_start(event)
+        elif isinstance(event, to.Request):
+            if event.token.done:
+                return  # whoever asked was told that there is nobody
+            self._asked[event.token] = None
         for effect in self._core.handle(event, self._runtime.clock.now_s()):
             self._EFFECTS[type(effect)](self, effect)
 
+    def _slot_of(self, id_: str, incarnation: int) -> Slot | None:
+        """The slot of a child, if that is the present incarnation in it."""
+        slot = self._slots.get(id_)
+        current = slot.current if slot is not None else None
+        return slot if current is not None and current.number == incarnation else None
+
+    def _note_start(self, event: to.ChildUp | to.ChildFailed | to.ChildIgnored) -> None:
+        slot = self._slot_of(event.id, event.incarnation)
+        if slot is None:
+            return
+        self._unset(("start", event.id, event.incarnation))
+        detail = shown(event.error) if isinstance(event, to.ChildFailed) else ""
+        self._tell(_STARTS[type(event)], slot.path, event.incarnation, detail)
+
     def _note_down(self, event: to.ChildDown) -> None:
-        slot = self._slots.get(event.id)
-        if slot is None or slot.current is None or slot.current.number != event.incarnation:
+        slot = self._slot_of(event.id, event.incarnation)
+        if slot is None:
             return
         self._unset(("kill", event.id, event.incarnation))
+        if slot.spec.type == "supervisor":
+            self._runtime.give_up_below(slot)  # nobody, if it ended in good order
+            turn_away(slot)
         self._tell("down", slot.path, event.incarnation, str(event.exit))
 
     # -- effects out ----------------------------------------------------------------------------
@@ -132,10 +162,11 @@ class Supervisor(SupervisedActor):
             failed = to.ChildFailed(effect.id, effect.incarnation, error)
             slot.post(to.ChildIgnored(effect.id, effect.incarnation) if ignored else failed)
             return
+        if spec.restart is Restart.temporary:
+            slot.spec = spec.without_arguments()  # nothing will be started from them again
         if spec.start_timeout_s is not None:
             self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
-        self._dispatcher_of(slot).launch(incarnation)
-        self._tell("up", slot.path, effect.incarnation, "")
+        self._runtime.dispatcher_of(slot).launch(incarnation)
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""
@@ -143,39 +174,17 @@ class Supervisor(SupervisedActor):
         if stuck >= self._runtime.max_abandoned:
             raise TooManyAbandoned(id_, stuck)
 
-    def _dispatcher_of(self, slot: Slot) -> Dispatcher:
-        nested = slot.spec.type == "supervisor"
-        return self._runtime.dispatcher(CONTROL if nested else slot.spec.dispatcher)
-
     def _stop_child(self, effect: to.StopChild) -> None:
         slot = self._slots[effect.id]
         incarnation = slot.current
         if incarnation is None or incarnation.finished:
             return
         if effect.shutdown_s is Shutdown.brutal_kill:
-            self._abandon(slot, incarnation)
+            self._runtime.give_up(slot, Exit.killed())
             return
         slot.mailbox.steer(Envelope(ShutDown(effect.incarnation)))
         if effect.shutdown_s is not Shutdown.infinity:
             self._set(("kill", effect.id, effect.incarnation), float(effect.shutdown_s))
-
-    def _abandon(
-        self, slot: Slot, incarnation: Incarnation, error: BaseException | None = None
-    ) -> None:
-        """Brutal kill, in so far as a thread can be killed: nobody listens to it any more."""
-        self._end_below(slot)
-        incarnation.lose(Exit.killed(), error)
-        self._dispatcher_of(slot).abandon(incarnation)
-
-    def _end_below(self, slot: Slot) -> None:
-        """A supervisor that is abandoned leaves no orphan: all below it are abandoned, too."""
-        if slot.spec.type == "worker":
-            return
-        depth = len(slot.path)
-        for path, below in list(self._runtime.slots.items()):
-            if len(path) > depth and path[:depth] == slot.path and below.current is not None:
-                below.current.lose(Exit.killed())
-                self._dispatcher_of(below).abandon(below.current)
 
     def _removed(self, effect: to.Removed) -> None:
         slot = self._slots.pop(effect.id, None)
@@ -183,6 +192,7 @@ class Supervisor(SupervisedActor):
             self._runtime.forget(slot.path)
 
     def _reply(self, effect: to.Reply) -> None:
+        self._asked.pop(effect.token, None)
         if effect.error is not None:
             effect.token.set_exception((type(effect.error), effect.error, None))
         else:
@@ -190,6 +200,11 @@ class Supervisor(SupervisedActor):
 
     def _booted(self, _effect: to.Booted) -> None:
         assert self._incarnation is not None
+        for id_, slot in list(self.slot.below.items()):
+            if id_ not in self._slots:
+                self._runtime.forget(slot.path)  # added to an earlier life: it won't come back
+        if self.slot.has_parked:  # an earlier life was stopped while it was parked
+            self._come_back()
         self.slot.post(to.ChildUp(self.slot.spec.id, self._incarnation.number))
 
     def _boot_failed(self, effect: to.BootFailed) -> None:
@@ -199,14 +214,19 @@ class Supervisor(SupervisedActor):
         self.slot.post(to.ChildFailed(self.slot.spec.id, self._incarnation.number, effect.error))
 
     def _finished(self, effect: to.Finished) -> None:
-        self._tell("finished", self.slot.path, 0, str(effect.exit))
+        self._tell("finished", self.slot.path, 0, f"{effect.cause}: {effect.exit}")
         self.exit(effect.exit)
 
     def _parked(self, effect: to.Parked) -> None:
+        self.slot.has_parked = True
         self._mark_parked(True)
         self._tell("parked", self.slot.path, 0, str(effect.reason))
 
     def _unparked(self, _effect: to.Unparked) -> None:
+        self._come_back()
+
+    def _come_back(self) -> None:
+        self.slot.has_parked = False
         self._mark_parked(False)
         self._tell("unparked", self.slot.path, 0, "")
 
@@ -216,6 +236,7 @@ class Supervisor(SupervisedActor):
             if path[: len(here)] == here:
                 slot.mailbox.parked = parked
                 if parked:
+                    slot.mailbox.wake_senders()
                     for upstream in slot.mailbox.fed_by():
                         upstream.wake()
 
@@ -227,7 +248,7 @@ class Supervisor(SupervisedActor):
 
     def _tell(self, kind: str, path: tuple[str, ...], incarnation: int, detail: str) -> None:
         self._runtime.journal.tell(
-            LifecycleEvent(kind, "/".join(path[1:]), incarnation, detail[:500])
+            LifecycleEvent(kind, "/".join(path[1:]), incarnation, " ".join(detail[:500].split()))
         )
 
     # -- timers: the core's, and the time that a child has to stop ------------------------------
@@ -269,11 +290,13 @@ class Supervisor(SupervisedActor):
         incarnation = slot.current if slot is not None else None
         if slot is None or incarnation is None or incarnation.number != key[2]:
             return
-        if key[0] == "kill" and not incarnation.finished:
-            self._abandon(slot, incarnation)
-        elif key[0] == "start" and not (incarnation.started or incarnation.finished):
+        if incarnation.finished:
+            return
+        if key[0] == "kill":
+            self._runtime.give_up(slot, Exit.killed())
+        elif not incarnation.started or slot.spec.type == "supervisor":
             timeout = StartTimeout(key[1], slot.spec.start_timeout_s or 0.0)
-            self._abandon(slot, incarnation, timeout)
+            self._runtime.give_up(slot, Exit(ExitKind.killed, error=timeout), timeout)
 
     _EFFECTS: ClassVar[dict[type, Callable[[Supervisor, Any], None]]] = {
         to.StartChild: _start_child,

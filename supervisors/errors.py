@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from supervisors._exit import shown
+
 if TYPE_CHECKING:
     from supervisors._exit import Exit
 
@@ -105,7 +107,7 @@ class ChildStartError(ChildError):
     def __init__(self, child_id: str, cause: BaseException | str) -> None:
         super().__init__(Refusal.start_failed, child_id)
         self.cause = cause
-        self.args = (f"child {child_id!r} failed to start: {cause!r}",)
+        self.args = (f"child {child_id!r} failed to start: {shown(cause)}",)
         if isinstance(cause, BaseException):
             self.__cause__ = cause
 

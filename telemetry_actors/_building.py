@@ -25,6 +25,8 @@ __all__ = ["parts_of"]
 def parts_of(life: Life) -> Parts:
     """Sinks from the settings unless the user gave some, and what all parts share."""
     settings = life.settings
+    if settings.redis_url is not None:
+        warn("redis_url is set, and this version remembers event ids in memory only")
     return Parts(
         settings=settings,
         clock=life.clock,

@@ -27,6 +27,8 @@ def bury(life: Life, holder: Holder, reason: Reason) -> None:
         if slot is not None and flight is not None:
             _charge(slot, flight, drop.stage)
         in_hand = _stage_ends(life, flight, drop) if flight is not None else []
+        if flight is not None:
+            _end_unreached(life, flight, drop)  # after the look at who is joined: it may end joins
         life.books.end([*in_hand, *(Ending((i[0], i[1]), drop) for i in waiting)])
     else:
         sink = _sink_of(life, holder)
@@ -44,6 +46,15 @@ def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop:
     ends = ends_given_up(flight, drop)
     pairs = zip(flight.batch, ends, strict=True)
     life.books.report(kind, sink, [RecordEnd((i[0], i[1]), i[3], end) for i, end in pairs])
+
+
+def _end_unreached(life: Life, flight: InFlight, drop: Drop) -> None:
+    """A handler's batch whose records have gone to some outlets: end those for the others."""
+    from telemetry_actors.handlers._actor import outlets_not_reached
+
+    for kind, sink_number, records in outlets_not_reached(flight, len(life.sinks)):
+        ends = [RecordEnd((item[0], item[1]), ordinal, drop) for item, ordinal in records]
+        life.books.report(kind, life.sinks[sink_number].name, ends)
 
 
 def _charge(slot: Slot, flight: InFlight, stage: str) -> None:

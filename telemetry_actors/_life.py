@@ -110,7 +110,8 @@ class Life:
         self.budget: Any = None
         self.state = "new"
         self._parked: set[str] = set()
-        self._build_lock = threading.Lock()
+        self.building = threading.Lock()
+        """Held while the tree is being built and started."""
 
     # -- building -------------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class Life:
         Raises:
             ChildStartError: a child did not start. It may be tried again.
         """
-        with self._build_lock:
+        with self.building:
             if self.root is not None or self.state in ("stopping", "stopped"):
                 return
             self.state = "starting"
@@ -130,17 +131,23 @@ class Life:
             parts = parts_of(self)
             self.sinks, self.budget = parts.sinks, parts.budget
             self.books.sinks = max(1, len(parts.sinks))
-            tree = build_tree(parts)
-            runtime = self._given_runtime or Runtime(
-                self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
-            )
-            tree.adopt(runtime)
-            runtime.journal.subscribe(self._on_lifecycle)
-            self.root = Supervisor.start(tree.spec, runtime=runtime)
-            self.tree = tree
-            self.slots = dict(runtime.slots)
+            self._start(build_tree(parts))
             self.intake.asleep = False
             self.state = "running"
+
+    def _start(self, tree: Tree) -> None:
+        """Tree and slots are known before anyone runs: an event may be taken at once."""
+        runtime = self._given_runtime or Runtime(
+            self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
+        )
+        tree.adopt(runtime)
+        runtime.journal.subscribe(self._on_lifecycle)
+        self.tree, self.slots = tree, runtime.slots
+        try:
+            self.root = Supervisor.start(tree.spec, runtime=runtime)
+        except BaseException:
+            self.tree, self.slots = None, {}
+            raise
 
     # -- what the tree calls back ----------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def get_gateway() -> TelemetryGateway:
     """
     found = _gateway()
     if isinstance(found, SettingsError):
-        raise found
+        raise found.with_traceback(None)  # or it would keep the frames of every call
     return found
 
 

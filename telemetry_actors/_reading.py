@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from supervisors import Slot
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._stopping import end_unbuilt
@@ -130,7 +131,7 @@ def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine
 
 def read_status(life: Life) -> Status:
     """One look at the tree, without asking any of its actors."""
-    tree = [_node(life, path) for path in life.slots]
+    tree = [_node(path, slot) for path, slot in list(life.slots.items())]
     return Status(
         state=_state(life),
         restarts=sum(node.restarts for node in tree),
@@ -175,8 +176,7 @@ def _state(life: Life) -> str:
     return "parked" if life.state == "running" and life.tree_parked() else life.state
 
 
-def _node(life: Life, path: tuple[str, ...]) -> TreeNode:
-    slot = life.slots[path]
+def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
     current = slot.current
     parked = slot.mailbox.parked
     running = current is not None and current.started and not current.finished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from supervisors import Exit
@@ -19,6 +20,8 @@ __all__ = ["end_unbuilt", "flush_life", "stop_life"]
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
 _METRICS_SHARE = 0.25
 _TREE_SHARE_S = 0.3
+_WORTH_BUILDING_S = 0.5
+"""A stop with less time than this does not build a tree to drain into."""
 _LAST_METRICS_S = 2.0
 """At the end a metric sink that does not answer is not worth a longer wait than this."""
 
@@ -26,10 +29,10 @@ _LAST_METRICS_S = 2.0
 def flush_life(life: Life, timeout_s: float) -> bool:
     """See `TelemetryGateway.flush`."""
     until_s = life.clock.now_s() + timeout_s
-    if life.tree is None:
-        if not life.mailbox.user:
+    if life.root is None:
+        if life.state == "new" and not life.mailbox.user:
             return True
-        life.build()
+        life.build()  # or wait for whoever is building
     before = next(life.intake.serials)
     with _Hurry(life):
         if not _wait(life, until_s, lambda: not _holds_older_than(life, before)):
@@ -106,9 +109,15 @@ def stop_life(life: Life, timeout_s: float) -> StopReport:
     until_s = began_s + timeout_s
     life.intake.closed = True
     drained = metrics = True
-    if life.tree is not None:
+    if life.root is None and life.mailbox.user and timeout_s >= _WORTH_BUILDING_S:
+        with suppress(Exception):  # what can't be delivered then is counted below
+            life.build()  # the first event is still waiting for its tree
+    with life.building:  # whoever builds at this moment is done first; nobody begins after this
+        built = life.root is not None
+        life.state = "stopping"
+    if built:
         drained, metrics = _drain(life, began_s, until_s)
-    life.state = "stopping"
+        life.slots = dict(life.slots)  # the tree forgets them as it ends
     left = _stop_tree(life, until_s)
     before = _counts(life)
     for holder in life.holders():

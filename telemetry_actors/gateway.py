@@ -120,8 +120,8 @@ class TelemetryGateway:
         Args:
             case: what happened.
             context: who and where (`TelemetryContext` or a mapping with its keys).
-            payload: the case's keys, see ``docs/cases.md``. Content is left out of it
-                unless ``enterprise_include_content`` is on.
+            payload: the case's keys. Content is left out of it unless
+                ``enterprise_include_content`` is on.
             trace_manager: the host's, for trace cases: gets ``(task_name, payload, context)`` by
                 its ``add_trace_task`` (or by being called), on a thread of ours.
             event_id: idempotency key; a repeat within the dedup window ends as ``duplicate``.

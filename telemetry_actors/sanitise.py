@@ -27,6 +27,7 @@ MAX_NODES = 200_000
 
 _MAX_ITERATED = 10_000
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
+_name = type.__dict__["__name__"].__get__  # a metaclass may have one of its own that raises
 
 
 class _Budget:
@@ -43,10 +44,10 @@ def sanitise(value: Any) -> Any:
 def text(value: str) -> str:
     """*value* with each lone surrogate replaced by U+FFFD."""
     try:
-        value.encode("utf-8")
-        return str(value)
+        str.encode(value, "utf-8")  # and not `value.encode`: a subclass may have its own
+        return str.__str__(value)
     except UnicodeError:
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return str.encode(value, "utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _clean(value: Any, depth: int, budget: _Budget) -> Any:
@@ -64,7 +65,7 @@ def _clean(value: Any, depth: int, budget: _Budget) -> Any:
     try:
         return _container(value, depth + 1, budget)
     except BaseException as error:  # noqa: BLE001 -- foreign code: iteration, __len__, __str__ may raise anything
-        return f"<unreadable {type(value).__name__}: {type(error).__name__}>"
+        return f"<unreadable {_name(type(value))}: {_name(type(error))}>"
     finally:
         budget.open.discard(id(value))
 
@@ -105,13 +106,15 @@ def _key(key: Any) -> str:
     try:
         return text(str(key))
     except BaseException as error:  # noqa: BLE001 -- foreign __str__
-        return f"<unreadable key: {type(error).__name__}>"
+        return f"<unreadable key: {_name(type(error))}>"
 
 
 def _scalar(value: Any, depth: int, budget: _Budget) -> Any:
     if isinstance(value, enum.Enum):
         return _clean(value.value, depth, budget)
-    for kind in (str, bool, int, float):
+    if isinstance(value, str):
+        return text(value)
+    for kind in (bool, int, float):
         if isinstance(value, kind):
             return _clean(kind(value), depth, budget)
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):

@@ -8,7 +8,7 @@ crashes this actor: one event, one immediate restart (g12, g14).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -23,7 +23,10 @@ from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.signals import LogSignal, SignalKind, Signals, SpanSignal
 
-__all__ = ["HandlerActor"]
+__all__ = ["HandlerActor", "outlets_not_reached"]
+
+_FIRST_OUTLET = 3
+"""Number of the forward that goes to the first sink; see `HandlerActor.deliver`."""
 
 
 class HandlerActor(BatchActor):
@@ -91,9 +94,9 @@ class HandlerActor(BatchActor):
         self.once(flight, 0, lambda: self.end_dropped(flight))
         self.once(flight, 1, lambda: self._record(mapped))
         self.once(flight, 2, lambda: self._open(mapped))
-        for step, (kind, mailbox) in enumerate(self._outlets, start=3):
+        for step, (kind, mailbox) in enumerate(self._outlets, start=_FIRST_OUTLET):
             self.once(flight, step, lambda k=kind, m=mailbox: self._send(k, m, mapped))  # type: ignore[misc]
-        self.once(flight, 3 + len(self._outlets), lambda: self._end_silent(mapped))
+        self.once(flight, _FIRST_OUTLET + len(self._outlets), lambda: self._end_silent(mapped))
         return True
 
     def _record(self, mapped: list[tuple[Item, Signals]]) -> None:
@@ -124,6 +127,30 @@ class HandlerActor(BatchActor):
         ends = [Ending(item) for item, s in mapped if not s.logs and not s.spans]
         if ends:
             self._books.end(ends)
+
+
+def outlets_not_reached(
+    flight: InFlight, sinks: int
+) -> Iterator[tuple[SignalKind, int, list[tuple[Item, int]]]]:
+    """For a batch that nobody will finish: each outlet that its records have not gone to.
+
+    Joins are open from step 2 on, so from there every record needs an end. Outlets are the
+    log sinks and then the span sinks, in the order of the sinks.
+
+    Yields:
+        Signal kind, number of the sink, and the records: event and ordinal.
+    """
+    if flight.forwarded < _FIRST_OUTLET:
+        return
+    for outlet in range(flight.forwarded - _FIRST_OUTLET, 2 * sinks):
+        kind = SignalKind.LOGS if outlet < sinks else SignalKind.SPANS
+        records = [
+            (item, ordinal)
+            for item, result in zip(flight.batch, flight.results, strict=True)
+            if type(result) is Signals
+            for ordinal in range(len(result.logs if kind is SignalKind.LOGS else result.spans))
+        ]
+        yield kind, outlet % sinks, records
 
 
 def _words(error: ValidationError) -> str:

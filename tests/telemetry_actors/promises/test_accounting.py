@@ -215,6 +215,32 @@ def test_partial_success_books_the_last_n_as_rejected():
     assert "assumed" in letters[0].error
 
 
+def test_an_event_with_neither_log_nor_span_is_exported_once_it_is_measured(monkeypatch):
+    from telemetry_actors import tree
+    from telemetry_actors.handlers import app_created
+    from telemetry_actors.handlers._definition import CaseDefinition
+    from telemetry_actors.signals import Signals
+
+    good = app_created.DEFINITION
+
+    def mapping(facts, payload, settings):
+        return Signals(measurements=good.map(facts, payload, settings).measurements)
+
+    silent = CaseDefinition(good.case, good.model, mapping)
+    monkeypatch.setattr(tree, "DEFINITIONS", {**tree.DEFINITIONS, good.case: silent})
+    with running_gateway() as (gateway, recording):
+        for _ in range(3):
+            gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+
+    assert ledger.exported == 3
+    assert ledger.signals.logs.made == 0
+    assert ledger.signals.measurements.recorded == 6
+    assert {p.value for p in recording.metrics()} == {3}
+    assert ledger.balanced()
+
+
 def test_counts_are_exact_with_many_short_lived_threads():
     returned = Counter()
     lock = threading.Lock()

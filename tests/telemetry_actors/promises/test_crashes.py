@@ -121,8 +121,10 @@ class Exploding(RecordingSink):
     def __init__(self, *, poison=None, times=0):
         super().__init__()
         self._poison, self._times = poison, times
+        self.requests = []
 
     def export(self, kind, encoded, timeout_s):
+        self.requests.append(len(encoded))
         if self._times:
             self._times -= 1
             raise OSError("boom")
@@ -133,13 +135,15 @@ class Exploding(RecordingSink):
 
 def test_g14_a_crash_in_a_request_is_redone_once_and_costs_none():
     sink = Exploding(times=1)
-    with TelemetryGateway(TelemetrySettings.enabled(), sinks=[sink]) as gateway:
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 60}, sink={"linger_s": 60})
+    with TelemetryGateway(settings, sinks=[sink]) as gateway:
         emit_many(gateway, 50)
         assert gateway.flush(5)
         ledger = gateway.ledger()
 
     assert ledger.exported == 50
     assert uids(sink) == [f"e{n}" for n in range(50)]
+    assert sink.requests == [50, 50]
 
 
 def test_g14_a_record_that_crashes_every_request_is_found_and_the_rest_is_delivered():
@@ -224,6 +228,36 @@ def test_g12_what_is_refused_while_parked_says_so(fragile):
 
         assert gateway.emit("app_created", TENANT, APP) == "parked"
         assert gateway.ledger().refused == {"parked": 1}
+
+
+def test_g12_a_stage_that_is_broken_altogether_parks_the_tree_which_comes_back(monkeypatch):
+    """Nothing of the host's ends (g06): all is refused or ends as parked until a probe succeeds."""
+    broken = [True]
+
+    def poisoned(keys):
+        if broken[0]:
+            raise ConnectionError("always")
+        return [True] * len(keys)
+
+    supervision = {"intensity": 1, "park_probe_min_s": 0.2, "park_probe_max_s": 0.2}
+    with running_gateway(supervision=supervision) as (gateway, recording):
+        monkeypatch.setattr(gateway._life.dedup, "claim", poisoned)
+        breath = threading.Event()
+        for _ in range(200):
+            if not gateway.emit("app_created", TENANT, APP):
+                break
+            breath.wait(0.005)
+        assert gateway.emit("app_created", TENANT, APP) == "parked"
+        poll(lambda: gateway.ledger().in_flight == 0)
+        assert set(gateway.ledger().dropped) <= {"parked", "stage_crash"}
+        assert gateway.ledger().balanced()
+
+        broken[0] = False
+        poll(lambda: gateway.emit("app_created", TENANT, APP, event_id="after"))
+        assert gateway.flush(5)
+        assert uids(recording) == ["after"]
+        assert gateway.status().state == "running"
+        assert gateway.ledger().balanced()
 
 
 # -- g15 ------------------------------------------------------------------------------------------

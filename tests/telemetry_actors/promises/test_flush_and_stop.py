@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from supervisors import Supervisor
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway
@@ -185,13 +186,17 @@ def test_stop_drains_what_is_queued():
     assert gateway.ledger().balanced()
 
 
-def test_stop_before_the_start_counts_what_was_queued():
+@pytest.mark.parametrize(("timeout_s", "exported"), [(5, 1), (0.1, 0)])
+def test_stop_while_the_first_event_waits_for_its_tree_builds_it_if_there_is_time(
+    timeout_s, exported
+):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
     gateway._life.intake.asleep = False  # as if the thread that builds the tree were slow
     gateway.emit("app_created", TENANT, APP)
-    gateway.stop(1)
+    gateway.stop(timeout_s)
 
-    assert gateway.ledger().dropped == {"shutdown": 1}
+    assert gateway.ledger().exported == exported
+    assert gateway.ledger().dropped == ({} if exported else {"shutdown": 1})
     assert gateway.ledger().balanced()
 
 
@@ -272,3 +277,51 @@ def test_a_tree_that_cannot_be_built_drops_what_is_queued_and_is_tried_again(mon
     assert gateway.flush(5)
     assert gateway.ledger().exported == 1
     gateway.stop(1)
+
+
+def test_an_event_that_comes_while_the_tree_is_started_is_in_the_books(monkeypatch):
+    """The tree runs before `start()` has returned; what it holds by then is in flight."""
+    seen = []
+    real = Supervisor.start
+
+    def start_and_look(spec, **options):
+        ref = real(spec, **options)
+        assert gateway.emit("app_created", TENANT, APP)
+        breath = threading.Event()
+        while gateway._life.mailbox.user:  # taken by the gateway stage, on to the sink's linger
+            breath.wait(0.005)
+        seen.append(gateway.ledger())
+        return ref
+
+    monkeypatch.setattr(Supervisor, "start", staticmethod(start_and_look))
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 0}, sink={"linger_s": 60})
+    gateway = TelemetryGateway(settings, sinks=[RecordingSink()])
+    gateway._life.intake.asleep = False
+    with gateway:
+        assert (seen[0].in_flight, seen[0].balanced()) == (1, True)
+        assert gateway.flush(5)
+        assert gateway.ledger().exported == 1
+
+
+def test_stop_during_the_start_of_another_thread_leaves_no_tree_behind(monkeypatch):
+    began, go_on = threading.Event(), threading.Event()
+    real = Supervisor.start
+
+    def slow_start(spec, **options):
+        began.set()
+        go_on.wait(5)
+        return real(spec, **options)
+
+    monkeypatch.setattr(Supervisor, "start", staticmethod(slow_start))
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    starter = threading.Thread(target=gateway.start)
+    starter.start()
+    assert began.wait(5)
+    stopper = threading.Thread(target=gateway.stop)
+    stopper.start()
+    go_on.set()
+    starter.join(5)
+    stopper.join(5)
+
+    assert gateway.status().state == "stopped"
+    assert [t for t in threading.enumerate() if t.name.startswith("root/")] == []

@@ -38,8 +38,8 @@ def admissions_add_up(gateway, returned):
 def test_g01_any_value_in_a_payload_gives_an_admission_and_an_outcome(name):
     with running_gateway() as (gateway, _):
         returned = [
-            gateway.emit("workflow_run", TENANT, {"workflow_id": hostile.values()[name]}),
-            gateway.emit("app_created", TENANT, {**APP, "extra": hostile.values()[name]}),
+            emit(gateway, "workflow_run", TENANT, {"workflow_id": hostile.values()[name]}),
+            emit(gateway, "app_created", TENANT, {**APP, "extra": hostile.values()[name]}),
         ]
         assert gateway.flush(5)
         assert admissions_add_up(gateway, returned)
@@ -50,17 +50,25 @@ def test_g01_any_value_in_a_payload_gives_an_admission_and_an_outcome(name):
 def test_g01_anything_in_any_place_gives_an_admission(name):
     with running_gateway(enterprise_include_content=True) as (gateway, _):
         returned = [
-            gateway.emit(hostile.values()[name], TENANT, APP),
-            gateway.emit("app_created", hostile.values()[name], APP),
-            gateway.emit("app_created", {"tenant_id": hostile.values()[name]}, APP),
-            gateway.emit("app_created", TENANT, hostile.values()[name]),
-            gateway.emit("app_created", TENANT, APP, event_id=hostile.values()[name]),
-            gateway.emit("workflow_run", TENANT, APP, hostile.values()[name]),
-            gateway.emit(hostile.Unhashable("app_created"), TENANT, APP),
+            emit(gateway, hostile.values()[name], TENANT, APP),
+            emit(gateway, "app_created", hostile.values()[name], APP),
+            emit(gateway, "app_created", {"tenant_id": hostile.values()[name]}, APP),
+            emit(gateway, "app_created", TENANT, hostile.values()[name]),
+            emit(gateway, "app_created", TENANT, APP, event_id=hostile.values()[name]),
+            emit(gateway, "workflow_run", TENANT, APP, hostile.values()[name]),
+            emit(gateway, hostile.Unhashable("app_created"), TENANT, APP),
         ]
         assert all(isinstance(a, Admission) for a in returned)
         assert gateway.flush(10)
         assert admissions_add_up(gateway, returned)
+
+
+def emit(gateway, *event, **options):
+    """What it returns; whatever it raises is a failed test, and never the end of the session."""
+    try:
+        return gateway.emit(*event, **options)
+    except BaseException as error:  # noqa: BLE001 -- a SystemExit is what is looked for
+        return pytest.fail(f"it raised {error!r}")
 
 
 def test_g01_a_payload_that_another_thread_changes_meanwhile():
@@ -95,12 +103,13 @@ def test_g01_at_the_recursion_limit():
         returned.append(gateway.emit("app_created", TENANT, APP))
 
     deepest = how_deep()
-    for spare in range(4, 60):  # two frames of its own, and (on 3.11) its first call into C
+    own = 4 if sys.version_info < (3, 12) else 3  # on 3.11 calls into C count as well
+    for spare in range(own, 60):
         mailbox.poll(0.0, None)  # it is empty, and the next event is to wake its consumer
         down(deepest - spare, emit)
         queued += mailbox.drain()
 
-    assert set(returned) == {Admission.ACCEPTED, Admission.INVALID}
+    assert {Admission.ACCEPTED} < set(returned) <= {Admission.ACCEPTED, Admission.INVALID}
     assert len(queued) == returned.count(Admission.ACCEPTED)
     mailbox.extend(queued)
     assert admissions_add_up(gateway, returned)
@@ -213,6 +222,16 @@ def quiet_gateway():
         yield gateway
 
 
+def asleep(gateway):
+    """Wait until the consumer of the gateway's mailbox has asked to be woken."""
+    breath = threading.Event()
+    for _ in range(1000):
+        if gateway._life.mailbox._wake_at < sys.maxsize:
+            return
+        breath.wait(0.005)
+    raise AssertionError("it is awake all the time")
+
+
 def test_g02_no_python_lock_is_taken_in_the_steady_state(quiet_gateway):
     """No call of `emit()` is to a lock, a condition or a queue, and it enters no ``with``."""
     called, withs = [], []
@@ -233,6 +252,7 @@ def test_g02_no_python_lock_is_taken_in_the_steady_state(quiet_gateway):
 
     payload = {"workflow_id": "w", "workflow_run_id": "r", "status": "succeeded", "inputs": "text"}
     quiet_gateway.emit("workflow_run", TENANT, payload)
+    asleep(quiet_gateway)
     before = sys.gettrace()
     sys.settrace(trace)
     sys.setprofile(profile)
@@ -401,10 +421,10 @@ def test_g03_our_own_warnings_never_enter_the_tree(shipping):
 # -- g05: nothing global is touched ---------------------------------------------------------------
 
 _GLOBALS = """
-import atexit, gc, importlib, logging, os, pkgutil, signal, sys, threading, time
+import _thread, atexit, gc, importlib, logging, os, pkgutil, signal, sys, threading, time
 def state():
     return {
-        "threads": threading.active_count(),
+        "threads": (threading.active_count(), _thread._count()),
         "root handlers": list(logging.getLogger().handlers),
         "root level": logging.getLogger().level,
         "signals": [signal.getsignal(s) for s in signal.valid_signals()],

@@ -1,0 +1,242 @@
+"""The record sink: few requests within the byte limit, one end for each record."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisors import InFlight
+from supervisors.testing import FakeClock
+from telemetry_actors._books import Books, Drop
+from telemetry_actors.dead_letters import DeadLetters
+from telemetry_actors.envelope import Envelope, Ticket
+from telemetry_actors.ledger import Reason
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import LogSignal, SignalKind
+from telemetry_actors.sinks._actor import RecordSinkActor, _Sending
+from telemetry_actors.sinks._retry import RetryPlan, StopBudget
+
+LIMIT_BYTES = 100
+A_LOG = LogSignal("dify.app.created", "metric_only", (), (), b"", b"", 1, 2)
+ENCODE_ERROR = Drop(Reason.ENCODE_ERROR, "sinks/logs")
+
+
+class Wire:
+    """A sink whose records are bytes, and whose answers are given in advance."""
+
+    name = "wire"
+
+    def __init__(self):
+        self.requests, self.answers = [], []
+
+    def size_of(self, encoded):
+        return len(encoded)
+
+    def export(self, kind, encoded, timeout_s):
+        self.requests.append(list(encoded))
+        return self.answers.pop(0) if self.answers else ExportResult(Verdict.ACCEPTED)
+
+
+@pytest.fixture
+def books():
+    return Books(1, DeadLetters(100, 10**6))
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def wire():
+    return Wire()
+
+
+@pytest.fixture
+def noted():
+    return []
+
+
+@pytest.fixture
+def sink(books, clock, wire, noted):
+    return a_sink(books, clock, wire, lambda *what: noted.append(what))
+
+
+def a_sink(books, clock, wire, note=lambda *_what: None):
+    def plan(now_s):
+        return RetryPlan(now_s, give_up_s=10.0, min_s=1.0, max_s=4.0, rng=random.Random(1))
+
+    return RecordSinkActor(
+        SignalKind.LOGS,
+        wire,
+        books,
+        clock=clock,
+        plan=plan,
+        max_bytes=LIMIT_BYTES,
+        attempt_timeout_s=5.0,
+        budget=StopBudget(clock.now_s),
+        note=note,
+    )
+
+
+def a_flight(books, *encoded):
+    """A batch whose records have been encoded so."""
+    flight = InFlight()
+    for serial, record in enumerate(encoded):
+        ticket = Ticket(serial, 0, 100)
+        envelope = Envelope("app_created", "t", f"e{serial}", 1, b"\x80", b"\x80")
+        flight.batch.append((ticket, envelope, A_LOG, 0))
+        flight.results.append(record)
+    books.open([(item[0], 1, 0) for item in flight.batch], sampled_out=0)
+    return flight
+
+
+def send_all(sink, flight):
+    """Send until nothing is left to do or a retry is due; False: it is."""
+    sending = flight.notes.setdefault("sending", sink._first_chunks(flight.results))
+    while sending.work:
+        if not sink._send_first(flight, sending):
+            return False
+    sink._report(flight, sending)
+    return True
+
+
+# -- requests -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "requests"),
+    [
+        ([], []),
+        ([100], [[0]]),
+        ([50, 50], [[0, 1]]),
+        ([50, 51], [[0], [1]]),
+        ([500, 10, 10], [[0], [1, 2]]),
+        ([10, 500, 10], [[0], [1], [2]]),
+        ([0, 0, 100], [[0, 1, 2]]),
+    ],
+)
+def test_a_request_holds_as_much_as_the_limit_allows(sink, sizes, requests):
+    assert sink._first_chunks([bytes(size) for size in sizes]).work == requests
+
+
+def test_a_record_that_could_not_be_encoded_is_in_no_request(sink):
+    sending = sink._first_chunks([b"a", ENCODE_ERROR, b"b"])
+
+    assert sending.work == [[0, 2]]
+    assert sending.ends == [None, ENCODE_ERROR, None]
+
+
+# -- ends -----------------------------------------------------------------------------------------
+
+
+def test_a_success_exports_all_and_is_noted(sink, books, wire, noted):
+    assert send_all(sink, a_flight(books, b"a", ENCODE_ERROR, b"b"))
+
+    assert wire.requests == [[b"a", b"b"]]
+    assert books.exported == [2]
+    assert books.dropped[0] == {"encode_error": 1}
+    assert noted == [("wire", SignalKind.LOGS, ExportResult(Verdict.ACCEPTED))]
+
+
+@pytest.mark.parametrize(("rejected", "exported"), [(0, 3), (1, 2), (3, 0), (99, 0)])
+def test_of_a_partial_success_the_last_are_rejected(sink, books, wire, rejected, exported):
+    wire.answers = [ExportResult(Verdict.ACCEPTED, rejected=rejected, message="odd")]
+    assert send_all(sink, a_flight(books, b"a", b"b", b"c"))
+
+    assert books.exported == [exported]
+    assert sum(books.dropped[0].values()) == 3 - exported
+    kept = [f"e{n}" for n in range(exported, 3)]
+    assert [x.envelope.event_id for x in books.dead_letters.list()] == kept
+
+
+def test_a_refusal_ends_its_request_and_not_the_next_one(sink, books, wire):
+    wire.answers = [ExportResult(Verdict.REFUSED, message="HTTP 403")]
+    assert send_all(sink, a_flight(books, bytes(60), bytes(60)))
+
+    assert (books.exported, books.dropped[0]) == ([1], {"rejected": 1})
+    assert books.dead_letters.list()[0].error == "HTTP 403"
+
+
+def test_a_retry_waits_without_sleeping_and_sends_the_same_again(sink, books, clock, wire):
+    wire.answers = [ExportResult(Verdict.RETRY, message="busy", retry_after_s=3.0)]
+    flight = a_flight(books, b"a", b"b")
+    assert not send_all(sink, flight)
+    assert flight.due_s == 3.0
+
+    clock.advance(3.0)
+    assert send_all(sink, flight)
+    assert wire.requests == [[b"a", b"b"]] * 2
+    assert books.exported == [2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({}, "retry_exhausted"),
+        ({"unconfirmed": True}, "unconfirmed"),
+    ],
+)
+def test_when_time_is_up_the_records_say_whether_they_may_have_arrived(
+    sink, books, clock, wire, answer, reason
+):
+    flight = a_flight(books, b"a")
+    wire.answers = [ExportResult(Verdict.RETRY, message="busy", **answer)]
+    assert not send_all(sink, flight)
+    clock.advance(10.0)
+    wire.answers = [ExportResult(Verdict.RETRY, message="still busy")]
+    assert send_all(sink, flight)
+
+    assert books.dropped[0] == {reason: 1}
+
+
+@given(st.sets(st.integers(0, 19)))
+def test_halving_finds_the_culprits_and_no_others(culprits):
+    class Strict(Wire):
+        def export(self, kind, encoded, timeout_s):
+            self.requests.append(list(encoded))
+            bad = [e for e in encoded if int(e) in culprits]
+            return ExportResult(Verdict.SPLIT if bad else Verdict.ACCEPTED, message="HTTP 400")
+
+    books, wire = Books(1, DeadLetters(100, 10**6)), Strict()
+    assert send_all(
+        a_sink(books, FakeClock(), wire), a_flight(books, *(b"%d" % n for n in range(20)))
+    )
+
+    dropped = {int(x.envelope.event_id[1:]) for x in books.dead_letters.list()}
+    assert dropped == culprits
+    assert books.exported == [20 - len(culprits)]
+    delivered = [int(e) for r in wire.requests if not culprits & set(map(int, r)) for e in r]
+    assert delivered == [n for n in range(20) if n not in culprits]  # in order, once each
+
+
+# -- after a crash --------------------------------------------------------------------------------
+
+
+def test_a_request_that_crashed_is_tried_whole_once_more_and_then_one_by_one(sink):
+    sending = _Sending([[0, 1, 2], [3]], [None] * 4)
+    sending.in_request = True
+    sink._after_a_crash(sending)
+    assert sending.work == [[0, 1, 2], [3]]
+
+    sending.in_request = True
+    sink._after_a_crash(sending)
+    assert sending.work == [[0], [1], [2], [3]]
+
+
+def test_a_crash_between_two_requests_costs_nothing(sink):
+    sending = _Sending([[0]], [None])
+    for _ in range(5):
+        sink._after_a_crash(sending)
+
+    assert (sending.work, sending.crashes) == ([[0]], 0)
+
+
+def test_a_batch_that_others_have_ended_is_not_reported(sink, books):
+    """It hung in a request, and was given up meanwhile."""
+    flight = a_flight(books, b"a")
+    assert books.seal(flight)
+    send_all(sink, flight)
+
+    assert books.endings == 0

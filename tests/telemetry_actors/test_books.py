@@ -1,0 +1,213 @@
+"""The books: each event one outcome, however many records, sinks and threads report on it."""
+
+import random
+import threading
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisors import InFlight
+from telemetry_actors._books import Books, Drop, Ending, RecordEnd
+from telemetry_actors.dead_letters import DeadLetters
+from telemetry_actors.envelope import Envelope, Ticket
+from telemetry_actors.ledger import Reason
+from telemetry_actors.signals import SignalKind
+
+LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
+REJECTED = Drop(Reason.REJECTED, "sinks/logs", "no")
+PARKED = Drop(Reason.PARKED, "sinks/spans")
+
+
+def an_item(serial, case=0):
+    return Ticket(serial, case, 10), Envelope("app_created", "t", f"e{serial}", 1, b"\x80", b"\x80")
+
+
+@pytest.fixture
+def letters():
+    return DeadLetters(100, 10**6)
+
+
+@pytest.fixture
+def released():
+    """Items whose claims were given up."""
+    return []
+
+
+@pytest.fixture
+def books(letters, released):
+    """Books of two cases, whose lock is free whenever dropped items are told."""
+
+    def on_dropped(items):
+        assert not books.lock.locked()
+        released.extend(items)
+
+    books = Books(2, letters, on_dropped)
+    return books
+
+
+def outcomes(books):
+    return (sum(books.exported), sum(books.duplicate), dict(sum(books.dropped, Counter())))
+
+
+# -- ends without records -------------------------------------------------------------------------
+
+
+def test_an_end_is_booked_in_the_column_of_its_case(books, letters, released):
+    books.end([Ending(an_item(1, case=1)), Ending(an_item(2), duplicate=True)])
+    books.end([Ending(an_item(3, case=1), REJECTED)])
+
+    assert (books.exported, books.duplicate) == ([0, 1], [1, 0])
+    assert books.dropped == [Counter(), Counter(rejected=1)]
+    assert [(x.envelope.event_id, x.reason, x.stage, x.error) for x in letters.list()] == [
+        ("e3", Reason.REJECTED, "sinks/logs", "no")
+    ]
+    assert released == [an_item(3, case=1)]
+    assert books.endings == 3
+
+
+def test_a_waiter_is_woken_by_each_booking_until_it_has_enough(books):
+    woken = []
+    unwatch = books.watch(lambda: woken.append(books.endings))
+    books.end([Ending(an_item(1)), Ending(an_item(2))])
+    books.end([Ending(an_item(3))])
+    unwatch()
+    books.end([Ending(an_item(4))])
+
+    assert woken == [2, 3]
+
+
+# -- joins ----------------------------------------------------------------------------------------
+
+
+def test_the_last_report_books_the_event(books):
+    item = an_item(1)
+    books.open([(item[0], 2, 1)], sampled_out=0)
+    books.report(LOGS, "s", [RecordEnd(item, 0, None), RecordEnd(item, 1, None)])
+    assert outcomes(books) == (0, 0, {})
+    assert books.joined(1)
+
+    books.report(SPANS, "s", [RecordEnd(item, 0, None)])
+
+    assert outcomes(books) == (1, 0, {})
+    assert not books.joined(1)
+
+
+@pytest.mark.parametrize("drops", [(REJECTED, None), (None, REJECTED)])
+def test_the_worst_of_an_events_records_is_its_outcome(books, released, drops):
+    item = an_item(1)
+    books.open([(item[0], 1, 1)], sampled_out=0)
+    books.report(LOGS, "s", [RecordEnd(item, 0, drops[0])])
+    books.report(SPANS, "s", [RecordEnd(item, 0, drops[1])])
+
+    assert outcomes(books) == (0, 0, {"rejected": 1})
+    assert released == [item]
+    assert (books.lines[LOGS].exported, books.lines[SPANS].exported) == (
+        int(drops[0] is None),
+        int(drops[1] is None),
+    )
+
+
+@pytest.mark.parametrize("drops", [(PARKED, None), (None, PARKED)])
+def test_a_record_is_exported_only_if_every_sink_says_so(books, drops):
+    books.sinks = 2
+    item = an_item(1)
+    books.open([(item[0], 1, 0)], sampled_out=0)
+    books.report(LOGS, "a", [RecordEnd(item, 0, drops[0])])
+    assert (books.lines[LOGS].exported, books.lines[LOGS].dropped) == (0, Counter())
+    books.report(LOGS, "b", [RecordEnd(item, 0, drops[1])])
+
+    line = books.lines[LOGS]
+    assert (line.made, line.exported, line.dropped) == (1, 0, Counter(parked=1))
+    assert line.records == {}
+    assert outcomes(books) == (0, 0, {"parked": 1})
+
+
+def test_spans_that_sampling_left_out_are_no_part_of_the_event(books):
+    item = an_item(1)
+    books.open([(item[0], 1, 0)], sampled_out=3)
+    books.report(LOGS, "s", [RecordEnd(item, 0, None)])
+
+    assert books.sampled_out == 3
+    assert books.lines[SPANS].made == 0
+    assert outcomes(books) == (1, 0, {})
+
+
+_ENDS = st.sampled_from([None, None, None, REJECTED, PARKED])
+_EVENTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)).filter(any), max_size=8)
+
+
+@given(events=_EVENTS, sinks=st.integers(1, 3), seed=st.integers(0, 2**32), data=st.data())
+def test_whatever_the_order_of_the_reports_each_event_gets_one_outcome(events, sinks, seed, data):
+    books = Books(1, DeadLetters(100, 10**6))
+    books.sinks = sinks
+    items = [an_item(serial) for serial in range(len(events))]
+    books.open([(i[0], *n) for i, n in zip(items, events, strict=True)], sampled_out=0)
+    reports = [
+        (kind, f"sink {sink}", RecordEnd(item, ordinal, data.draw(_ENDS)))
+        for item, counts in zip(items, events, strict=True)
+        for kind, count in zip((LOGS, SPANS), counts, strict=True)
+        for ordinal in range(count)
+        for sink in range(sinks)
+    ]
+    random.Random(seed).shuffle(reports)
+    for kind, sink, end in reports:
+        books.report(kind, sink, [end])
+
+    bad = {end.item[0].serial for _, _, end in reports if end.drop is not None}
+    exported, _, dropped = outcomes(books)
+    assert (exported, sum(dropped.values())) == (len(events) - len(bad), len(bad))
+    assert books.endings == len(events)
+    for kind, line in books.lines.items():
+        bad_records = {(e.item[0].serial, e.ordinal) for k, _, e in reports if k is kind and e.drop}
+        assert line.exported == line.made - len(bad_records)
+        assert sum(line.dropped.values()) == len(bad_records)
+        assert line.records == {}
+    assert not any(books.joined(item[0].serial) for item in items)
+
+
+# -- fences ---------------------------------------------------------------------------------------
+
+
+def test_a_report_about_an_event_that_has_ended_books_no_second_outcome(books, released):
+    """A sink that hung comes back after others have ended its events."""
+    item = an_item(1)
+    books.open([(item[0], 1, 0)], sampled_out=0)
+    books.report(LOGS, "s", [RecordEnd(item, 0, PARKED)])
+    books.report(LOGS, "s", [RecordEnd(item, 0, None)])
+
+    assert outcomes(books) == (0, 0, {"parked": 1})
+    assert released == [item]
+
+
+def test_a_batch_is_reported_by_whoever_asks_first_and_nobody_else(books):
+    flight, first = InFlight(), []
+    start = threading.Barrier(8)
+
+    def ask():
+        start.wait(5)
+        first.append(books.seal(flight))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(first) == [False] * 7 + [True]
+    assert not books.seal(flight)
+    assert books.seal(InFlight())
+
+
+# -- other lines ----------------------------------------------------------------------------------
+
+
+def test_measurements_and_calls_to_providers_add_up(books):
+    books.count_measurements(3, 2)
+    books.count_measurements(1, 1)
+    books.count_provider("called")
+    books.count_provider("raised", 2)
+
+    assert books.measured == [4, 3]
+    assert books.providers == Counter(called=1, raised=2)

@@ -1,0 +1,89 @@
+"""The ring of dead letters is bounded in number and in bytes, and says what it forgot."""
+
+from collections import deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry_actors.dead_letters import DeadLetter, DeadLetters
+from telemetry_actors.envelope import Envelope
+from telemetry_actors.ledger import Reason
+
+OVERHEAD_BYTES = 512
+
+
+def a_letter(event_id, payload_bytes=0):
+    payload = None if payload_bytes is None else b"x" * payload_bytes
+    envelope = Envelope("app_created", "t", event_id, 1, b"", payload)
+    return DeadLetter(envelope, Reason.REJECTED, "sinks/logs", "HTTP 403")
+
+
+def ids(letters):
+    return [letter.envelope.event_id for letter in letters.list()]
+
+
+def test_the_oldest_makes_room_and_is_counted():
+    letters = DeadLetters(max_count=2, max_bytes=10**6)
+    for event_id in "abc":
+        letters.keep(a_letter(event_id))
+
+    assert ids(letters) == ["b", "c"]
+    assert (len(letters), letters.forgotten) == (2, 1)
+
+
+def test_exactly_as_many_bytes_as_are_allowed_fit():
+    letters = DeadLetters(max_count=10, max_bytes=2 * OVERHEAD_BYTES + 30)
+    letters.keep(a_letter("a", 10))
+    letters.keep(a_letter("b", 20))
+    assert ids(letters) == ["a", "b"]
+
+    letters.keep(a_letter("c", 11))
+    assert ids(letters) == ["c"]
+
+
+def test_one_that_is_larger_than_the_ring_is_forgotten_at_once():
+    letters = DeadLetters(max_count=10, max_bytes=1000)
+    letters.keep(a_letter("small"))
+    letters.keep(a_letter("large", 10_000))
+
+    assert ids(letters) == []
+    assert letters.forgotten == 2
+
+
+def test_zero_keeps_none():
+    letters = DeadLetters(max_count=0, max_bytes=10**6)
+    letters.keep(a_letter("a"))
+
+    assert ids(letters) == []
+    assert letters.forgotten == 1
+
+
+def test_an_off_loaded_payload_weighs_nothing():
+    assert a_letter("a", None).size_bytes == OVERHEAD_BYTES
+
+
+def test_what_was_read_does_not_change():
+    letters = DeadLetters(10, 10**6)
+    letters.keep(a_letter("a"))
+    read = letters.list()
+    letters.keep(a_letter("b"))
+
+    assert len(read) == 1
+
+
+@given(
+    sizes=st.lists(st.integers(0, 3000), max_size=40),
+    max_count=st.integers(0, 10),
+    max_bytes=st.integers(1, 8000),
+)
+def test_it_keeps_what_a_plain_list_would(sizes, max_count, max_bytes):
+    letters = DeadLetters(max_count, max_bytes)
+    model = deque()
+    for number, size in enumerate(sizes):
+        letters.keep(a_letter(str(number), size))
+        model.append((str(number), size + OVERHEAD_BYTES))
+        while len(model) > max_count or sum(size for _, size in model) > max_bytes:
+            model.popleft()
+        assert ids(letters) == [event_id for event_id, _ in model]
+
+    assert letters.forgotten == len(sizes) - len(model)

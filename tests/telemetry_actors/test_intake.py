@@ -1,0 +1,200 @@
+"""The door: what goes into the envelope, in which order the refusals come, who is woken."""
+
+import _thread
+from collections import UserDict
+
+import msgpack
+import pytest
+
+from telemetry_actors import Admission, TelemetryContext, TelemetryGateway, TelemetrySettings
+from telemetry_actors.envelope import unpack_map
+from telemetry_actors.testing import RecordingSink, running_gateway
+
+APP = {"app_id": "a1"}
+TENANT = {"tenant_id": "acme"}
+
+
+@pytest.fixture
+def gateway():
+    """One that never starts: what is accepted stays in its mailbox."""
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    gateway._life.intake.asleep = False
+    yield gateway
+    gateway.stop(0.1)
+
+
+def envelope_of(gateway, context=TENANT, payload=APP, **options):
+    """What is queued for an event."""
+    assert gateway.emit("app_created", context, payload, **options) is Admission.ACCEPTED
+    (item,) = gateway._life.mailbox.drain()
+    return item[1]
+
+
+# -- the context ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("context", "packed"),
+    [
+        ({"tenant_id": "acme", "app_id": "a"}, {"tenant_id": "acme", "app_id": "a"}),
+        (UserDict(tenant_id="acme"), {"tenant_id": "acme"}),
+        (TelemetryContext(tenant_id="acme", app_id="a"), {"tenant_id": "acme", "app_id": "a"}),
+        (
+            TelemetryContext(tenant_id="acme", trace_id="x"),  # type: ignore[call-arg]
+            {"tenant_id": "acme", "trace_id": "x"},
+        ),
+        ({}, {}),
+        (None, {}),
+        ({"tenant_id": None}, {"tenant_id": None}),
+        ({"tenant_id": 7}, {"tenant_id": 7}),
+        ({"tenant_id": "a\ud800"}, {"tenant_id": "a\ufffd"}),
+        ({"tenant_id": "acme", "more": {1, 2}}, {"tenant_id": "acme", "more": [1, 2]}),
+    ],
+    ids=repr,
+)
+def test_a_context_is_copied_as_far_as_it_can_be_carried(gateway, context, packed):
+    envelope = envelope_of(gateway, context)
+    tenant = packed.get("tenant_id")
+
+    assert unpack_map(envelope.context) == packed
+    assert envelope.tenant_id == ("" if tenant is None else str(tenant))
+
+
+@pytest.mark.parametrize("context", ["text", 7, [("tenant_id", "acme")]])
+def test_what_is_no_context_is_invalid(gateway, context):
+    assert gateway.emit("app_created", context, APP) is Admission.INVALID
+
+
+def test_later_changes_of_the_callers_objects_reach_nobody(gateway):
+    context, payload = {"tenant_id": "acme", "deep": [1]}, {"app_id": "a", "deep": [1]}
+    envelope = envelope_of(gateway, context, payload)
+    context["deep"].append(2)
+    payload["deep"].append(2)
+
+    assert unpack_map(envelope.context)["deep"] == [1]
+    assert unpack_map(envelope.payload)["deep"] == [1]
+
+
+# -- ids ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "event_id"), [("e1", "e1"), (7, "7"), ("a\ud800", "a\ufffd"), (["x"], "['x']")]
+)
+def test_a_given_id_is_kept_as_a_text(gateway, given, event_id):
+    assert envelope_of(gateway, event_id=given).event_id == event_id
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_without_an_id_each_event_gets_its_own(gateway, given):
+    ids = {envelope_of(gateway, event_id=given).event_id for _ in range(100)}
+
+    assert len(ids) == 100
+    assert all(len(event_id) == 36 for event_id in ids)
+
+
+# -- the payload ----------------------------------------------------------------------------------
+
+
+def test_a_payload_of_another_mapping_is_read(gateway):
+    assert unpack_map(envelope_of(gateway, payload=UserDict(app_id="a")).payload) == {"app_id": "a"}
+
+
+@pytest.mark.parametrize("payload", [None, "text", [("app_id", "a")], 7])
+def test_what_is_no_payload_is_invalid(gateway, payload):
+    assert gateway.emit("app_created", TENANT, payload) is Admission.INVALID
+
+
+def test_what_msgpack_cannot_carry_is_marked_and_the_rest_stays(gateway):
+    payload = {"big": 2**70, "text": "a\ud800", "set": {1}, "fine": [1, {"k": None}]}
+
+    assert unpack_map(envelope_of(gateway, payload=payload).payload) == {
+        "big": str(2**70),
+        "text": "a\ufffd",
+        "set": [1],
+        "fine": [1, {"k": None}],
+    }
+
+
+# -- sizes ----------------------------------------------------------------------------------------
+
+
+def payload_of(size):
+    """A payload that packs to exactly so many bytes."""
+    payload = {"x": ""}
+    payload["x"] = "x" * (size - len(msgpack.packb({"x": "x" * 1000})) + 1000)
+    assert len(msgpack.packb(payload)) == size
+    return payload
+
+
+@pytest.mark.parametrize(
+    ("size", "admission"), [(2000, Admission.ACCEPTED), (2001, Admission.TOO_LARGE)]
+)
+def test_a_payload_may_be_as_large_as_the_limit(size, admission):
+    with running_gateway(gateway={"max_event_bytes": 2000}) as (gateway, _):
+        assert gateway.emit("app_created", TENANT, payload_of(size)) is admission
+
+
+@pytest.mark.parametrize(
+    ("size", "admission"), [(65_536, Admission.ACCEPTED), (65_537, Admission.TOO_LARGE)]
+)
+def test_a_context_may_have_64_kib(gateway, size, admission):
+    assert gateway.emit("app_created", payload_of(size) | {}, APP) is admission
+
+
+# -- the order of refusals ------------------------------------------------------------------------
+
+
+def test_each_refusal_comes_before_those_behind_it():
+    """architecture.md, "The way of an event", 1: from the last to the first."""
+    large = {"x": "x" * 3000}
+    settings = {"max_event_bytes": 2000, "mailbox_events": 1, "linger_s": 3000.0}
+    with running_gateway(gateway=settings) as (gateway, _):
+        intake = gateway._life.intake
+        gateway.emit("app_created", TENANT, APP)
+        assert gateway.emit("app_created", TENANT, APP) is Admission.MAILBOX_FULL
+        intake.parked = frozenset(range(20))
+        assert gateway.emit("app_created", TENANT, APP) is Admission.PARKED
+        assert gateway.emit("app_created", TENANT, large) is Admission.TOO_LARGE
+        assert gateway.emit("app_created", 7, large) is Admission.INVALID
+        assert gateway.emit("no such case", 7, large) is Admission.UNKNOWN_CASE
+        intake.closed = True
+        assert gateway.emit("no such case", 7, large) is Admission.STOPPING
+        intake.closed, intake.parked = False, frozenset()
+
+
+# -- waking the tree ------------------------------------------------------------------------------
+
+
+def test_g02_if_no_thread_can_be_started_it_says_stopping_and_tries_again_next_time(monkeypatch):
+    """At the end of an interpreter there are no new threads (A4)."""
+
+    def none_left(*_args):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", none_left)
+        assert gateway.emit("app_created", TENANT, APP) is Admission.STOPPING
+    assert gateway.emit("app_created", TENANT, APP) is Admission.ACCEPTED
+    assert gateway.flush(5)
+    gateway.stop(2)
+
+    ledger = gateway.ledger()
+    assert (ledger.exported, ledger.refused) == (1, {"stopping": 1})
+    assert ledger.balanced()
+
+
+def test_many_first_events_start_one_tree(monkeypatch):
+    started = []
+    real = _thread.start_new_thread
+    monkeypatch.setattr(_thread, "start_new_thread", lambda *a: started.append(a) or real(*a))
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    for _ in range(20):
+        gateway.emit("app_created", TENANT, APP)
+    assert gateway.flush(5)
+    gateway.stop(2)
+
+    builders = [a for a in started if getattr(a[0], "__name__", "") == "_build_patiently"]
+    assert len(builders) == 1
+    assert gateway.ledger().exported == 20
