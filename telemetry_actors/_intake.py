@@ -117,7 +117,7 @@ class Intake:
         mailbox: the gateway stage's.
         clock: for the emit time.
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
-            events that the settings refuse; re-entrant, never waits.
+            events that the settings refuse; False: full. Re-entrant, never waits.
         awaken: called with the first event, to start the tree.
     """
 
@@ -127,7 +127,7 @@ class Intake:
         door: Door,
         mailbox: Mailbox,
         clock: Clock,
-        give: Callable[[Any, str, Envelope], None],
+        give: Callable[[Any, str, Envelope], bool],
         awaken: Callable[[], bool],
     ) -> None:
         self.shards = Shards(len(entries))
@@ -216,8 +216,10 @@ class Intake:
         """Legacy route without a sink: the trace manager gets its call, the tree nothing."""
         assert entry.refusal is not None
         if not self.asleep or self._awaken():
-            self.shards.mine().given[0] += 1
-            self._give(manager, entry.route.task_name or "", envelope)
+            given = self.shards.mine().given
+            given[0] += 1
+            if not self._give(manager, entry.route.task_name or "", envelope):
+                given[1] += 1
         return entry.refusal
 
     # -- packing: the snapshot that later changes of the caller's objects can't reach -------------

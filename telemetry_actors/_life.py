@@ -100,7 +100,7 @@ class Life:
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
         door = Door(gateway.max_event_bytes, gateway.max_context_bytes)
-        self.intake = Intake(entries, door, self.mailbox, clock, self.give, awaken)
+        self.intake = Intake(entries, door, self.mailbox, clock, self.offer_call, awaken)
         self._given_runtime = runtime
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
@@ -151,12 +151,17 @@ class Life:
 
     # -- what the tree calls back ----------------------------------------------------------------
 
-    def give(self, companion: Any, task_name: str, envelope: Envelope) -> None:
-        """Hand a call to the providers' actor; full is counted. Any thread, never waits."""
+    def offer_call(self, companion: Any, task_name: str, envelope: Envelope) -> bool:
+        """Hand a call to the providers' actor. False: full. Any thread, no lock, no wait."""
         if len(self.providers.user) >= self.providers.max_items:
+            return False
+        self.providers.append((companion, task_name, envelope))
+        return True
+
+    def give(self, companion: Any, task_name: str, envelope: Envelope) -> None:
+        """`offer_call`, counted. The router's thread."""
+        if not self.offer_call(companion, task_name, envelope):
             self.books.count_provider("full")
-        else:
-            self.providers.append((companion, task_name, envelope))
 
     def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
         """Take a receiver's answer for the status."""

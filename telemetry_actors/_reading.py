@@ -104,7 +104,8 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
 
 def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
     books = life.books
-    providers = {**books.providers, "given": counted.given[0]}
+    given, full = counted.given
+    providers = {**books.providers, "given": given, "full": books.providers["full"] + full}
     return SignalLedger(
         logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
         spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),

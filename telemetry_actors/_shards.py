@@ -29,8 +29,8 @@ class Shard:
     def __init__(self, cases: int) -> None:
         self.emitted = [0] * cases
         self.admissions = [0] * (cases * _WIDTH)
-        self.given = [0]
-        """Trace managers handed in."""
+        self.given = [0, 0]
+        """Trace managers handed in; of these, those that `emit()` itself found no room for."""
 
     def add(self, other: Shard) -> None:
         """Fold *other*, which no thread uses any more, into this one."""

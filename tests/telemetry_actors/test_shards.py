@@ -123,4 +123,4 @@ def test_trace_managers_are_summed_up_as_well(shards):
     with together(6, lambda n: shards.mine().given.__setitem__(0, n)):
         pass
     for _ in range(3):
-        assert shards.snapshot().given == [0 + 1 + 2 + 3 + 4 + 5]
+        assert shards.snapshot().given == [0 + 1 + 2 + 3 + 4 + 5, 0]
