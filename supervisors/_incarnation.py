@@ -55,10 +55,6 @@ class Vanished(BaseException):
 
 
 class Stopped(BaseException):
-    """The actor has ended by its own word in the middle of a turn: leave the loop."""
-
-
-class Stopped(BaseException):
     """The actor has ended by a message that was told: leave the loop, as Pykka's own would."""
 
 
@@ -112,8 +108,6 @@ class Incarnation:
             raised = self._handle_told()
             if raised is not None:
                 return Envelope(Crash(raised))  # its message is still the one in hand
-            if self._actor().actor_stopped.is_set():
-                raise Stopped  # while it handled what was told: Pykka's loop has not seen it
             if self.revoked or slot.ended:  # given up; or its whole tree was, while it was busy
                 raise Left
             now_s = self._now_s()
@@ -216,8 +210,6 @@ class Incarnation:
             return False
         except Left:
             return True
-        except Stopped:
-            pass
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 -- escaped from Pykka's loop, or a hook
