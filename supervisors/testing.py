@@ -13,10 +13,19 @@ from pykka._envelope import Envelope
 
 from supervisors._actor import Crash
 from supervisors._clock import Token, release
+from supervisors._deterministic import Deadlock, DeterministicRuntime
 from supervisors._incarnation import Vanished
 from supervisors._ref import Ref
 
-__all__ = ["FakeClock", "TestProbe", "crash", "end_thread", "settle"]
+__all__ = [
+    "Deadlock",
+    "DeterministicRuntime",
+    "FakeClock",
+    "TestProbe",
+    "crash",
+    "end_thread",
+    "settle",
+]
 
 M = TypeVar("M")
 

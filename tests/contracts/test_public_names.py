@@ -21,7 +21,7 @@ SNAPSHOT = {
         Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef SupervisorSpec
         SystemClock TICK
     """,
-    "supervisors.testing": "FakeClock TestProbe crash end_thread settle",
+    "supervisors.testing": "Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle",
     "telemetry_actors": """
         Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseRoute Clock Ledger Outcome
         PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Sink Status StopReport
@@ -37,7 +37,7 @@ PROMISED = {  # architecture.md, "Public names", without what later issues owe
         Supervisor SupervisorRef SupervisorSpec ChildSpec Strategy Restart AutoShutdown Backoff
         MailboxSpec Overflow BRUTAL_KILL INFINITY ChildInfo ChildCounts SupervisedActor Ref Exit
     """,
-    "supervisors.testing": "FakeClock TestProbe settle",
+    "supervisors.testing": "Deadlock DeterministicRuntime FakeClock TestProbe settle",
     "telemetry_actors": """
         TelemetryGateway emit get_gateway is_gateway_enabled TelemetryCase TelemetryContext
         TelemetryEnvelope CaseRoute SignalType CASE_ROUTING CASE_TO_TRACE_TASK_NAME
