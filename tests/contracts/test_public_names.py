@@ -21,7 +21,9 @@ SNAPSHOT = {
         Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef SupervisorSpec
         SystemClock TICK
     """,
-    "supervisors.testing": "Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle",
+    "supervisors.testing": """
+        Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle
+    """,
     "telemetry_actors": """
         Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseRoute Clock Ledger Outcome
         PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Sink Status StopReport
