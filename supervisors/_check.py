@@ -21,9 +21,16 @@ E = TypeVar("E", bound=StrEnum)
 def at_least(field: str, value: object, low: float, *, above: bool = False) -> float:
     """A finite number, at least *low* (or *above* it); a bool is no number."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and (value > low if above else value >= low):  # type: ignore[operator,arg-type]
+    if number and _is_finite(value) and (value > low if above else value >= low):  # type: ignore[operator,arg-type]
         return value  # type: ignore[return-value]
     raise SpecError(field, value, f"a finite number {'>' if above else '>='} {low:g}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that no float can hold is as good as infinite
+        return False
 
 
 def count(field: str, value: object, low: int) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ChildError",
     "ChildStartError",
+    "ConfigError",
     "MailboxFull",
     "NotRunning",
     "Refusal",
@@ -50,6 +51,44 @@ class SpecError(SupervisorError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+
+
+class ConfigError(SupervisorError, ValueError):
+    """A configuration file is not usable. Nothing was made of it; correct ``key`` and try again.
+
+    The message is one line: ``tree.toml: [children.db] shutdown_s = -1: must be ...``.
+    What is not shown as a value may be a secret: unknown keys, ``args`` and ``kwargs``.
+    """
+
+    code = "config"
+
+    def __init__(
+        self, file: str, table: str, key: str, allowed: str, *, value: str | None = None
+    ) -> None:
+        """Say what is wrong where.
+
+        Args:
+            file: its path, or ``<text>``.
+            table: as in the file's own brackets, without them; ``""`` for the top.
+            key: of the table; ``""`` where the table itself is wrong, or the file is.
+            allowed: what would be right, as the end of a sentence.
+            value: as text; None where it may be a secret, or is no single value.
+        """
+        self.file = file
+        self.table = table
+        self.key = key
+        self.allowed = allowed
+        self.value = value
+        super().__init__(f"{file}: {self.problem}")
+
+    @property
+    def problem(self) -> str:
+        """The message without the file."""
+        where = " ".join(
+            part for part in (f"[{self.table}]" if self.table else "", self.key) if part
+        )
+        shown = "" if self.value is None else f" = {self.value}"
+        return f"{where}{shown}: {self.allowed}" if where else self.allowed
 
 
 class Refusal(StrEnum):

@@ -12,9 +12,12 @@ are all tried, in all orders, between any two of those.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
@@ -120,6 +123,9 @@ def make(world: World, move: Move) -> list[to.Effect]:
         case ("request", token, "start_child", name):
             line = ExtraArgs(label=name) if world.dynamic else spec_of(Kid(name, "transient"))
             return world.ask(token, "start_child", line)
+        case ("request", token, "reload", flags, kids):
+            world.reloaded = True
+            return world.ask(token, "reload", SupervisorSpec(tuple(map(spec_of, kids)), **flags))
         case ("request", token, op, name):
             return world.ask(token, op, name)
         case (how, name):
@@ -129,10 +135,7 @@ def make(world: World, move: Move) -> list[to.Effect]:
 
 def explore(spec: SupervisorSpec, depth: int, kinds: Kinds, added: tuple[str, ...] = ()) -> Seen:
     """Go everywhere, from the boot on. *added*: dynamic children to begin with."""
-    place = _step(Place(World(spec), reference_of(spec), ()), Move(0, ("boot",)))
-    for name in added:
-        place = _step(place, Move(0, ("request", ("add", name), "start_child", name)))
-        place = _step(place, Move(0, ("up", name)))
+    place = first_place(spec, added)
     seen, steps, ends = {_key(place.world)}, 0, 0
     waiting = deque([(0, place)])
     while waiting:
@@ -154,6 +157,15 @@ def explore(spec: SupervisorSpec, depth: int, kinds: Kinds, added: tuple[str, ..
     return Seen(len(seen), steps, ends)
 
 
+def first_place(spec: SupervisorSpec, added: tuple[str, ...] = ()) -> Place:
+    """The boot has begun; under a template, *added* are up."""
+    place = _step(Place(World(spec), reference_of(spec), ()), Move(0, ("boot",)))
+    for name in added:
+        place = _step(place, Move(0, ("request", ("add", name), "start_child", name)))
+        place = _step(place, Move(0, ("up", name)))
+    return place
+
+
 def _step(place: Place, move: Move) -> Place:
     world, message = place.world.copy(), move.message
     spoken = said(make(world, move))
@@ -172,6 +184,8 @@ def _step(place: Place, move: Move) -> Place:
 def _feed(otp: Otp, message: Said, now_s: float) -> list[Said]:
     if message[2:3] == ("start_child",):
         message = (*message[:3], Kid(message[3], "transient"))
+    if message[2:3] == ("reload",):
+        message = (*message[:4], [replace(kid) for kid in message[4]])
     return otp.feed(message, now_s) if message else []
 
 
@@ -231,7 +245,7 @@ def report(capsys, title, seen):
     """Print how much there was to see, past pytest's capture."""
     states, steps, ends = map(sum, zip(*seen, strict=True))
     with capsys.disabled():
-        print(f"\n  {title}: {states:,} states, {steps:,} steps, {ends:,} ends", end=" ")
+        sys.stdout.write(f"\n  {title}: {states:,} states, {steps:,} steps, {ends:,} ends ")
 
 
 @pytest.mark.timeout(60)
@@ -264,6 +278,73 @@ def test_every_history_of_three_children_from_a_template(kind, capsys):
     """simple_one_for_one: they are stopped all at once."""
     seen = [explore(dynamic_tree(kind, intensity), 4, FEW, ("a", "b", "c")) for intensity in (0, 1)]
     report(capsys, kind, seen)
+
+
+# -- beyond the depth -----------------------------------------------------------------------------
+
+
+def walk(seed: int, steps: int) -> int:
+    """One long history of a random small tree: how many steps it took."""
+    rng = Random(seed)
+    types = tuple(rng.choice(TYPES) for _ in IDS)
+    intensity = rng.choice((1, 3, 9))
+    strategy, added = rng.choice([*STRATEGIES, "simple"]), ()
+    if strategy == "simple":
+        spec, added = dynamic_tree(types[0], intensity), ("a", "b", "c")
+    else:
+        spec = static_tree(strategy, types, intensity, autos(seed))
+    place = first_place(spec, added)
+    kinds = ALL._replace(crowd=4)
+    for step in range(steps):
+        if place.world.over is not None:
+            return step
+        likely = _weighed(place, kinds)
+        if strategy != "simple" and rng.random() < 0.03:
+            likely = [_reload(rng, step)]
+        place = _step(place, rng.choice(likely))
+    return steps
+
+
+def _reload(rng: Random, token: int) -> Move:
+    """Other flags and types for some of the children."""
+    flags = {
+        "strategy": rng.choice(STRATEGIES),
+        "intensity": rng.choice((1, 3, 9)),
+        "period_s": PERIOD_S,
+        "auto_shutdown": rng.choice(["any_significant", "all_significant"]),
+    }
+    kids = []
+    for name in rng.sample("abcd", rng.randint(1, 4)):
+        kind = rng.choice(TYPES)
+        kids.append(Kid(name, kind, kind != "permanent" and rng.random() < 0.7))
+    return Move(1, ("request", ("reload", token), "reload", flags, tuple(kids)))
+
+
+def _weighed(place: Place, kinds: Kinds) -> list[Move]:
+    """Answers are likely, most of them good ones; to be told to stop is not."""
+    found = []
+    for move in moves(place, kinds):
+        good = (move.message and move.message[0] == "up") or move.message[-1:] == ("shutdown",)
+        weight = 8 if good else 3 if move.cost == 0 or move.message[:1] == ("down",) else 1
+        if move.message != ("stop",) or not found:
+            found += [move] * weight
+    return found
+
+
+@pytest.mark.timeout(60)
+def test_long_histories(capsys):
+    """Random ones, with more in the inbox."""
+    steps = sum(walk(seed, 100) for seed in range(400))
+    report(capsys, "walks", [(0, steps, 300)])
+    assert steps > 5_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_long_histories_for_long():
+    """The same, a hundred times."""
+    for seed in range(300, 30_000):
+        walk(seed, 80)
 
 
 # -- the whole grid, in `make soak` ---------------------------------------------------------------

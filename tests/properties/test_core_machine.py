@@ -33,9 +33,9 @@ from supervisors._spec import (
     Strategy,
     SupervisorSpec,
 )
-from supervisors._strategy import judge
+from supervisors._strategy import judge, was_clean
 from tests.properties.core_world import ENDS, World, kid_of, reference_of, said, spec_of
-from tests.properties.otp_table import AFTER_END, EXITS, REPORTED, Kid
+from tests.properties.otp_table import AFTER_END, CLEAN, EXITS, REPORTED, Kid
 
 NAMES = "abcdefg"
 STATIC = [s for s in Strategy if s is not Strategy.simple_one_for_one]
@@ -57,6 +57,17 @@ def test_the_verdict_on_one_child_is_the_tables():
     for (how, restart), verdict in seen.items():
         assert verdict.restart == (AFTER_END[how][restart] == "restart")
         assert verdict.report == (how in REPORTED[restart])
+
+
+@pytest.mark.parametrize("brutal", [False, True])
+@pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
+def test_what_is_a_clean_stop_is_the_tables(brutal, restart):
+    """All 42 of how it was asked, whom, and how it ended."""
+    spec = spec_of(Kid("a", restart, brutal=brutal))
+    asked = "exit(kill)" if brutal else "exit(shutdown)"
+
+    clean = tuple(how for how in EXITS if was_clean(spec, ENDS[how]))
+    assert sorted(clean) == sorted(CLEAN[asked, restart])
 
 
 # -- what is drawn ------------------------------------------------------------------------------

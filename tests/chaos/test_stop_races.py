@@ -1,0 +1,155 @@
+"""Questions that are asked while their actor ends: each has its answer, or an error.
+
+Stock Pykka strands 62 of 300 (supervision.md A2, row 10): the message lands in an inbox that
+nobody will look into again, and the future is never set.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from random import Random
+
+import pykka
+import pytest
+
+from supervisors import ChildSpec, Runtime, SupervisedActor, Supervisor, SupervisorSpec
+from supervisors._clock import SystemClock, new_token
+from supervisors._spec import BRUTAL_KILL, ExtraArgs, Strategy
+from supervisors.testing import crash, end_thread
+from tests.chaos.storm import poll
+
+WAYS = ["terminate", "stop", "crash", "thread gone", "exit", "whole tree"]
+
+
+AT_ONCE = 50
+"""Questions under way at one time; more only make the race longer."""
+
+
+class Echo(SupervisedActor):
+    def on_receive(self, message):
+        if message == "go":
+            self.stop()
+        return message
+
+
+class Asker:
+    """A thread that asks one address as fast as it can, until some time after its end."""
+
+    def __init__(self):
+        self.futures = []
+        self._clock = SystemClock()
+        self._ref = None
+        self._turn = threading.Semaphore(0)
+        self._resting = threading.Semaphore(0)
+        self._enough = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def begin(self, ref):
+        self._ref, self._enough = ref, False
+        self._turn.release()
+
+    def rest(self):
+        """Return once nothing is asked any more."""
+        self._enough = True
+        assert self._resting.acquire(timeout=10), "a question never came back"
+
+    def pause(self, seconds):
+        """Let it ask for a while."""
+        self._clock.wait(new_token(), seconds)
+
+    def close(self):
+        self._ref = None
+        self._turn.release()
+        self._thread.join(10)
+
+    def _run(self):
+        while self._turn.acquire() and self._ref is not None:
+            late = 0
+            while not self._enough and late < 10:
+                self.futures.append(self._ref.ask("well?", block=False))
+                late += not self._ref.is_alive()
+                if len(self.futures) > AT_ONCE and not self.futures[-AT_ONCE].done:
+                    self._clock.wait(new_token(), 0.0002)
+            self._resting.release()
+
+
+def children(kind, **options):
+    template = ChildSpec("echo", Echo, restart=kind, **options)
+    return SupervisorSpec((template,), Strategy.simple_one_for_one, intensity=1_000_000)
+
+
+def end(tree, name, way):
+    """End the child of that name for good."""
+    ref = tree.child(name)
+    if way == "whole tree":
+        tree.stop(10)
+        return
+    if way == "stop":
+        ref.stop(block=False)
+    elif way == "crash":
+        crash(ref, ValueError("x"))
+    elif way == "thread gone":
+        end_thread(ref)
+    elif way == "exit":
+        ref.tell("go")
+    else:
+        tree.terminate_child(name)
+    assert poll(lambda: not ref.is_alive(), every_s=0.0005)
+
+
+def race(races, seed=0):
+    """How many races there were by the way it ended, and how many answers of each kind."""
+    rng, asker = Random(seed), Asker()
+    done, answers = Counter(), Counter()
+    tree = None
+    for number in range(races):
+        way = WAYS[-1] if rng.random() < 0.1 else rng.choice(WAYS[:-1])
+        if tree is None or not tree.is_alive():
+            kill, on = rng.choice([BRUTAL_KILL, 5.0]), rng.choice(["own", "shared"])
+            tree = start_tree(children("temporary", dispatcher=on, shutdown_s=kill))
+        tree.start_child(ExtraArgs(label=f"e{number}"))
+        asker.begin(tree.child(f"e{number}"))
+        if rng.random() < 0.5:
+            asker.pause(rng.random() / 2000)
+        end(tree, f"e{number}", way)
+        asker.rest()
+        answers.update(answer_of(future) for future in asker.futures)
+        asker.futures.clear()
+        done[way] += 1
+    tree.stop(10)
+    asker.close()
+    return done, answers
+
+
+def start_tree(spec):
+    return Supervisor.start(spec, runtime=Runtime(sweep_interval_s=0.002))
+
+
+def answer_of(future):
+    try:
+        return str(future.get(timeout=5))
+    except pykka.ActorDeadError:
+        return "has ended"
+    except pykka.Timeout:
+        return "STRANDED"
+
+
+@pytest.mark.timeout(60)
+def test_no_question_is_stranded_in_a_thousand_stop_races(capsys):
+    done, answers = race(1000)
+
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {dict(done)}: {dict(answers)} ")
+    assert answers["STRANDED"] == 0
+    assert min(answers["well?"], answers["has ended"]) > 100
+    assert len(done) == len(WAYS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_question_is_stranded_in_ten_thousand_stop_races():
+    for seed in range(1, 11):
+        assert race(1000, seed)[1]["STRANDED"] == 0
