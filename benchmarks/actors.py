@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import pykka
 
-from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec
+from supervisors import ChildSpec, MailboxSpec, SupervisedActor, Supervisor, SupervisorSpec
 
 __all__ = ["POISON", "SUBJECTS", "Idle", "PykkaIdle", "Ref", "chain_of", "mortal", "quiet_pykka"]
 
@@ -131,7 +131,13 @@ class Mortal(_Mortal, SupervisedActor):
 
 
 @contextmanager
-def chain_of(subject: str, length: int, expected: int, done: threading.Event) -> Iterator[Ref]:
+def chain_of(
+    subject: str,
+    length: int,
+    expected: int,
+    done: threading.Event,
+    mailbox: MailboxSpec = MailboxSpec(),  # noqa: B008 -- frozen
+) -> Iterator[Ref]:
     """*length* actors in a row, the last of which counts. Yields the first."""
     if subject == "pykka":
         refs: list[Ref] = [PykkaCounter.start(expected, done)]
@@ -145,7 +151,8 @@ def chain_of(subject: str, length: int, expected: int, done: threading.Event) ->
     args: Sequence[Any] = (expected, done)
     for n in range(length):
         actor = Passer if n else Counter
-        info = supervisor.start_child(ChildSpec(str(n), actor, tuple(args), dispatcher=subject))
+        spec = ChildSpec(str(n), actor, tuple(args), dispatcher=subject, mailbox=mailbox)
+        info = supervisor.start_child(spec)
         args = [info.ref]
     yield args[0]
     supervisor.stop(STOP_S)

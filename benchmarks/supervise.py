@@ -36,7 +36,7 @@ from benchmarks.actors import (
     mortal,
     quiet_pykka,
 )
-from supervisors import ChildSpec, ExtraArgs, Strategy, Supervisor, SupervisorSpec
+from supervisors import ChildSpec, ExtraArgs, MailboxSpec, Strategy, Supervisor, SupervisorSpec
 
 __all__ = ["COLUMNS", "HEADER", "Scale", "run"]
 
@@ -129,11 +129,17 @@ def _rows(found: dict[str, dict[str, list[float]]]) -> list[dict[str, Any]]:
 # -- messages -----------------------------------------------------------------------------------
 
 
-def _flood(length: int, producers: int, subject: str, scale: Scale) -> float:
+def _flood(
+    length: int,
+    producers: int,
+    subject: str,
+    scale: Scale,
+    mailbox: MailboxSpec = MailboxSpec(),  # noqa: B008 -- frozen
+) -> float:
     """Messages per second through a chain of *length* actors."""
     each = scale.messages // producers
     done, together = threading.Event(), threading.Barrier(producers + 1)
-    with chain_of(subject, length, each * producers, done) as ref:
+    with chain_of(subject, length, each * producers, done, mailbox) as ref:
 
         def produce() -> None:
             tell = ref.tell
@@ -159,6 +165,12 @@ def _one_producer(subject: str, scale: Scale) -> dict[str, float]:
 
 def _four_producers(subject: str, scale: Scale) -> dict[str, float]:
     return {"tell+receive 4 producers, messages/s": _flood(1, 4, subject, scale)}
+
+
+def _bounded(subject: str, scale: Scale) -> dict[str, float]:
+    """Of stock Pykka the usual one: its inbox has no bound."""
+    room = MailboxSpec(max_items=scale.messages)
+    return {"tell+receive, bounded mailbox, messages/s": _flood(1, 1, subject, scale, room)}
 
 
 def _chain(subject: str, scale: Scale) -> dict[str, float]:
@@ -278,6 +290,7 @@ def _either(stock: Any, ours: Any) -> Callable[[str, Scale], dict[str, float]]:
 MEASURES = (
     Measure(_one_producer),
     Measure(_four_producers),
+    Measure(_bounded),
     Measure(_chain),
     Measure(_crash),
     Measure(_either(_storm_of_stock_pykka, _storm)),

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from supervisors._clock import Token
     from supervisors._incarnation import Incarnation
     from supervisors._runtime import Runtime
+    from supervisors._slot import Slot
 
 __all__ = ["Dispatcher", "OwnThreads", "SharedThread"]
 
 _MESSAGES_A_TURN = 16
+_LINGER_S = 0.05
 
 
 class Dispatcher(Protocol):
@@ -58,12 +60,30 @@ def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
     return threading.Thread(target=target, name=name, daemon=True)
 
 
+class _Worker:
+    """A thread for one slot, and the incarnation that it is given next."""
+
+    def __init__(self, name: str, live: Callable[[_Worker], None]) -> None:
+        self.thread = _thread(name, lambda: live(self))
+        self.token = new_token()
+        self.now: Incarnation | None = None
+        self.next: Incarnation | None = None
+
+
 class OwnThreads:
-    """One daemon thread for each incarnation."""
+    """One daemon thread for each slot.
+
+    A thread that a crash has left without work waits a moment for the next incarnation: most
+    are restarted at once, and a new thread would cost more than all the rest of a restart.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._running: dict[Incarnation, threading.Thread] = {}
+        self._workers: dict[Slot, _Worker] = {}
+        self._lock = threading.Lock()
+        """Guards who is given what; never taken by a sender."""
+        self._closed = False
 
     def launch(self, incarnation: Incarnation) -> None:
         """Give *incarnation* a thread."""
@@ -79,16 +99,51 @@ class OwnThreads:
 
         incarnation.pause = pause
         incarnation.slot.mailbox.wake = wake
-        thread = _thread("/".join(incarnation.slot.path), lambda: self._live(incarnation))
-        self._running[incarnation] = thread  # before it runs, since it takes itself out
-        thread.start()
+        worker, is_new = self._give(incarnation)
+        if is_new:
+            try:
+                worker.thread.start()
+            except RuntimeError:  # none can be started: then this start has failed
+                self._take_back(worker, incarnation)
+                raise
 
-    def _live(self, incarnation: Incarnation) -> None:
-        try:
-            incarnation.take_turn()
-        except Vanished:
-            return  # the sweep notices
-        self._running.pop(incarnation, None)
+    def _take_back(self, worker: _Worker, incarnation: Incarnation) -> None:
+        with self._lock:
+            self._running.pop(incarnation, None)
+            if self._workers.get(incarnation.slot) is worker:
+                del self._workers[incarnation.slot]
+
+    def _give(self, incarnation: Incarnation) -> tuple[_Worker, bool]:
+        slot = incarnation.slot
+        with self._lock:
+            worker = self._workers.get(slot)
+            is_new = worker is None or (worker.now is not None and worker.now.revoked)
+            if worker is None or is_new:  # there is none, or it is stuck or gone
+                worker = self._workers[slot] = _Worker("/".join(slot.path), self._live)
+            worker.next = incarnation
+            self._running[incarnation] = worker.thread  # before it runs: it takes itself out
+            release(worker.token)
+        return worker, is_new
+
+    def _live(self, worker: _Worker) -> None:
+        while (incarnation := self._take(worker)) is not None:
+            try:
+                incarnation.take_turn()
+            except Vanished:
+                return  # the sweep notices
+            self._running.pop(incarnation, None)
+            exit_ = incarnation.slot.last_exit
+            if exit_ is not None and exit_.abnormal and not (incarnation.revoked or self._closed):
+                self._runtime.clock.wait(worker.token, _LINGER_S)
+
+    def _take(self, worker: _Worker) -> Incarnation | None:
+        """What *worker* is to run now; None: it leaves, and is given nothing more."""
+        with self._lock:
+            worker.token.acquire(False)
+            worker.now, worker.next, last = worker.next, None, worker.now
+            if worker.now is None and last is not None and self._workers.get(last.slot) is worker:
+                del self._workers[last.slot]
+            return worker.now
 
     def sweep(self) -> None:
         """Report each incarnation whose thread is no more."""
@@ -113,8 +168,13 @@ class OwnThreads:
 
     def close(self, timeout_s: float) -> None:
         """Join what is still on its way out."""
+        self._closed = True
         until_s = self._runtime.clock.now_s() + timeout_s
-        for thread in list(self._running.values()):
+        with self._lock:
+            idle = [worker for worker in self._workers.values() if worker.now not in self._running]
+        for worker in idle:
+            release(worker.token)
+        for thread in [*self._running.values(), *(worker.thread for worker in idle)]:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until_s - self._runtime.clock.now_s()))
 
@@ -155,7 +215,10 @@ class SharedThread:
         self._turn = None
         token, generation = self._token, self._generation
         self._thread = _thread(self.name, lambda: self._loop(token, generation))
-        self._thread.start()  # once it is known: what it boots may launch others here
+        try:
+            self._thread.start()  # once it is known: what it boots may launch others here
+        except RuntimeError:  # none can be started: the sweep finds that it does not live
+            self._runtime.poke()
 
     def _wake(self, incarnation: Incarnation) -> None:
         self._ready.append(incarnation)
@@ -215,10 +278,12 @@ class SharedThread:
             culprit = self._turn
             if culprit is not None:
                 self._living.discard(culprit)
-            self._ready.extend(self._living)
-            self._new_thread()
-        if culprit is not None:
+        if culprit is not None:  # while none of the others runs: if it is a root, they go with it
             culprit.lose(Exit.lost())
+        with self._lock:
+            if self._thread is thread:
+                self._ready.extend(self._living)
+                self._new_thread()
         release(self._token)
 
     def abandon(self, incarnation: Incarnation) -> None:
@@ -242,5 +307,5 @@ class SharedThread:
         self._closed = True
         release(self._token)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(timeout_s)

@@ -105,9 +105,9 @@ class Incarnation:
         self._done()
         slot = self.slot
         while True:
-            raised = self._handle_told()
-            if raised is not None:
-                return Envelope(Crash(raised))  # its message is still the one in hand
+            left = self._handle_told()
+            if left is not None:
+                return left
             if self.revoked or slot.ended:  # given up; or its whole tree was, while it was busy
                 raise Left
             now_s = self._now_s()
@@ -134,40 +134,54 @@ class Incarnation:
             if self.handled:
                 self.pause(0.0)
 
-    def _handle_told(self) -> BaseException | None:
-        """Handle messages that were told, until something else is due. Returns what it raised.
+    def _handle_told(self) -> Envelope[Any] | None:  # noqa: C901 -- each message's way: one piece
+        """Handle messages that were told, until something else is due.
 
-        What makes it stop and leave the next one to `Slot.next_envelope`: a question, a word of
-        the supervisor, a timer, a message to be handed out again, the end of the turn or of the
+        What makes it stop and leave the next one to `Slot.next_envelope`: a word of the
+        supervisor, a timer, a message to be handed out again, the end of the turn or of the
         actor. In a deterministic runtime each step is to be seen, so it handles none.
+
+        Returns:
+            What Pykka's loop is to do: a question; or to raise what a message has raised, which
+            is still the one in hand.
         """
-        slot, mailbox = self.slot, self.slot.mailbox
-        user, system, bare = mailbox.user, mailbox.system, self._bare
+        slot, mailbox, bare = self.slot, self.slot.mailbox, self._bare
+        user, system = mailbox.user, mailbox.system
         if not (user and mailbox.plain) or self.messages_a_turn == 1 or slot.hands_out_again():
             return None
-        actor, now_s = self._actor(), self._now_s
+        actor, now_s, bounded = self._actor(), self._now_s, mailbox.bounded
         stopped, last = actor.actor_stopped.is_set, self.handled + self._left_in_turn
-        try:
-            while (
-                user
-                and not (system or self.revoked or slot.ended or stopped())
-                and slot.due_s is None
-                and self.handled < last
-                and type(user[0]) is not Envelope
-            ):
-                bare.message = user.popleft()
-                self.busy_since_s = now_s()
-                self.handling = bare
-                actor.on_receive(bare.message)
-                self.handled += 1
-        except BaseException as error:  # noqa: BLE001 -- Pykka's loop is to raise it
-            return error
-        self.handling = bare.message = None
-        if stopped():
-            raise Stopped
+        question = None
+        while (
+            user
+            and not (system or self.revoked or slot.ended or stopped())
+            and slot.due_s is None
+            and self.handled < last
+        ):
+            try:
+                message = user.popleft()
+            except IndexError:  # a sender dropped the oldest, or the slot has ended
+                break
+            if bounded:
+                mailbox.taken(message)
+            self.busy_since_s = now_s()
+            if type(message) is Envelope:
+                question = message
+                break
+            bare.message = message
+            self.handling = bare
+            try:
+                actor.on_receive(message)
+            except BaseException as error:  # noqa: BLE001 -- Pykka's loop is to raise it
+                return Envelope(Crash(error))
+            self.handled += 1
+        self.handling, bare.message = question, None
         self._left_in_turn = last - self.handled
-        self._mind_the_turn()
-        return None
+        if question is None:
+            if stopped():
+                raise Stopped
+            self._mind_the_turn()
+        return question
 
     # -- life -------------------------------------------------------------------------------------
 

@@ -102,8 +102,9 @@ class Mailbox:
             or spec.batch_max_bytes is not None
         )
         """Where nothing depends on bytes they aren't counted: it costs as much as the append."""
-        self.plain = spec.max_items is None and self.batching is None and not self._weighs
-        """No bound, no batches, no feed: a message that is told may be put in bare."""
+        self.bounded = spec.max_items is not None or self._weighs
+        self.plain = self.batching is None and size_of is _own_size
+        """No batches, no feed: a message that is told is put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
         self._linger_until_s: float | None = None
@@ -277,9 +278,13 @@ class Mailbox:
             item = self.user.popleft()
         except IndexError:  # a sender has just dropped the oldest, and it was the only one
             return Wait(0.0)
+        self.taken(item)
+        return Envelope(item) if self.plain and type(item) is not Envelope else item
+
+    def taken(self, item: Any) -> None:
+        """*item* was taken out of the user lane: there is room."""
         if self._weighs or self._senders or self._fed_by:
             self._made_room(self._size_of(item) if self._weighs else 0)
-        return Envelope(item) if self.plain and type(item) is not Envelope else item
 
     def _next_batch(self, now_s: float, batching: Batching) -> Any:
         count = len(self.user)

@@ -136,13 +136,20 @@ class Ref(pykka.ActorRef[Any]):
         self._actor = actor  # what Pykka 4.4 goes by
 
     def tell(self, message: Any) -> None:
-        """Send *message*; it waits if the child is being restarted. Never raises."""
+        """Send *message*; it waits if the child is being restarted, and raises nothing if it ended.
+
+        Raises:
+            MailboxFull: the mailbox is full, and its ``overflow`` is ``reject``.
+        """
         slot = self._slot
         mailbox = slot.mailbox
         if slot.ended or not mailbox.plain or type(message) in _NEEDS_AN_ENVELOPE:
             self.actor_inbox.put(Envelope(message))
             return
-        mailbox.append(message)
+        if mailbox.bounded:
+            mailbox.offer(message, slot.clock, slot.name)
+        else:
+            mailbox.append(message)
         if self._slot.ended:  # it ended in between: nobody will come for it
             _bounce_rest(slot)
 

@@ -156,17 +156,16 @@ class Supervisor(SupervisedActor):
         try:
             self._refuse_leaks(effect.id)
             actor_class.incarnate(incarnation, args, {} if nested else spec.kwargs)
+            if spec.restart is Restart.temporary:
+                slot.spec = spec.without_arguments()  # nothing will be started from them again
+            if spec.start_timeout_s is not None:
+                self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
+            self._runtime.dispatcher_of(slot).launch(incarnation)  # there may be no thread
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
             incarnation.finished = True
             ignored = isinstance(error, Ignore)
             failed = to.ChildFailed(effect.id, effect.incarnation, error)
             slot.post(to.ChildIgnored(effect.id, effect.incarnation) if ignored else failed)
-            return
-        if spec.restart is Restart.temporary:
-            slot.spec = spec.without_arguments()  # nothing will be started from them again
-        if spec.start_timeout_s is not None:
-            self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
-        self._runtime.dispatcher_of(slot).launch(incarnation)
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""

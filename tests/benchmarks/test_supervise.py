@@ -39,6 +39,7 @@ def test_it_writes_a_row_for_each_measure_and_subject(result):
     assert {measure for measure, _ in rows} == {
         "tell+receive 1 producer",
         "tell+receive 4 producers",
+        "tell+receive, bounded mailbox",
         "chain of 5",
         "crash to next handled p50",
         "crash to next handled p99",

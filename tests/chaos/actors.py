@@ -2,7 +2,7 @@
 
 `Books` has a line for every message that was told or asked. At the end each must be in
 exactly one place (supervision.md E13): handled, quarantined, a dead letter, refused or
-dropped by its mailbox's policy, or still queued.
+dropped by its mailbox's policy. (Nothing is still queued: the tree has ended.)
 """
 
 from __future__ import annotations

@@ -55,9 +55,6 @@ def test_storms_in_virtual_time(start, capsys):
     assert min(seen[kind] for kind in HAPPENS) > 20
 
 
-# In soak until `--seed 19 --threads` (an incarnation left as an orphan, once in a clean clone) is
-# understood: a flake is a bug of the product until proven otherwise.
-@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("start", [0, 10])
 def test_storms_on_real_threads(start, capsys):

@@ -33,11 +33,11 @@ def tree(steps):
 
 def a_run(seed):
     """Four actors with five messages each, one of which ends its actor."""
-    steps, got = DeterministicRuntime(seed), []
+    steps, got, when = DeterministicRuntime(seed), [], []
     names = ["a", "b", "c", "d"]
-    tree = tree_of(
-        *(child(name, got) for name in names), runtime=steps, backoff=Backoff(min_s=1.0, jitter=0.5)
-    )
+    backoff = Backoff(min_s=1.0, jitter=0.5)
+    tree = tree_of(*(child(name, got) for name in names), runtime=steps, backoff=backoff)
+    tree.subscribe(lambda event: when.append((event.kind, event.path, steps.clock.now_s())))
     for n in range(5):
         for name in names:
             tree.child(name).tell((name, n))
@@ -45,11 +45,11 @@ def a_run(seed):
     steps.run_until_idle()
     steps.advance(10.0)
     tree.stop(1.0)
-    return steps.trace, got, steps.clock.now_s()
+    return steps.trace, got, when
 
 
 def test_the_same_seed_is_the_same_run():
-    """Step by step, and message by message; back-off with its jitter included."""
+    """Step by step, message by message, and at the same times: back-off has its jitter from it."""
     assert a_run(7) == a_run(7)
 
 
@@ -58,6 +58,7 @@ def test_other_seeds_are_other_runs():
     runs = [a_run(seed) for seed in range(5)]
 
     assert len({tuple(trace) for trace, _, _ in runs}) == 5
+    assert len({tuple(when) for _, _, when in runs}) == 5
     for _, got, _ in runs:
         for name in "abcd":
             assert [n for who, n in got if who == name] == [0, 1, 2, 3, 4]
@@ -220,6 +221,27 @@ def test_an_actor_may_wait_for_another(tree, steps):
     a, b = one.child("a"), one.child("b")
 
     assert a.ask(lambda: b.ask(lambda: "from b")) == "from b"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_actor_that_waits_does_not_take_a_message_meanwhile(seed):
+    """It is in the middle of one, as it would be with a thread of its own."""
+    one = tree_of(*map(child, "abc"), runtime=DeterministicRuntime(seed))
+    a, b, c = map(one.child, "abc")
+    life = a._slot.current
+
+    def of_b():
+        crash(a, ValueError("between two messages, and not in the middle of one"))
+        return c.ask("takes a step or two")
+
+    def of_a():
+        b.ask(of_b)
+        return life.finished
+
+    assert not a.ask(of_a)
+    assert a.ask("the next life") == "the next life"
+    assert life.finished
+    assert one.stop(1.0)
 
 
 def test_two_that_wait_for_each_other_are_told(tree):

@@ -7,6 +7,7 @@ import pytest
 
 from supervisors import (
     INFINITY,
+    Backoff,
     ChildInfo,
     ChildSpec,
     Exit,
@@ -17,6 +18,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
+from supervisors._deterministic import DeterministicRuntime
 from supervisors.errors import (
     ChildError,
     ChildStartError,
@@ -262,9 +264,44 @@ def test_a_nested_supervisor_that_is_stopped_turns_requests_away_until_it_runs_a
     below = one.supervisor("in")
     one.terminate_child("in")
     refuses_all(below)
+    assert len(one.child("in")._slot.mailbox) == 0
 
     one.restart_child("in")
     assert below.which_child("c").state == "running"
+
+
+def test_a_request_that_was_turned_away_is_not_carried_out_by_a_later_life(monkeypatch):
+    """The supervisor ends just when the request is on its way to it."""
+    steps = DeterministicRuntime()
+    backoff = Backoff(min_s=10.0, max_s=10.0, jitter=0.0)
+    one = tree_of(inner("in"), runtime=steps, backoff=backoff)
+    below, ref = one.supervisor("in"), one.child("in")
+    tell = ref.tell
+
+    def too_late(message):
+        end_thread(ref)
+        steps.run_until_idle()
+        tell(message)
+
+    monkeypatch.setattr(ref, "tell", too_late)
+    with pytest.raises(NotRunning):
+        below.start_child(child("c"))
+    monkeypatch.undo()
+    steps.advance(10.0)
+
+    assert below.which_children() == []
+    assert one.stop(WITHIN_S)
+
+
+def test_a_request_leaves_nothing_behind(tree):
+    """However many there are: what is answered is forgotten."""
+    one = tree(child("c"))
+    for _ in range(10):
+        one.count_children()
+    with pytest.raises(ChildError):
+        one.restart_child("c")
+
+    assert one.runtime.slots["root",].current.actor._asked == {}
 
 
 def test_requests_that_wait_when_the_end_comes_are_turned_away(tree):
@@ -364,9 +401,12 @@ def test_two_may_stop_a_tree_at_once(tree):
 
 
 def test_a_stop_that_takes_too_long_says_so():
-    """What hangs is left behind; its address has ended all the same."""
+    """What hangs is left behind; its address has ended all the same, and so have all others.
+
+    Threads that do not hang go, even if their turn to be stopped had not come.
+    """
     wait = Wait()
-    one = tree_of(child("c", shutdown_s=INFINITY))
+    one = tree_of(child("idle"), child("c", shutdown_s=INFINITY))
     ref = one.child("c")
     ref.tell(wait)
     assert wait.came.wait(WITHIN_S)

@@ -204,6 +204,31 @@ def test_a_killed_child_is_left_behind_and_what_it_still_does_reaches_nobody(thr
     assert str(ref._slot.last_exit) == "killed"
 
 
+class StopsItself(Obedient):
+    """Ends after what it has been told to do."""
+
+    def on_receive(self, message):
+        answer = super().on_receive(message)
+        if callable(message):
+            self.stop()
+        return answer
+
+
+def test_a_killed_child_that_comes_back_and_stops_itself_stops_nobody_else(threaded, stuck):
+    """The stop names its own life, and that is over."""
+    tree = threaded(ChildSpec("c", StopsItself, shutdown_s=BRUTAL_KILL))
+    ref = tree.child("c")
+    wait = stuck(ref)
+    tree.terminate_child("c")
+    life = tree.restart_child("c")
+
+    wait.go()
+    _wait_until_none_is_stuck(tree.runtime)
+
+    assert ref.ask("still the same?", timeout=WITHIN_S) == "still the same?"
+    assert tree.which_child("c") == life
+
+
 def test_a_child_that_is_killed_while_it_waits_leaves_no_thread(threaded):
     """It is woken, finds that it is no longer wanted, and goes; nothing is stuck."""
     names = [f"c{n}" for n in range(40)]
