@@ -78,17 +78,26 @@ def _child_as_is(path: Path, spec: ChildSpec, guard: Guard) -> dict[str, Any]:
 
 
 def _as_is(path: Path, part: str, spec: Any, guard: Guard) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    for key in keys_of(type(spec)):
+    kind, properties = type(spec), dict[str, Any]()
+    for key in keys_of(kind):
+        name = f"{part}.{key}" if part else key
         if key in PARTS:
             inner = _as_is(path, key, getattr(spec, key), guard)
             if inner:
-                properties[key] = _table(inner, meaning_of(type(spec), key))
-        elif key not in ("children", "type") and not guard(
-            path, f"{part}.{key}" if part else key, ...
-        ):
-            properties[key] = _property(type(spec), key, getattr(spec, key))
+                properties[key] = _table(inner, meaning_of(kind, key))
+        elif key not in ("children", "type") and not guard(path, name, ...):
+            shape = _property(kind, key, getattr(spec, key))
+            properties[key] = _let_through(shape, path, name, guard)
     return properties
+
+
+def _let_through(shape: dict[str, Any], path: Path, name: str, guard: Guard) -> dict[str, Any]:
+    """Of words to choose from, those that the guard doesn't refuse."""
+    if "anyOf" in shape:
+        return {**shape, "anyOf": [_let_through(s, path, name, guard) for s in shape["anyOf"]]}
+    if "enum" in shape:
+        return {**shape, "enum": [word for word in shape["enum"] if not guard(path, name, word)]}
+    return shape
 
 
 def _properties(kind: type) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command line as typer sees it: names, options, help. `cli.main` imports it.
 
-What a command does is in ``_cli_demo.py`` and ``_cli_replay.py``, imported when it runs.
+What a command does is in ``_cli_demo.py``, ``_cli_replay.py`` and ``_cli_config.py``, imported
+when it runs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ app = typer.Typer(
 _EndpointOption = Annotated[
     str | None,
     typer.Option("--endpoint", metavar="URL", help="Base URL of an OTLP/HTTP receiver to send to."),
+]
+_ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="TOML that overrides how the tree is supervised; see 'config show'.",
+    ),
 ]
 _JsonOption = Annotated[
     bool,
@@ -57,6 +66,7 @@ def demo(
         int, typer.Option("--events", min=20, metavar="N", help="How many events to emit.")
     ] = 20_000,
     endpoint: _EndpointOption = None,
+    config: _ConfigOption = None,
     as_json: _JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the simulated application.")] = 0,
 ) -> None:
@@ -72,7 +82,9 @@ def demo(
     """
     from telemetry_actors._cli_demo import run_demo
 
-    raise typer.Exit(run_demo(events=events, endpoint=endpoint, as_json=as_json, seed=seed))
+    raise typer.Exit(
+        run_demo(events=events, endpoint=endpoint, config=config, as_json=as_json, seed=seed)
+    )
 
 
 @app.command()
@@ -100,6 +112,7 @@ def replay(
         ),
     ] = 0.0,
     endpoint: _EndpointOption = None,
+    config: _ConfigOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Send recorded events through the tree.
@@ -114,5 +127,63 @@ def replay(
     from telemetry_actors._cli_replay import run_replay
 
     raise typer.Exit(
-        run_replay(file=file, azure_llm=azure_llm, speed=speed, endpoint=endpoint, as_json=as_json)
+        run_replay(
+            file=file,
+            azure_llm=azure_llm,
+            speed=speed,
+            endpoint=endpoint,
+            config=config,
+            as_json=as_json,
+        )
     )
+
+
+_config = typer.Typer(
+    help="What a file for --config may say: how the tree is supervised.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(_config, name="config")
+
+
+@_config.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML.", show_default=False)],
+) -> None:
+    """Say whether FILE can be used, and what it changes.
+
+    Nothing is started. An error names file, table, key, value, and what is allowed.
+
+    Exit codes: 0 = it can; 1 = it can't; 2 = a wrong option or setting.
+    """
+    from telemetry_actors._cli_config import check_config
+
+    raise typer.Exit(check_config(file))
+
+
+@_config.command()
+def show(
+    config: _ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as one line of JSON.")] = False,
+) -> None:
+    """Print all that a file may say, with the values in force, as such a file.
+
+    Without --config it goes by the file that TELEMETRY_ACTORS__CONFIG names, if any. The output
+    can be saved, cut down to what is to be different, and given to --config.
+
+    Exit codes: 0 = done; 1 = the file can't be used; 2 = a wrong option or setting.
+    """
+    from telemetry_actors._cli_config import show_config
+
+    raise typer.Exit(show_config(config, as_json=as_json))
+
+
+@_config.command()
+def schema() -> None:
+    """Print the JSON Schema of a file, for editors that check and complete TOML.
+
+    Exit codes: 0 = done; 2 = a wrong option or setting.
+    """
+    from telemetry_actors._cli_config import show_schema
+
+    raise typer.Exit(show_schema())

@@ -21,6 +21,8 @@ from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.settings import TelemetrySettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from telemetry_actors.demo._session import Books
     from telemetry_actors.ledger import SignalLine
 
@@ -38,7 +40,9 @@ class _Received(NamedTuple):
     points: int
 
 
-def run_demo(*, events: int, endpoint: str | None, as_json: bool, seed: int) -> int:
+def run_demo(
+    *, events: int, endpoint: str | None, config: Path | None, as_json: bool, seed: int
+) -> int:
     """Run the demo and print the books.
 
     Returns:
@@ -50,7 +54,8 @@ def run_demo(*, events: int, endpoint: str | None, as_json: bool, seed: int) -> 
     try:
         with receiving as receiver:
             url = endpoint if receiver is None else receiver.endpoint
-            settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=url)
+            named = {} if config is None else {"config": config}
+            settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=url, **named)
             books, came_back = _run(settings, events, seed)
             received = None if receiver is None else _counted(receiver)
     except SettingsError as error:

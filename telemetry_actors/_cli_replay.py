@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from supervisors import SystemClock
 from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
@@ -47,6 +47,7 @@ def run_replay(
     azure_llm: Path | None,
     speed: float,
     endpoint: str | None,
+    config: Path | None,
     as_json: bool,
 ) -> int:
     """Replay one source and print the books.
@@ -56,10 +57,10 @@ def run_replay(
     """
     try:
         path, reader = _source(file, azure_llm)
-        settings = _settings(endpoint)
+        settings = _settings(endpoint, config)
         with _opened(path) as stream:
             books = _replay(_events(path, reader, stream), settings, speed)
-    except _UsageError as error:
+    except (_UsageError, SettingsError) as error:
         print_error(str(error))
         return _USAGE
     return _report(books, as_json=as_json)
@@ -75,8 +76,9 @@ def _source(
     raise _UsageError("give either FILE or --azure-llm CSV")
 
 
-def _settings(endpoint: str | None) -> TelemetrySettings:
-    named = {} if endpoint is None else {"enterprise_otlp_endpoint": endpoint}
+def _settings(endpoint: str | None, config: Path | None) -> TelemetrySettings:
+    named: dict[str, Any] = {"enterprise_otlp_endpoint": endpoint, "config": config}
+    named = {name: value for name, value in named.items() if value is not None}
     try:
         settings = TelemetrySettings.enabled(**named)
     except SettingsError as error:

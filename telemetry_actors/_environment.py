@@ -7,8 +7,8 @@ own source is not used: without a prefix it would take a host's ``GATEWAY`` or
 Three families of names are read, and no others:
 
 - ``ENTERPRISE_...``: the platform's own names, one for each un-prefixed field;
-- ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``): tunables; an
-  unknown one is an error that names the nearest;
+- ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``, ``..._CONFIG``):
+  tunables; an unknown one is an error that names the nearest;
 - ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are.
 
 An empty variable counts as unset. No file is read, and nothing is written.
@@ -52,7 +52,10 @@ def tunable_names(settings_class: type[BaseModel]) -> dict[str, tuple[str, ...]]
     Args:
         settings_class: the model whose nested models are the parts.
     """
-    names: dict[str, tuple[str, ...]] = {f"{PREFIX}REDIS_URL": ("redis_url",)}
+    names: dict[str, tuple[str, ...]] = {
+        f"{PREFIX}REDIS_URL": ("redis_url",),
+        f"{PREFIX}CONFIG": ("config",),
+    }
     for part, field in settings_class.model_fields.items():
         nested = field.annotation
         if isinstance(nested, type) and issubclass(nested, BaseModel):

@@ -7,6 +7,7 @@ Everyone is handed its part of this; nobody reads the environment but this page'
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -91,6 +92,8 @@ class TelemetrySettings(BaseSettings):
     """Share of traces whose spans are kept. Logs and metrics are never sampled."""
     redis_url: SecretStr | None = None
     """Dedup across processes; none = in memory. Environment: ``TELEMETRY_ACTORS__REDIS_URL``."""
+    config: Path | None = None
+    """TOML file that overrides how the tree is supervised; see ``telemetry-actors config``."""
     otel_exporter_otlp: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
     """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
 

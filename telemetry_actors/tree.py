@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, SupervisorSpec
 from telemetry_actors._books import Books
+from telemetry_actors._overrides import overridden
 from telemetry_actors.cases import CASE_ROUTING
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS, MappingSettings
@@ -121,6 +122,8 @@ class _Builder:
             self._group("stages", self._stage_children()),
         )
         spec = self._supervisor(groups, on_intensity="park")
+        if self._settings.config is not None:
+            spec = overridden(spec, self._settings.config, has_sink=bool(self._outlets))
         metrics = tuple(
             ("root", "sinks", self._id(s, SignalKind.METRICS)) for s in self._parts.sinks
         )
