@@ -1,7 +1,7 @@
 """The door: what goes into the envelope, in which order the refusals come, who is woken."""
 
 import _thread
-from collections import UserDict
+from collections import UserDict, deque
 
 import msgpack
 import pytest
@@ -161,6 +161,28 @@ def test_each_refusal_comes_before_those_behind_it():
         intake.closed = True
         assert gateway.emit("no such case", 7, large) is Admission.STOPPING
         intake.closed, intake.parked = False, frozenset()
+
+
+# -- an interrupt ---------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="the event is queued, and counted as invalid")
+def test_an_interrupt_in_the_middle_of_emit_leaves_books_that_balance(gateway):
+    """Ctrl-C is raised at the next call that ends: here, the append."""
+
+    class Interrupted(deque):
+        def append(self, item):
+            super().append(item)
+            raise KeyboardInterrupt
+
+    mailbox, intake = gateway._life.mailbox, gateway._life.intake
+    mailbox.user = intake._queue = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        gateway.emit("app_created", TENANT, APP)
+
+    assert len(mailbox) == 1
+    assert gateway.ledger().accepted == 1
+    assert gateway.ledger().balanced()
 
 
 # -- waking the tree ------------------------------------------------------------------------------
