@@ -24,6 +24,9 @@ SNAPSHOT = {
     "supervisors.testing": """
         Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle
     """,
+    "supervisors.config": """
+        Guard apply_overrides dump_spec json_schema load_spec
+    """,
     "telemetry_actors": """
         Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseRoute Clock Ledger Outcome
         PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Sink Status StopReport
