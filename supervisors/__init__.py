@@ -6,12 +6,12 @@ from supervisors._clock import Clock, SystemClock
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind
 from supervisors._inflight import InFlight
-from supervisors._mailbox import Mailbox
+from supervisors._mailbox import TICK, Mailbox
 from supervisors._protocol import ChildCounts, OneLife
 from supervisors._ref import Ref
 from supervisors._root import ChildInfo, SupervisorRef
 from supervisors._runtime import Runtime
-from supervisors._slot import TICK, Slot
+from supervisors._slot import Slot
 from supervisors._spec import (
     BRUTAL_KILL,
     INFINITY,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pykka._envelope import Envelope
 
 from supervisors._exit import Exit
-from supervisors._mailbox import Wait
+from supervisors._mailbox import TICK, Wait
 from supervisors._protocol import ChildDown, ChildFailed, ChildIgnored, ChildUp
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Incarnation:
     def _done(self) -> None:
         """The message before is handled; on a shared thread the turn may be over."""
         if self.handling is not None:
-            self.handled += 1
+            self.handled += self.handling.message is not TICK  # a clock's word is no progress
             self.slot.handled(self.handling)
             self.handling = None
             self._left_in_turn -= 1

@@ -1,8 +1,8 @@
 """Messages that nobody will handle, kept for a while: dead letters and quarantine.
 
-A *dead letter* was sent to an address that has ended. A *quarantined* message is one that
-an actor crashed on as often as its spec allows. Neither is silent: both are counted for
-ever and kept in a bounded ring, newest last.
+A *dead letter* was sent to an address that has ended, or by an actor that was given up. A
+*quarantined* message is one that an actor crashed on as often as its spec allows. Neither is
+silent: both are counted for ever and kept in a bounded ring, newest last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Letter(NamedTuple):
     """Of the address that it was for."""
     message: Any
     cause: str
-    """Why: ``ended``, or the crash in words."""
+    """Why: ``ended``, ``sender was given up``, or the crash in words."""
     incarnation: int
     """Whose crash it was; 0 for a dead letter."""
 

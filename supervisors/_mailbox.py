@@ -29,9 +29,19 @@ from supervisors._inflight import InFlight
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 
-__all__ = ["Batching", "Mailbox", "Wait"]
+__all__ = ["TICK", "Batching", "Mailbox", "Wait"]
 
 _NEVER = sys.maxsize
+
+
+class _Tick:
+    """The message that says: the time asked for with `SupervisedActor.wake_in` has come."""
+
+    def __repr__(self) -> str:
+        return "TICK"
+
+
+TICK = _Tick()
 
 
 class Wait(NamedTuple):

@@ -18,9 +18,10 @@ from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervisors import _protocol as to
-from supervisors._actor import Crash, ShutDown
+from supervisors._actor import Crash, Revoked, ShutDown
 from supervisors._exit import Exit
 from supervisors._letters import Letter
+from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.errors import NotRunning
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ def _bounce(slot: Slot, envelope: Envelope[Any]) -> None:
         slot.runtime.dead_letters.keep(Letter(slot.name, envelope.message, "ended", 0))
 
 
+def _refuse(slot: Slot, message: Any) -> None:
+    """*message* is the word of a ghost (`_zombies.py`)."""
+    if not isinstance(message, (_ActorStop, *_WORDS_OF_OURS)):
+        slot.runtime.dead_letters.keep(Letter(slot.name, message, "sender was given up", 0))
+    raise Revoked
+
+
 def _bounce_rest(slot: Slot) -> None:
     """Empty the lanes of a slot that has ended; each message is bounced once.
 
@@ -140,7 +148,11 @@ class Ref(pykka.ActorRef[Any]):
 
         Raises:
             MailboxFull: the mailbox is full, and its ``overflow`` is ``reject``.
+            Revoked: the sender is an actor that was given up, on the thread that was left
+                behind with it. *message* is a dead letter.
         """
+        if LEFT_BEHIND and is_left_behind():
+            _refuse(self._slot, message)
         slot = self._slot
         mailbox = slot.mailbox
         if slot.ended or not mailbox.plain or type(message) in _NEEDS_AN_ENVELOPE:
@@ -159,7 +171,10 @@ class Ref(pykka.ActorRef[Any]):
         Raises:
             pykka.ActorDeadError: the address has ended, or ends before the answer.
             pykka.Timeout: no answer within *timeout* seconds.
+            Revoked: as `tell`.
         """
+        if LEFT_BEHIND and is_left_behind():
+            _refuse(self._slot, message)
         future: pykka.Future[Any] = self._slot.runtime.new_future()
         self.actor_inbox.put(Envelope(message, reply_to=future))
         return future.get(timeout=timeout) if block else future

@@ -22,6 +22,7 @@ from supervisors._exit import Exit
 from supervisors._letters import Letters
 from supervisors._slot import Slot
 from supervisors._watch import Watch
+from supervisors._zombies import leave_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +147,7 @@ class Runtime:
         self.abandoned_in_all += 1
         if thread is not None:
             self._abandoned.append(thread)
+            leave_behind(thread)
 
     @property
     def abandoned(self) -> int:

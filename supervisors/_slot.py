@@ -15,7 +15,7 @@ from pykka._envelope import Envelope
 
 from supervisors._inflight import InFlight
 from supervisors._letters import Letter, Letters
-from supervisors._mailbox import Mailbox, Wait
+from supervisors._mailbox import TICK, Mailbox, Wait
 from supervisors._ref import Ref
 
 if TYPE_CHECKING:
@@ -26,17 +26,7 @@ if TYPE_CHECKING:
     from supervisors._runtime import Runtime
     from supervisors._spec import ChildSpec
 
-__all__ = ["TICK", "Slot"]
-
-
-class _Tick:
-    """The message that says: the time asked for with `SupervisedActor.wake_in` has come."""
-
-    def __repr__(self) -> str:
-        return "TICK"
-
-
-TICK = _Tick()
+__all__ = ["Slot"]
 
 
 class Slot:

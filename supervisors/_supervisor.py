@@ -20,8 +20,8 @@ from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind, shown
 from supervisors._incarnation import Ignore, Incarnation
+from supervisors._mailbox import TICK
 from supervisors._ref import turn_away
-from supervisors._slot import TICK
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 

@@ -313,3 +313,28 @@ def test_the_clock_stands_alone_if_need_be(steps):
     VirtualClock(steps).wait(token, None)
 
     assert steps.trace == []
+
+
+PARK = {"on_intensity": "park", "probe_min_s": 100.0, "probe_max_s": 100.0}
+
+
+class Clockwork(SupervisedActor):
+    """Its clock runs; its work does not."""
+
+    def on_start(self):
+        self.wake_in(0.1)
+
+    def on_receive(self, message):
+        if message is not TICK:
+            raise ValueError(message)
+        self.wake_in(0.1)
+
+
+def test_that_the_clock_ticks_is_no_progress(tree, steps):
+    """An actor that fails at every message has failed, however often it was woken between."""
+    one = tree(ChildSpec("c", Clockwork), intensity=2, count_progress=True, **PARK)
+    for _ in range(3):
+        one.child("c").tell("work")
+        steps.advance(1.0)
+
+    assert one.which_child("c").state == "restarting"  # parked, with its supervisor

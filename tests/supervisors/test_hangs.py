@@ -22,6 +22,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
+from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.testing import FakeClock, settle
 
 DEADLINE_S, TEN = 1.0, 10
@@ -411,3 +412,58 @@ def test_g16_too_many_zombies_and_nothing_is_started_in_their_place(grow, got):
     failed = [event.detail for event in tree.events if event.kind == "failed"]
     assert failed
     assert all("abandoned threads are stuck" in detail for detail in failed)
+
+
+class Chatty(SupervisedActor):
+    """Is held at a gate, and then sends to another."""
+
+    def __init__(self, send, got):
+        super().__init__()
+        self.send, self.got = send, got
+
+    def on_receive(self, message):
+        message.hold(spin=False)
+        try:
+            self.send()
+        except Revoked:
+            self.got.append("revoked")
+
+
+@pytest.mark.parametrize("way", ["tell", "ask", "proxy", "stop"])
+def test_g16_what_a_zombie_sends_to_others_is_refused(grow, got, way):
+    """An Erlang process that was killed can say nothing; this one's words are dead letters."""
+    sends = {
+        "tell": lambda: tree.root.child("b").tell("from beyond"),
+        "ask": lambda: tree.root.child("b").ask("from beyond"),
+        "proxy": lambda: tree.root.child("b").proxy().on_receive("from beyond"),
+        "stop": lambda: tree.root.child("b").stop(),
+    }
+    heard = []
+    tree = grow(
+        ChildSpec("a", Chatty, args=(sends[way], heard), hang_after_s=DEADLINE_S),
+        a_child("b", got),
+    )
+    gate = tree.gate()
+    tree.root.child("a").tell(gate)
+    assert gate.entered.acquire(timeout=WAIT_S)
+    tree.clock.advance(DEADLINE_S * TEN)
+    assert tree.look()
+    tree.wait_for("up", "a", 2)
+    gone(tree)
+    settle(tree.root.child("b"), within_s=WAIT_S)
+
+    assert heard == ["revoked"]
+    assert got == []
+    assert tree.root.which_child("b").starts == 1
+    assert tree.runtime.dead_letters.count == (way != "stop")
+
+
+def test_the_id_of_a_zombies_thread_may_be_used_again(monkeypatch):
+    """The next thread of that id is somebody else."""
+    ended = threading.Thread(target=lambda: None)
+    ended.start()
+    ended.join()
+    monkeypatch.setitem(LEFT_BEHIND, threading.get_ident(), ended)
+
+    assert not is_left_behind()
+    assert threading.get_ident() not in LEFT_BEHIND
