@@ -234,23 +234,25 @@ class SharedThread:
         raise Yielded
 
     def _loop(self, token: Token, generation: int) -> None:
-        while generation == self._generation:
-            incarnation = self._next()
+        while True:
+            # In one step: who is told whose turn it is must not find this thread, given up
+            # meanwhile with that one, at work on another that has gone to the new thread.
+            with self._lock:
+                if generation != self._generation:
+                    return  # left behind: the others have a new thread
+                incarnation = self._turn = self._next()
             if incarnation is None:
                 if self._closed:
                     return
                 self._clock.wait(token, self._until_timer())
                 continue
-            self._turn = incarnation
             try:
                 ended = incarnation.take_turn()
             except Vanished:
                 return  # the sweep notices, and charges the one whose turn it was
-            if generation != self._generation:
-                return  # abandoned meanwhile: the others have a new thread
-            self._turn = None
             if ended:
-                self._living.discard(incarnation)
+                with self._lock:
+                    self._living.discard(incarnation)
 
     def _next(self) -> Incarnation | None:
         now_s = self._clock.now_s()

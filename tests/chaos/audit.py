@@ -56,7 +56,8 @@ def audit(books: Books, witness: Witness, runtime: Runtime, *, threads: bool = F
     """All that is wrong; empty if nothing is. After the end of the tree.
 
     With threads a message may be taken from an actor that has just done with it: then it
-    is handled and a culprit, or, with redelivery, handled twice.
+    is handled and a culprit, or, with redelivery, handled twice, or a dead letter as well if
+    the address ended before it was handed out again.
     """
     return [
         *books.wrongs,
@@ -86,12 +87,12 @@ def _places(books: Books, witness: Witness, runtime: Runtime, *, twice: bool) ->
         if slot.mailbox.spec.overflow is not Overflow.reject:
             dropped += slot.mailbox.refused
     places.update(books.lost_in_batch)
-    culprits = set(places)
+    places.update(_keys([letter.message for letter in runtime.dead_letters.list()]))
+    taken = set(places)
     for (sender, _), numbers in books.handled.items():
         handled = {(sender, number) for number in numbers}
-        places.update(handled - culprits if twice else [(sender, number) for number in numbers])
+        places.update(handled - taken if twice else [(sender, number) for number in numbers])
     places.update(books.refused)
-    places.update(_keys([letter.message for letter in runtime.dead_letters.list()]))
     told = set(books.told)
     found = [f"{key} is in {n} places" for key, n in places.items() if n > 1 and key in told]
     missing = sorted(told - set(places))
