@@ -66,6 +66,8 @@ class _Worker:
     def __init__(self, name: str, live: Callable[[_Worker], None]) -> None:
         self.thread = _thread(name, lambda: live(self))
         self.token = new_token()
+        self.began = False
+        """Its thread runs, or did. (A `Thread` that has an id may not be alive yet.)"""
         self.now: Incarnation | None = None
         self.next: Incarnation | None = None
 
@@ -79,7 +81,7 @@ class OwnThreads:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._running: dict[Incarnation, threading.Thread] = {}
+        self._running: dict[Incarnation, _Worker] = {}
         self._workers: dict[Slot, _Worker] = {}
         self._lock = threading.Lock()
         """Guards who is given what; never taken by a sender."""
@@ -121,11 +123,12 @@ class OwnThreads:
             if worker is None or is_new:  # there is none, or it is stuck or gone
                 worker = self._workers[slot] = _Worker("/".join(slot.path), self._live)
             worker.next = incarnation
-            self._running[incarnation] = worker.thread  # before it runs: it takes itself out
+            self._running[incarnation] = worker  # before it runs: it takes itself out
             release(worker.token)
         return worker, is_new
 
     def _live(self, worker: _Worker) -> None:
+        worker.began = True
         while (incarnation := self._take(worker)) is not None:
             try:
                 incarnation.take_turn()
@@ -147,9 +150,9 @@ class OwnThreads:
 
     def sweep(self) -> None:
         """Report each incarnation whose thread is no more."""
-        for incarnation, thread in list(self._running.items()):
-            if thread.ident is None or thread.is_alive():
-                continue  # not begun, or well
+        for incarnation, worker in list(self._running.items()):
+            if not worker.began or worker.thread.is_alive():
+                continue
             if self._running.pop(incarnation, None) is not None:
                 incarnation.lose(Exit.lost())
 
@@ -158,13 +161,14 @@ class OwnThreads:
         if incarnation.started and incarnation.handling is None:
             incarnation.slot.mailbox.wake()  # that is where it waits: it leaves now
             return
-        thread = self._running.pop(incarnation, None)
-        if thread is not None:
-            self._runtime.count_abandoned(thread)
+        worker = self._running.pop(incarnation, None)
+        if worker is not None:
+            self._runtime.count_abandoned(worker.thread)
 
     def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
         """Its own."""
-        return self._running.get(incarnation)
+        worker = self._running.get(incarnation)
+        return None if worker is None else worker.thread
 
     def close(self, timeout_s: float) -> None:
         """Join what is still on its way out."""
@@ -174,7 +178,8 @@ class OwnThreads:
             idle = [worker for worker in self._workers.values() if worker.now not in self._running]
         for worker in idle:
             release(worker.token)
-        for thread in [*self._running.values(), *(worker.thread for worker in idle)]:
+        for worker in [*self._running.values(), *idle]:
+            thread = worker.thread
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until_s - self._runtime.clock.now_s()))
 
