@@ -2,7 +2,7 @@
 
 Sixth step of an event's way: ``rehydrator -> [handler of its case] -> sinks``. A case
 is a payload model and a pure mapping (`CaseDefinition`); adding one is one file and one
-line here. A case that isn't here yet ends as ``no_handler``.
+line here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,22 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers import app_created, message_run, node_execution, workflow_run
+from telemetry_actors.handlers import (
+    app_created,
+    app_deleted,
+    app_updated,
+    dataset_retrieval,
+    draft_node_execution,
+    feedback_created,
+    generate_name,
+    message_run,
+    moderation_check,
+    node_execution,
+    prompt_generation,
+    suggested_question,
+    tool_execution,
+    workflow_run,
+)
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._instruments import INSTRUMENTS
 from telemetry_actors.handlers.rehydration import rehydration_failed
@@ -26,14 +41,24 @@ __all__ = [
     "rehydration_failed",
 ]
 
-_BUILT: Final[tuple[CaseDefinition[Any], ...]] = (
+_ALL: Final[tuple[CaseDefinition[Any], ...]] = (
     workflow_run.DEFINITION,
-    node_execution.DEFINITION,
     message_run.DEFINITION,
+    node_execution.DEFINITION,
+    draft_node_execution.DEFINITION,
+    prompt_generation.DEFINITION,
+    tool_execution.DEFINITION,
+    moderation_check.DEFINITION,
+    suggested_question.DEFINITION,
+    dataset_retrieval.DEFINITION,
+    generate_name.DEFINITION,
     app_created.DEFINITION,
+    app_updated.DEFINITION,
+    app_deleted.DEFINITION,
+    feedback_created.DEFINITION,
 )
 
 DEFINITIONS: Final[Mapping[TelemetryCase, CaseDefinition[Any]]] = MappingProxyType(
-    {definition.case: definition for definition in _BUILT}
+    {definition.case: definition for definition in _ALL}
 )
-"""The cases that are built. Read-only; a plain `str` finds its case too."""
+"""All fourteen. Read-only; a plain `str` finds its case too."""

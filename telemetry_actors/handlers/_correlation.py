@@ -16,6 +16,8 @@ __all__ = [
     "IdentityFields",
     "OriginFields",
     "OwnerFields",
+    "UserFields",
+    "acting_user",
     "identity",
     "invoked_by",
     "owner",
@@ -30,10 +32,15 @@ class OwnerFields(TypedDict, total=False):
     app_id: str | None
 
 
-class IdentityFields(OwnerFields, total=False):
+class UserFields(OwnerFields, total=False):
     """Keys that any payload but an app event's may have."""
 
     user_id: str | None
+
+
+class IdentityFields(UserFields, total=False):
+    """Keys that any payload but an app's or a feedback's may have."""
+
     app_name: str | None
     workspace_name: str | None
 
@@ -54,12 +61,17 @@ def owner(facts: EventFacts, payload: OwnerFields) -> tuple[str, str]:
     )
 
 
+def acting_user(facts: EventFacts, payload: UserFields) -> str | None:
+    """Who acted; null when unknown."""
+    return payload.get("user_id") or _said(facts.context, "user_id") or None
+
+
 def identity(facts: EventFacts, payload: IdentityFields) -> tuple[str, str, str | None, str, str]:
     """Tenant, app, user, app's name, workspace's name; "" when unknown, null for the user."""
     context = facts.context
     return (
         *owner(facts, payload),
-        payload.get("user_id") or _said(context, "user_id") or None,
+        acting_user(facts, payload),
         payload.get("app_name") or _said(context, "app_name"),
         payload.get("workspace_name") or _said(context, "workspace_name"),
     )

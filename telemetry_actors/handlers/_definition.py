@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pydantic_core import CoreConfig, SchemaValidator
 
 from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.handlers._emits import Emits
 from telemetry_actors.signals import Signals
 
 __all__ = ["CaseDefinition", "EventFacts", "MappingSettings"]
@@ -26,6 +27,8 @@ P = TypeVar("P")
 
 _QUIET: Final = CoreConfig(hide_input_in_errors=True)
 """The text of a `ValidationError` repeats no value: it may be content (g21)."""
+
+_NOTHING: Final = Emits()
 
 
 class EventFacts(NamedTuple):
@@ -60,17 +63,26 @@ class MappingSettings:
 
 
 class CaseDefinition(Generic[P]):
-    """One case: how its payload is checked, and what becomes of it."""
+    """One case: how its payload is checked, and what becomes of it.
 
-    __slots__ = ("case", "map", "model", "validate")
+    Args:
+        case: whose.
+        model: the payload's `TypedDict`.
+        mapping: pure; makes signals of everything that *model* lets through.
+        emits: all that *mapping* can make.
+    """
+
+    __slots__ = ("case", "emits", "map", "model", "validate")
 
     def __init__(
         self,
         case: TelemetryCase,
         model: type[P],
         mapping: Callable[[EventFacts, P, MappingSettings], Signals],
+        emits: Emits = _NOTHING,
     ) -> None:
         self.case: Final = case
+        self.emits: Final = emits
         self.model: Final = model
         # Of a `TypedDict`, "hide the input" counts only where the validator is made.
         validator = SchemaValidator(TypeAdapter(model).core_schema, _QUIET)

@@ -6,12 +6,14 @@ A record's attributes are a static key table beside a tuple of values (see
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
 from telemetry_actors.handlers._definition import EventFacts
+from telemetry_actors.handlers._emits import LogType
 from telemetry_actors.signals import AttributeValue, LogSignal
 
-__all__ = ["METRIC_ONLY", "SPAN_DETAIL", "LogType", "log_record", "log_type"]
+__all__ = ["METRIC_ONLY", "SPAN_DETAIL", "log_record", "log_type"]
 
 SPAN_DETAIL: Final = "span_detail"
 """The signal of a log with a span beside it, whose ids it carries."""
@@ -19,24 +21,18 @@ METRIC_ONLY: Final = "metric_only"
 """The signal of a log without a span."""
 
 
-class LogType(NamedTuple):
-    """The static part of a log record."""
-
-    name: str
-    signal: str
-    keys: tuple[str, ...]
-
-
-def log_type(name: str, signal: str, *keys: str) -> LogType:
+def log_type(name: str, signal: str, *keys: str, gated: Iterable[str] = ()) -> LogType:
     """Declare the logs of an event type.
 
     Args:
         name: of the event type, such as ``dify.app.created``.
         signal: `SPAN_DETAIL` or `METRIC_ONLY`.
         keys: the attributes of its own; those of every record are added around them.
+        gated: those of its own that hold content. They come last, after *keys*.
     """
-    every_log = ("dify.event.name", "dify.event.signal")
-    return LogType(name, signal, (*every_log, *keys, "log.record.uid"))
+    every_log, content = ("dify.event.name", "dify.event.signal"), tuple(gated)
+    own = (*every_log, *keys, *content, "log.record.uid")
+    return LogType(name, signal, own, frozenset(content))
 
 
 def log_record(
@@ -52,11 +48,11 @@ def log_record(
     Args:
         facts: of the event.
         kind: what `log_type` made.
-        values: beside the keys that `log_type` was given.
+        values: beside the keys that `log_type` was given, the gated ones last.
         ids: trace id and span id; ``b""`` for none.
         record_id: ``log.record.uid``, where it isn't the event's id.
     """
-    name, signal, keys = kind
+    name, signal, keys, _ = kind
     return LogSignal(
         name,
         signal,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from telemetry_actors.handlers._emits import Metric
 from telemetry_actors.handlers._instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
 from telemetry_actors.signals import Measurement
 
-__all__ = ["token_measurements"]
+__all__ = ["token_measurements", "token_metrics", "total_or_sum"]
 
 _LABELS: Final = (
     "tenant_id",
@@ -21,6 +22,29 @@ _LABELS: Final = (
     "model_name",
     "node_type",
 )
+
+
+def token_metrics(*, total_when: str = "always") -> tuple[Metric, Metric, Metric]:
+    """What `token_measurements` can make.
+
+    Args:
+        total_when: in words, when a case asks for tokens at all.
+    """
+    also = "" if total_when == "always" else f" and {total_when}"
+    return (
+        Metric(TOKENS, _LABELS, when=total_when),
+        Metric(INPUT_TOKENS, _LABELS, when=f"`prompt_tokens` > 0{also}"),
+        Metric(OUTPUT_TOKENS, _LABELS, when=f"`completion_tokens` > 0{also}"),
+    )
+
+
+def total_or_sum(total: int | None, prompt: int | None, completion: int | None) -> int:
+    """Tokens in all: as given, also if it contradicts the other two; their sum if it isn't.
+
+    >>> total_or_sum(5, 1, 1), total_or_sum(None, 1, None)
+    (5, 1)
+    """
+    return (prompt or 0) + (completion or 0) if total is None else total
 
 
 def token_measurements(

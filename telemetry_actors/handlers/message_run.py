@@ -13,6 +13,7 @@ from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, text_list_or_map
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Seconds, Timestamp
 from telemetry_actors.handlers._instruments import (
     ERRORS,
@@ -22,7 +23,7 @@ from telemetry_actors.handlers._instruments import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.handlers._tokens import token_measurements
+from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
 from telemetry_actors.ids import log_span_id, log_trace_id
 from telemetry_actors.signals import AttributeValue, Measurement, Signals
 
@@ -57,8 +58,7 @@ _LOG: Final = log_type(
     "dify.message.duration",
     "dify.workflow.run_id",
     "dify.node.execution_id",
-    "dify.message.inputs",
-    "dify.message.outputs",
+    gated=("dify.message.inputs", "dify.message.outputs"),
 )
 _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name")
 _REQUEST_LABELS: Final = (*_LABELS, "type", "status", "invoke_from")
@@ -146,10 +146,9 @@ def _contents(message: MessageRunPayload, settings: MappingSettings) -> tuple[st
 
 
 def _total_tokens(message: MessageRunPayload) -> int:
-    total = message.get("total_tokens")
-    if total is not None:
-        return total
-    return (message.get("prompt_tokens") or 0) + (message.get("completion_tokens") or 0)
+    return total_or_sum(
+        message.get("total_tokens"), message.get("prompt_tokens"), message.get("completion_tokens")
+    )
 
 
 def _measurements(
@@ -182,4 +181,18 @@ def _histograms(message: MessageRunPayload, labels: tuple[str, ...]) -> list[Mea
     return found
 
 
-DEFINITION: Final = CaseDefinition(TelemetryCase.MESSAGE_RUN, MessageRunPayload, _map)
+DEFINITION: Final = CaseDefinition(
+    TelemetryCase.MESSAGE_RUN,
+    MessageRunPayload,
+    _map,
+    Emits(
+        _LOG,
+        metrics=(
+            *token_metrics(),
+            Metric(REQUESTS, _REQUEST_LABELS, "message"),
+            Metric(MESSAGE_DURATION, _LABELS, when="`start_time` and `end_time` are set"),
+            Metric(MESSAGE_TTFT, _LABELS, when="`time_to_first_token` is set"),
+            Metric(ERRORS, _ERROR_LABELS, "message", "`error` is set"),
+        ),
+    ),
+)

@@ -20,9 +20,10 @@ from telemetry_actors.handlers._correlation import (
     resolved_trace_id,
 )
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._emits import Emits, LogType, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Index, Price
 from telemetry_actors.handlers._instruments import ERRORS, NODE_DURATION, REQUESTS
-from telemetry_actors.handlers._records import SPAN_DETAIL, LogType, log_record, log_type
+from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type
 from telemetry_actors.handlers._spans import (
     Parent,
     TimeFields,
@@ -31,11 +32,19 @@ from telemetry_actors.handlers._spans import (
     span_ids,
     span_times,
 )
-from telemetry_actors.handlers._tokens import token_measurements
+from telemetry_actors.handlers._tokens import token_measurements, token_metrics
 from telemetry_actors.ids import is_sampled
 from telemetry_actors.signals import AttributeValue, Measurement, Signals, SpanSignal
 
-__all__ = ["DEFINITION", "NodeExecutionPayload", "NodeKind", "node_log", "node_signals"]
+__all__ = [
+    "DEFINITION",
+    "NodeExecutionPayload",
+    "NodeFields",
+    "NodeKind",
+    "node_emits",
+    "node_log",
+    "node_signals",
+]
 
 _SPAN_KEYS: Final = (
     "dify.trace_id",
@@ -79,10 +88,8 @@ _LOG_ONLY_KEYS: Final = (
     "dify.credential.id",
     "dify.dataset.ids",
     "dify.dataset.names",
-    "dify.node.inputs",
-    "dify.node.outputs",
-    "dify.node.process_data",
 )
+_CONTENT_KEYS: Final = ("dify.node.inputs", "dify.node.outputs", "dify.node.process_data")
 _BASE_LABELS: Final = ("tenant_id", "app_id", "node_type", "model_provider", "model_name")
 _REQUEST_LABELS: Final = (*_BASE_LABELS, "type", "status")
 _ERROR_LABELS: Final = (*_BASE_LABELS, "type")
@@ -90,12 +97,10 @@ _PLUGIN_LABELS: Final = (*_BASE_LABELS, "plugin_name")
 _PLUGIN_NODE_TYPES: Final = ("tool", "knowledge-retrieval")
 
 
-@with_config(PAYLOAD)
-class NodeExecutionPayload(IdentityFields, OriginFields, TimeFields, total=False):
-    """payloads.md 2.2."""
+class NodeFields(IdentityFields, OriginFields, TimeFields, total=False):
+    """Keys of a node of either kind: payloads.md 2.2 without what depends on its run."""
 
     workflow_id: Required[str]
-    workflow_run_id: Required[str]
     node_execution_id: Required[str]
     node_id: Required[str]
     node_type: Required[str]
@@ -126,10 +131,17 @@ class NodeExecutionPayload(IdentityFields, OriginFields, TimeFields, total=False
     conversation_id: str | None
     message_id: str | None
     trace_id: str | None
-    parent_trace_context: Parent
     inputs: object
     outputs: object
     process_data: object
+
+
+@with_config(PAYLOAD)
+class NodeExecutionPayload(NodeFields, total=False):
+    """payloads.md 2.2."""
+
+    workflow_run_id: Required[str]
+    parent_trace_context: Parent
 
 
 class NodeKind(NamedTuple):
@@ -142,27 +154,45 @@ class NodeKind(NamedTuple):
 
 def node_log(name: str) -> LogType:
     """The log of a node event of that name."""
-    return log_type(name, SPAN_DETAIL, *_SPAN_KEYS, *_LOG_ONLY_KEYS)
+    return log_type(name, SPAN_DETAIL, *_SPAN_KEYS, *_LOG_ONLY_KEYS, gated=_CONTENT_KEYS)
+
+
+def node_emits(kind: NodeKind) -> Emits:
+    """All that a node of that kind can make."""
+    type_ = kind.request_type
+    return Emits(
+        kind.log,
+        _SPAN_KEYS,
+        (
+            *token_metrics(total_when="`total_tokens` > 0"),
+            Metric(REQUESTS, _REQUEST_LABELS, type_),
+            Metric(NODE_DURATION, _BASE_LABELS, when="no plugin"),
+            Metric(NODE_DURATION, _PLUGIN_LABELS, when="a tool or a retrieval by a plugin"),
+            Metric(ERRORS, _ERROR_LABELS, type_, "`error` is set"),
+        ),
+    )
 
 
 def node_signals(
     facts: EventFacts,
-    node: NodeExecutionPayload,
+    node: NodeFields,
     settings: MappingSettings,
     kind: NodeKind,
+    run_id: str,
     ids: tuple[bytes, bytes, bytes],
 ) -> Signals:
     """The signals of a node, of either kind.
 
     Args:
         facts: of the event.
-        node: with its ``workflow_run_id``, given or not.
+        node: the payload.
         settings: what the mapping may know.
         kind: of the node.
+        run_id: its run, given or not.
         ids: trace, span and parent span, as `span_ids` makes them.
     """
     tenant_id, app_id, user_id, app_name, workspace_name = identity(facts, node)
-    on_both = _values_on_both(node, tenant_id, app_id, user_id)
+    on_both = _values_on_both(node, run_id, tenant_id, app_id, user_id)
     on_log = (app_name, workspace_name, *_values_on_log(node), *_contents(node, settings))
     log = log_record(facts, kind.log, on_both + on_log, ids[:2])
     spans: tuple[SpanSignal, ...] = ()
@@ -178,7 +208,8 @@ _KIND: Final = NodeKind(node_log("dify.node.execution"), "node")
 
 
 def _map(facts: EventFacts, node: NodeExecutionPayload, settings: MappingSettings) -> Signals:
-    return node_signals(facts, node, settings, _KIND, _ids(facts.event_id, node))
+    ids = _ids(facts.event_id, node)
+    return node_signals(facts, node, settings, _KIND, node["workflow_run_id"], ids)
 
 
 def _ids(event_id: str, node: NodeExecutionPayload) -> tuple[bytes, bytes, bytes]:
@@ -192,9 +223,9 @@ def _ids(event_id: str, node: NodeExecutionPayload) -> tuple[bytes, bytes, bytes
 
 
 def _values_on_both(
-    node: NodeExecutionPayload, tenant_id: str, app_id: str, user_id: str | None
+    node: NodeFields, run_id: str, tenant_id: str, app_id: str, user_id: str | None
 ) -> tuple[AttributeValue, ...]:
-    run_id, message_id = node["workflow_run_id"], node.get("message_id")
+    message_id = node.get("message_id")
     return (
         resolved_trace_id(node.get("trace_id"), run_id, message_id),
         tenant_id,
@@ -225,7 +256,7 @@ def _values_on_both(
     )
 
 
-def _values_on_log(node: NodeExecutionPayload) -> tuple[AttributeValue, ...]:
+def _values_on_log(node: NodeFields) -> tuple[AttributeValue, ...]:
     return (
         node.get("invoke_from"),
         node.get("total_price") or 0.0,
@@ -245,7 +276,7 @@ def _json_list(texts: list[str] | None) -> str | None:
     return None if texts is None else json_text(texts)
 
 
-def _contents(node: NodeExecutionPayload, settings: MappingSettings) -> tuple[str | None, ...]:
+def _contents(node: NodeFields, settings: MappingSettings) -> tuple[str | None, ...]:
     reference = f"ref:node_execution_id={node['node_execution_id']}"
     return contents(
         settings, reference, node.get("inputs"), node.get("outputs"), node.get("process_data")
@@ -253,7 +284,7 @@ def _contents(node: NodeExecutionPayload, settings: MappingSettings) -> tuple[st
 
 
 def _measurements(
-    node: NodeExecutionPayload, request_type: str, tenant_id: str, app_id: str
+    node: NodeFields, request_type: str, tenant_id: str, app_id: str
 ) -> tuple[Measurement, ...]:
     provider, model = node.get("model_provider") or "", node.get("model_name") or ""
     base = (tenant_id, app_id, node["node_type"], provider, model)
@@ -265,9 +296,7 @@ def _measurements(
     return tuple(found)
 
 
-def _tokens(
-    node: NodeExecutionPayload, labels: tuple[str, str, str, str, str, str]
-) -> list[Measurement]:
+def _tokens(node: NodeFields, labels: tuple[str, str, str, str, str, str]) -> list[Measurement]:
     total = node.get("total_tokens") or 0
     if total <= 0:
         return []
@@ -276,7 +305,7 @@ def _tokens(
     )
 
 
-def _duration(node: NodeExecutionPayload, base: tuple[str, ...]) -> Measurement:
+def _duration(node: NodeFields, base: tuple[str, ...]) -> Measurement:
     elapsed_s = max(node.get("elapsed_time") or 0.0, 0.0)
     plugin = node.get("plugin_name")
     if plugin and node["node_type"] in _PLUGIN_NODE_TYPES:
@@ -284,4 +313,6 @@ def _duration(node: NodeExecutionPayload, base: tuple[str, ...]) -> Measurement:
     return Measurement(NODE_DURATION, _BASE_LABELS, base, elapsed_s)
 
 
-DEFINITION: Final = CaseDefinition(TelemetryCase.NODE_EXECUTION, NodeExecutionPayload, _map)
+DEFINITION: Final = CaseDefinition(
+    TelemetryCase.NODE_EXECUTION, NodeExecutionPayload, _map, node_emits(_KIND)
+)

@@ -20,6 +20,7 @@ from telemetry_actors.handlers._correlation import (
     resolved_trace_id,
 )
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count
 from telemetry_actors.handlers._instruments import ERRORS, REQUESTS, WORKFLOW_DURATION
 from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type
@@ -32,7 +33,7 @@ from telemetry_actors.handlers._spans import (
     span_times,
 )
 from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.handlers._tokens import token_measurements
+from telemetry_actors.handlers._tokens import token_measurements, token_metrics
 from telemetry_actors.ids import is_sampled
 from telemetry_actors.signals import AttributeValue, Measurement, Signals, SpanSignal
 
@@ -66,9 +67,7 @@ _LOG: Final = log_type(
     "dify.app.name",
     "dify.workspace.name",
     "dify.workflow.version",
-    "dify.workflow.inputs",
-    "dify.workflow.outputs",
-    "dify.workflow.query",
+    gated=("dify.workflow.inputs", "dify.workflow.outputs", "dify.workflow.query"),
 )
 _REQUEST_LABELS: Final = ("tenant_id", "app_id", "type", "status", "invoke_from")
 _DURATION_LABELS: Final = ("tenant_id", "app_id", "status")
@@ -188,4 +187,18 @@ def _duration_s(run: WorkflowRunPayload) -> float:
     return max(run.get("elapsed_time") or 0.0, 0.0) if measured is None else measured
 
 
-DEFINITION: Final = CaseDefinition(TelemetryCase.WORKFLOW_RUN, WorkflowRunPayload, _map)
+DEFINITION: Final = CaseDefinition(
+    TelemetryCase.WORKFLOW_RUN,
+    WorkflowRunPayload,
+    _map,
+    Emits(
+        _LOG,
+        _SPAN_KEYS,
+        (
+            *token_metrics(),
+            Metric(REQUESTS, _REQUEST_LABELS, "workflow"),
+            Metric(WORKFLOW_DURATION, _DURATION_LABELS),
+            Metric(ERRORS, _ERROR_LABELS, "workflow", "`error` is set"),
+        ),
+    ),
+)

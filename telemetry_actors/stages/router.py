@@ -23,7 +23,7 @@ class Route(NamedTuple):
     """Where the events of one case go."""
 
     handled: bool
-    """False: no handler is built for the case."""
+    """False: the case has no handler."""
     task_name: str | None
     """Trace cases: the name under which trace managers get the task."""
 

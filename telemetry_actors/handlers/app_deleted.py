@@ -1,0 +1,31 @@
+"""APP_DELETED: an app was removed. A log and its counters, no ids, no span."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import with_config
+
+from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.handlers._app import app_event, app_signals
+from telemetry_actors.handlers._correlation import OwnerFields
+from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._fields import PAYLOAD
+from telemetry_actors.handlers._instruments import APP_DELETED
+from telemetry_actors.signals import Signals
+
+__all__ = ["DEFINITION", "AppDeletedPayload"]
+
+_EVENT: Final = app_event("deleted", APP_DELETED)
+
+
+@with_config(PAYLOAD)
+class AppDeletedPayload(OwnerFields, total=False):
+    """payloads.md 2.13. Nothing is required: an empty payload is one."""
+
+
+def _map(facts: EventFacts, app: AppDeletedPayload, settings: MappingSettings) -> Signals:
+    return app_signals(facts, app, settings, _EVENT)
+
+
+DEFINITION: Final = CaseDefinition(TelemetryCase.APP_DELETED, AppDeletedPayload, _map, _EVENT.emits)
