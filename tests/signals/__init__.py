@@ -1,0 +1,1 @@
+"""Signal vectors: what goes into `emit()`, and all that must come out."""
