@@ -3,6 +3,7 @@
 import math
 
 import msgpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -51,7 +52,8 @@ def check_declared(signals, emits):
         assert (m.instrument, m.label_keys, labels.get("type", "")) in declared
 
 
-@settings(max_examples=700)
+@pytest.mark.timeout(60)
+@settings(max_examples=500, deadline=None)
 @given(data=st.data(), case=cases, facts=facts, how=how)
 def test_what_the_model_lets_through_is_mapped_to_what_can_be_sent(data, case, facts, how):
     payload = data.draw(payloads(case))
