@@ -8,30 +8,41 @@ way is a defect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic_core import to_json
 
 from telemetry_actors.handlers._definition import MappingSettings
+from telemetry_actors.handlers._emits import LogType
 
-__all__ = ["contents", "json_text", "text_list_or_map"]
+__all__ = ["contents", "json_text", "reference", "text_list_or_map"]
 
 _MAX_DEPTH: Final = 254
 """Where pydantic's core stops, too."""
 
 
-def contents(settings: MappingSettings, reference: str, *values: object) -> tuple[str | None, ...]:
-    """The attribute of each value: with content off, *reference* whatever the value is.
+def reference(log: LogType, payload: Mapping[str, object]) -> str:
+    """``ref:<key>=<id>``: where content that is off can be looked up. A missing id reads ``None``.
+
+    >>> reference(LogType("n", "s", (), reference="message_id"), {"message_id": "m"})
+    'ref:message_id=m'
+    """
+    return f"ref:{log.reference}={payload.get(log.reference)}"
+
+
+def contents(settings: MappingSettings, instead: str, *values: object) -> tuple[str | None, ...]:
+    """The attribute of each value: with content off, *instead* whatever the value is.
 
     With content on, a text as it is, null as null, all else as JSON text.
 
     Args:
         settings: for ``include_content``.
-        reference: ``ref:<key>=<id>``; a missing id reads ``None``.
+        instead: what `reference` makes.
         values: as the model has them.
     """
     if not settings.include_content:
-        return (reference,) * len(values)
+        return (instead,) * len(values)
     return tuple(
         value if value is None or isinstance(value, str) else json_text(value) for value in values
     )

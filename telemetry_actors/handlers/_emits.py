@@ -22,6 +22,8 @@ class LogType(NamedTuple):
     keys: tuple[str, ...]
     gated: frozenset[str] = frozenset()
     """Attributes that hold content, or with content off a reference or nothing."""
+    reference: str = ""
+    """Payload key whose id the reference names; empty: with content off *gated* are absent."""
 
 
 class Metric(NamedTuple):

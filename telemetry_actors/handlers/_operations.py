@@ -21,7 +21,6 @@ __all__ = [
     "Common",
     "OperationFields",
     "common",
-    "message_reference",
     "operation_ids",
     "request",
     "request_metric",
@@ -76,11 +75,6 @@ def _trace(operation: OperationFields) -> str | None:
     return resolved_trace_id(
         operation.get("trace_id"), operation.get("workflow_run_id"), operation.get("message_id")
     )
-
-
-def message_reference(operation: OperationFields) -> str:
-    """Where content that is off can be looked up. A missing id reads ``None``."""
-    return f"ref:message_id={operation.get('message_id')}"
 
 
 def status_of(error: str | None) -> str:

@@ -21,7 +21,9 @@ METRIC_ONLY: Final = "metric_only"
 """The signal of a log without a span."""
 
 
-def log_type(name: str, signal: str, *keys: str, gated: Iterable[str] = ()) -> LogType:
+def log_type(
+    name: str, signal: str, *keys: str, gated: Iterable[str] = (), reference: str = ""
+) -> LogType:
     """Declare the logs of an event type.
 
     Args:
@@ -29,10 +31,11 @@ def log_type(name: str, signal: str, *keys: str, gated: Iterable[str] = ()) -> L
         signal: `SPAN_DETAIL` or `METRIC_ONLY`.
         keys: the attributes of its own; those of every record are added around them.
         gated: those of its own that hold content. They come last, after *keys*.
+        reference: the payload key by whose id gated content can be looked up.
     """
     every_log, content = ("dify.event.name", "dify.event.signal"), tuple(gated)
     own = (*every_log, *keys, *content, "log.record.uid")
-    return LogType(name, signal, own, frozenset(content))
+    return LogType(name, signal, own, frozenset(content), reference)
 
 
 def log_record(
@@ -52,7 +55,7 @@ def log_record(
         ids: trace id and span id; ``b""`` for none.
         record_id: ``log.record.uid``, where it isn't the event's id.
     """
-    name, signal, keys, _ = kind
+    name, signal, keys = kind[:3]
     return LogSignal(
         name,
         signal,

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, json_text, text_list_or_map
+from telemetry_actors.handlers._content import contents, json_text, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
@@ -23,7 +23,6 @@ from telemetry_actors.handlers._operations import (
     Common,
     OperationFields,
     common,
-    message_reference,
     request,
     request_metric,
     status_of,
@@ -54,6 +53,7 @@ _LOG: Final = log_type(
     "dify.retrieval.rerank_provider",
     "dify.retrieval.rerank_model",
     gated=("dify.retrieval.query", "dify.dataset.documents"),
+    reference="message_id",
 )
 _LABELS: Final = (
     "tenant_id",
@@ -189,7 +189,7 @@ def _contents(
         for document in documents
     ]
     query = text_list_or_map(retrieval.get("query"))
-    return contents(settings, message_reference(retrieval), query, shown)
+    return contents(settings, reference(_LOG, retrieval), query, shown)
 
 
 def _hits(

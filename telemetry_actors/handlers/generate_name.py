@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, text_list_or_map
+from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
@@ -38,6 +38,7 @@ _LOG: Final = log_type(
     "dify.generate_name.status",
     "dify.generate_name.error",
     gated=("dify.generate_name.inputs", "dify.generate_name.outputs"),
+    reference="conversation_id",
 )
 
 
@@ -72,9 +73,8 @@ def _values(naming: GenerateNamePayload) -> tuple[AttributeValue, ...]:
 
 
 def _contents(naming: GenerateNamePayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    reference = f"ref:conversation_id={naming.get('conversation_id')}"
     outputs = text_list_or_map(naming.get("outputs"))
-    return contents(settings, reference, naming.get("inputs"), outputs)
+    return contents(settings, reference(_LOG, naming), naming.get("inputs"), outputs)
 
 
 DEFINITION: Final = CaseDefinition(

@@ -10,7 +10,7 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, text_list_or_map
+from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits, Metric
@@ -59,6 +59,7 @@ _LOG: Final = log_type(
     "dify.workflow.run_id",
     "dify.node.execution_id",
     gated=("dify.message.inputs", "dify.message.outputs"),
+    reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name")
 _REQUEST_LABELS: Final = (*_LABELS, "type", "status", "invoke_from")
@@ -140,9 +141,8 @@ def _values(message: MessageRunPayload, user_id: str | None) -> tuple[AttributeV
 
 
 def _contents(message: MessageRunPayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    reference = f"ref:message_id={message['message_id']}"
     outputs = text_list_or_map(message.get("outputs"))
-    return contents(settings, reference, message.get("inputs"), outputs)
+    return contents(settings, reference(_LOG, message), message.get("inputs"), outputs)
 
 
 def _total_tokens(message: MessageRunPayload) -> int:

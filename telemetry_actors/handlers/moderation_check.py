@@ -7,7 +7,7 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, json_text
+from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits
 from telemetry_actors.handlers._fields import PAYLOAD
@@ -15,7 +15,6 @@ from telemetry_actors.handlers._operations import (
     COMMON_KEYS,
     OperationFields,
     common,
-    message_reference,
     operation_ids,
     request,
     request_metric,
@@ -38,6 +37,7 @@ _LOG: Final = log_type(
     "dify.workflow.run_id",
     "dify.node.execution_id",
     gated=("dify.moderation.preset_response", "dify.moderation.query"),
+    reference="message_id",
 )
 
 
@@ -59,7 +59,7 @@ def _map(
     whose = common(facts, moderation)
     gated = contents(
         settings,
-        message_reference(moderation),
+        reference(_LOG, moderation),
         moderation.get("preset_response"),
         moderation.get("query"),
     )

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, json_text
+from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
     OriginFields,
@@ -154,7 +154,14 @@ class NodeKind(NamedTuple):
 
 def node_log(name: str) -> LogType:
     """The log of a node event of that name."""
-    return log_type(name, SPAN_DETAIL, *_SPAN_KEYS, *_LOG_ONLY_KEYS, gated=_CONTENT_KEYS)
+    return log_type(
+        name,
+        SPAN_DETAIL,
+        *_SPAN_KEYS,
+        *_LOG_ONLY_KEYS,
+        gated=_CONTENT_KEYS,
+        reference="node_execution_id",
+    )
 
 
 def node_emits(kind: NodeKind) -> Emits:
@@ -193,7 +200,7 @@ def node_signals(
     """
     tenant_id, app_id, user_id, app_name, workspace_name = identity(facts, node)
     on_both = _values_on_both(node, run_id, tenant_id, app_id, user_id)
-    on_log = (app_name, workspace_name, *_values_on_log(node), *_contents(node, settings))
+    on_log = (app_name, workspace_name, *_values_on_log(node), *_contents(kind.log, node, settings))
     log = log_record(facts, kind.log, on_both + on_log, ids[:2])
     spans: tuple[SpanSignal, ...] = ()
     if is_sampled(ids[0], settings.sampling_rate):
@@ -276,10 +283,13 @@ def _json_list(texts: list[str] | None) -> str | None:
     return None if texts is None else json_text(texts)
 
 
-def _contents(node: NodeFields, settings: MappingSettings) -> tuple[str | None, ...]:
-    reference = f"ref:node_execution_id={node['node_execution_id']}"
+def _contents(log: LogType, node: NodeFields, settings: MappingSettings) -> tuple[str | None, ...]:
     return contents(
-        settings, reference, node.get("inputs"), node.get("outputs"), node.get("process_data")
+        settings,
+        reference(log, node),
+        node.get("inputs"),
+        node.get("outputs"),
+        node.get("process_data"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents, text_list_or_map
+from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Price, Seconds
@@ -47,6 +47,7 @@ _LOG: Final = log_type(
     "dify.prompt_generation.total_price",
     "dify.prompt_generation.currency",
     gated=("dify.prompt_generation.instruction", "dify.prompt_generation.output"),
+    reference="trace_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "operation_type", "model_provider", "model_name")
 _REQUEST_LABELS: Final = (*_LABELS, "type", "status")
@@ -102,7 +103,7 @@ def _price(made: PromptGenerationPayload) -> tuple[AttributeValue, AttributeValu
 def _contents(made: PromptGenerationPayload, settings: MappingSettings) -> tuple[str | None, ...]:
     return contents(
         settings,
-        f"ref:trace_id={made.get('trace_id')}",
+        reference(_LOG, made),
         text_list_or_map(made.get("instruction")),
         text_list_or_map(made.get("output")),
     )

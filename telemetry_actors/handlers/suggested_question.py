@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents
+from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Timestamp
@@ -19,7 +19,6 @@ from telemetry_actors.handlers._operations import (
     COMMON_KEYS,
     OperationFields,
     common,
-    message_reference,
     operation_ids,
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
@@ -44,6 +43,7 @@ _LOG: Final = log_type(
     "dify.workflow.run_id",
     "dify.node.execution_id",
     gated=("dify.suggested_question.questions",),
+    reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name", "type")
 
@@ -69,7 +69,7 @@ def _map(
     values = (
         *whose.values,
         *_values(suggested, len(questions)),
-        *contents(settings, message_reference(suggested), questions),
+        *contents(settings, reference(_LOG, suggested), questions),
     )
     log = log_record(facts, _LOG, values, operation_ids(suggested))
     model = (suggested.get("model_provider") or "", suggested.get("model_name") or "")

@@ -7,7 +7,7 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents
+from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Seconds
@@ -16,7 +16,6 @@ from telemetry_actors.handlers._operations import (
     COMMON_KEYS,
     OperationFields,
     common,
-    message_reference,
     operation_ids,
     status_of,
 )
@@ -38,6 +37,7 @@ _LOG: Final = log_type(
     "dify.workflow.run_id",
     "dify.node.execution_id",
     gated=("dify.tool.inputs", "dify.tool.outputs", "dify.tool.parameters", "dify.tool.config"),
+    reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "tool_name")
 _TYPED_LABELS: Final = (*_LABELS, "type")
@@ -78,7 +78,7 @@ def _values(tool: ToolExecutionPayload) -> tuple[AttributeValue, ...]:
 def _contents(tool: ToolExecutionPayload, settings: MappingSettings) -> tuple[str | None, ...]:
     return contents(
         settings,
-        message_reference(tool),
+        reference(_LOG, tool),
         tool.get("inputs"),
         tool.get("outputs"),
         tool.get("parameters"),

@@ -11,7 +11,7 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._content import contents
+from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
     OriginFields,
@@ -68,6 +68,7 @@ _LOG: Final = log_type(
     "dify.workspace.name",
     "dify.workflow.version",
     gated=("dify.workflow.inputs", "dify.workflow.outputs", "dify.workflow.query"),
+    reference="workflow_run_id",
 )
 _REQUEST_LABELS: Final = ("tenant_id", "app_id", "type", "status", "invoke_from")
 _DURATION_LABELS: Final = ("tenant_id", "app_id", "status")
@@ -161,8 +162,9 @@ def _parent_values(run: WorkflowRunPayload) -> tuple[str | None, ...]:
 
 
 def _contents(run: WorkflowRunPayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    reference = f"ref:workflow_run_id={run['workflow_run_id']}"
-    return contents(settings, reference, run.get("inputs"), run.get("outputs"), run.get("query"))
+    return contents(
+        settings, reference(_LOG, run), run.get("inputs"), run.get("outputs"), run.get("query")
+    )
 
 
 def _measurements(run: WorkflowRunPayload, tenant_id: str, app_id: str) -> tuple[Measurement, ...]:
