@@ -42,10 +42,11 @@ def test_all_three_signals_arrive(oteltap, sink):
         Verdict.ACCEPTED, 0, "", None, False, 200,
     )  # fmt: skip
     span = SpanSignal("run", b"t" * 16, b"s" * 8, b"p" * 8, 1, 2, (), (), "boom")
-    sink.export(SPANS, [sink.encode(SPANS, span)], 30.0)
-    sink.export_metrics([MetricPoint(COUNTER, ("t",), ("acme",), 1, 2, 5)], 30.0)
+    point = MetricPoint(COUNTER, ("t",), ("acme",), 1, 2, 5)
+    assert sink.export(SPANS, [sink.encode(SPANS, span)], 30.0).verdict is Verdict.ACCEPTED
+    assert sink.export_metrics([point], 30.0).verdict is Verdict.ACCEPTED
 
-    received = oteltap.wait_until(lambda r: r.metrics)
+    received = oteltap.wait_until(lambda r: r.spans and r.metrics)
 
     assert received.log_uids == uids
     assert {a["key"]: a["value"] for a in received.logs[0]["attributes"][:4]} == {

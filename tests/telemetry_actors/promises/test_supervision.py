@@ -419,6 +419,7 @@ def test_g24_a_child_may_do_with_the_gateway_what_it_likes(bystander):
     with running_gateway() as (gateway, recording):
         parents = {"stages/router": gateway._ref("stages/router")}
         emit(gateway, 100)
+        assert gateway.flush(5)
         before = len(recording.logs)
         for act in (stops, asks, emits_and_leaves) * 4:
             assert exit_code_of(act) == 0
