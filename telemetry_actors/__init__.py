@@ -2,6 +2,7 @@
 
 from supervisors import Clock
 from telemetry_actors._process import emit, get_gateway, is_gateway_enabled
+from telemetry_actors._registry import register_case
 from telemetry_actors.cases import (
     CASE_ROUTING,
     CASE_TO_TRACE_TASK_NAME,
@@ -9,17 +10,19 @@ from telemetry_actors.cases import (
     SignalType,
     TelemetryCase,
 )
+from telemetry_actors.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.envelope import (
     PAYLOAD_SIZE_THRESHOLD_BYTES,
     TelemetryContext,
     TelemetryEnvelope,
 )
-from telemetry_actors.errors import SettingsError, TelemetryError
+from telemetry_actors.errors import CaseError, SettingsError, TelemetryError
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.ledger import Admission, Ledger, Outcome, Reason
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
 from telemetry_actors.status import Status, StopReport
 
 __all__ = [
@@ -27,14 +30,23 @@ __all__ = [
     "CASE_TO_TRACE_TASK_NAME",
     "PAYLOAD_SIZE_THRESHOLD_BYTES",
     "Admission",
+    "CaseDefinition",
+    "CaseError",
     "CaseRoute",
     "Clock",
+    "EventFacts",
+    "Instrument",
     "Ledger",
+    "LogSignal",
+    "MappingSettings",
+    "Measurement",
     "Outcome",
     "Reason",
     "SettingsError",
     "SignalType",
+    "Signals",
     "Sink",
+    "SpanSignal",
     "Status",
     "StopReport",
     "TelemetryCase",
@@ -48,4 +60,5 @@ __all__ = [
     "get_gateway",
     "is_gateway_enabled",
     "new_event_id",
+    "register_case",
 ]

@@ -39,6 +39,7 @@ def parts_of(life: Life) -> Parts:
         gateway=life.mailbox,
         providers=life.providers,
         give=life.give,
+        registered=life.registered,
         budget=StopBudget(life.clock.now_s),
         note=life.note,
     )

@@ -12,7 +12,7 @@ per producing thread.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -66,16 +66,17 @@ class Door(NamedTuple):
     max_context_bytes: int
 
 
-def entries_of(settings: TelemetrySettings, tree_has_sink: bool) -> dict[str, Entry]:
-    """The entry of each case under *settings*; `UNKNOWN_CASE` comes last."""
+def entries_of(
+    settings: TelemetrySettings, tree_has_sink: bool, registered: Iterable[CaseRoute] = ()
+) -> dict[str, Entry]:
+    """The entry of each case under *settings*: ours, the user's own, and last `UNKNOWN_CASE`."""
     found = {}
-    for index, (case, route) in enumerate(CASE_ROUTING.items()):
+    for index, route in enumerate((*CASE_ROUTING.values(), *registered)):
+        case = str(route.case)
         refusal, gives = _decide(settings, route, tree_has_sink)
         gated = bool(route.gated) and not settings.enterprise_include_content
         columns = _columns(index)
-        found[str(case)] = Entry(
-            index, str(case), route, gated, refusal, gives, columns, columns[0]
-        )
+        found[case] = Entry(index, case, route, gated, refusal, gives, columns, columns[0])
     last = len(found)
     nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
     columns, refusal = _columns(last), Admission.UNKNOWN_CASE

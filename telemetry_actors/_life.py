@@ -6,7 +6,8 @@ A fork child gets a new one; a stopped one stays readable.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from supervisors import (
@@ -26,6 +27,7 @@ from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
 from telemetry_actors._say import warn
 from telemetry_actors.dead_letters import DeadLetters
+from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Sink, Verdict
@@ -67,6 +69,7 @@ class Life:
         clock: the tree's.
         runtime: threads to use; its own by default.
         awaken: starts the tree in the background (first event).
+        cases: the user's own, beside the fourteen.
     """
 
     def __init__(
@@ -76,12 +79,15 @@ class Life:
         clock: Clock,
         runtime: Runtime | None,
         awaken: Callable[[], bool],
+        cases: Mapping[str, CaseDefinition[Any]] = MappingProxyType({}),
     ) -> None:
         gateway = settings.gateway
         self.settings = settings
         self.clock = clock
         self.given_sinks = sinks
-        entries = entries_of(settings, tree_has_sink=bool(sinks) or settings.legacy_tree)
+        self.registered = cases
+        routes = [definition.route for definition in cases.values()]
+        entries = entries_of(settings, bool(sinks) or settings.legacy_tree, routes)
         self.cases = list(entries)
         letters = DeadLetters(settings.dead_letters.max_count, settings.dead_letters.max_bytes)
         self.dedup = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)

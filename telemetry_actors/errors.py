@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["EnvelopeError", "SettingsError", "TelemetryError"]
+__all__ = ["CaseError", "EnvelopeError", "SettingsError", "TelemetryError"]
 
 
 class TelemetryError(Exception):
@@ -45,6 +45,24 @@ class SettingsError(TelemetryError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling, as errors that cross a process border must."""
         return _settings_error, (self.setting, self.allowed, self.value)
+
+
+class CaseError(TelemetryError):
+    """A case of your own can't be used. Nothing was registered; correct it and try again.
+
+    The message is one line: the case, what is wrong, and what would be right.
+    """
+
+    code = "case"
+
+    def __init__(self, case: str, problem: str) -> None:
+        super().__init__(" ".join(f"case {case}: {problem}".split()))
+        self.case = case
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as errors that cross a process border must."""
+        return CaseError, (self.case, self.problem)
 
 
 class EnvelopeError(TelemetryError):

@@ -20,6 +20,7 @@ import tenacity
 from supervisors import Clock, Ref, Runtime, SystemClock
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
+from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
 from telemetry_actors._stopping import flush_life, stop_life
 from telemetry_actors.cases import TelemetryCase
@@ -61,6 +62,7 @@ class TelemetryGateway:
         self._sinks = sinks
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
+        self._cases = registered_cases()
         self._begin()
         self._say_what_is_off()
 
@@ -70,7 +72,10 @@ class TelemetryGateway:
         self._stop_lock = threading.Lock()
         self._report: StopReport | None = None
         self._pid = os.getpid()
-        self._life = Life(self._settings, self._sinks, self._clock, self._runtime, self._awaken)
+        self._life = Life(
+            self._settings, self._sinks, self._clock, self._runtime, self._awaken, self._cases
+        )
+        note_reader(self._life.intake)
 
     def _after_fork(self) -> None:
         """In the child of a fork: a fresh tree on the first event, nothing of the parent's.

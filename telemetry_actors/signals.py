@@ -88,6 +88,16 @@ class Instrument(NamedTuple):
     kind: str
     """``counter`` (monotonic, int) or ``histogram`` (float, seconds)."""
     unit: str
+    """In UCUM, such as ``s``, ``By`` or ``{order}``."""
+
+    def measure(self, value: float = 1, /, **labels: str | None) -> Measurement:
+        """One value, for one label set; a label that is null is "".
+
+        >>> Instrument("shop.orders.total", "counter", "{order}").measure(shop="s1").label_values
+        ('s1',)
+        """
+        keys = tuple(sorted(labels))  # one label set is one series, in whichever order it is said
+        return Measurement(self, keys, tuple([labels[key] or "" for key in keys]), value)
 
 
 class Measurement(NamedTuple):

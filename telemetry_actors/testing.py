@@ -7,11 +7,30 @@ from contextlib import contextmanager
 from typing import Any
 
 from supervisors import Clock, Runtime
+from telemetry_actors._registry import register_case, unregister_case
+from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.recording import RecordingSink
 
-__all__ = ["RecordingSink", "running_gateway"]
+__all__ = ["RecordingSink", "registered_case", "running_gateway"]
+
+
+@contextmanager
+def registered_case(definition: CaseDefinition[Any]) -> Iterator[CaseDefinition[Any]]:
+    """`register_case` for the duration of the block: gateways made in it know the case.
+
+    Args:
+        definition: of the case.
+
+    Raises:
+        CaseError: it can't be registered.
+    """
+    register_case(definition)
+    try:
+        yield definition
+    finally:
+        unregister_case(definition.case)
 
 
 @contextmanager

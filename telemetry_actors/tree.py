@@ -20,8 +20,9 @@ from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, Supervi
 from telemetry_actors._books import Books
 from telemetry_actors._overrides import overridden
 from telemetry_actors.cases import CASE_ROUTING
+from telemetry_actors.definition import CaseDefinition, MappingSettings
 from telemetry_actors.envelope import Envelope
-from telemetry_actors.handlers import DEFINITIONS, MappingSettings
+from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
 from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
@@ -70,6 +71,8 @@ class Parts(NamedTuple):
     give: Callable[[Any, str, Envelope], None]
     budget: StopBudget
     note: Callable[[str, SignalKind, ExportResult], None]
+    registered: Mapping[str, CaseDefinition[Any]]
+    """The user's own cases."""
 
 
 class Tree(NamedTuple):
@@ -107,7 +110,8 @@ class _Builder:
         self._dedup = self._stage_mailbox()
         self._router = self._stage_mailbox()
         self._rehydrator = self._stage_mailbox()
-        self._handlers = {str(case): self._stage_mailbox() for case in DEFINITIONS}
+        self._definitions = [*DEFINITIONS.values(), *parts.registered.values()]
+        self._handlers = {str(d.case): self._stage_mailbox() for d in self._definitions}
         self._outlets = [
             (sink, kind, self._sink_mailbox())
             for sink in parts.sinks
@@ -269,7 +273,7 @@ class _Builder:
         }
         return [
             self._group(
-                str(case),
+                str(definition.case),
                 [
                     ChildSpec(
                         HANDLER,
@@ -282,7 +286,7 @@ class _Builder:
                 ],
                 on_intensity="park",
             )
-            for case, definition in DEFINITIONS.items()
+            for definition in self._definitions
         ]
 
     def _stage_children(self) -> list[ChildSpec]:
@@ -304,7 +308,7 @@ class _Builder:
             shared(
                 "router",
                 RouterActor,
-                routes=_routes(),
+                routes=self._routes(),
                 dedup=self._dedup,
                 has_sink=bool(parts.sinks),
                 give=parts.give,
@@ -318,9 +322,9 @@ class _Builder:
             ),
         ]
 
-
-def _routes() -> Mapping[str, Route]:
-    return {
-        str(case): Route(case in DEFINITIONS, route.task_name)
-        for case, route in CASE_ROUTING.items()
-    }
+    def _routes(self) -> Mapping[str, Route]:
+        own = [definition.route for definition in self._parts.registered.values()]
+        return {
+            str(route.case): Route(str(route.case) in self._handlers, route.task_name)
+            for route in (*CASE_ROUTING.values(), *own)
+        }

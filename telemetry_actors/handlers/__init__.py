@@ -59,6 +59,6 @@ _ALL: Final[tuple[CaseDefinition[Any], ...]] = (
 )
 
 DEFINITIONS: Final[Mapping[TelemetryCase, CaseDefinition[Any]]] = MappingProxyType(
-    {definition.case: definition for definition in _ALL}
+    {TelemetryCase(definition.case): definition for definition in _ALL}
 )
 """All fourteen. Read-only; a plain `str` finds its case too."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from telemetry_actors._emits import Emits, LogType, Metric
 from telemetry_actors.handlers._correlation import OwnerFields, owner
 from telemetry_actors.handlers._definition import EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, LogType, Metric
 from telemetry_actors.handlers._instruments import REQUESTS
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import rfc3339

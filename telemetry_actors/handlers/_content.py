@@ -13,8 +13,8 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from telemetry_actors._emits import LogType
 from telemetry_actors.handlers._definition import MappingSettings
-from telemetry_actors.handlers._emits import LogType
 
 __all__ = ["contents", "json_text", "reference", "text_list_or_map"]
 

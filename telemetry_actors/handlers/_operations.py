@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from telemetry_actors._emits import Metric
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
 from telemetry_actors.handlers._definition import EventFacts
-from telemetry_actors.handlers._emits import Metric
 from telemetry_actors.handlers._instruments import REQUESTS
 from telemetry_actors.ids import log_span_id, log_trace_id
 from telemetry_actors.signals import AttributeValue, Measurement

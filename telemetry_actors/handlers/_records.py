@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from telemetry_actors._emits import LogType
 from telemetry_actors.handlers._definition import EventFacts
-from telemetry_actors.handlers._emits import LogType
 from telemetry_actors.signals import AttributeValue, LogSignal
 
 __all__ = ["METRIC_ONLY", "SPAN_DETAIL", "log_record", "log_type"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from telemetry_actors.handlers._emits import Metric
+from telemetry_actors._emits import Metric
 from telemetry_actors.handlers._instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
 from telemetry_actors.signals import Measurement
 

@@ -12,10 +12,10 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
 
+from telemetry_actors._emits import Emits, Metric
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, json_text, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
 from telemetry_actors.handlers._instruments import DATASET_RETRIEVALS
 from telemetry_actors.handlers._operations import (

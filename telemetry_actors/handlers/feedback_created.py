@@ -10,10 +10,10 @@ from typing import Final
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits, Metric
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._correlation import UserFields, acting_user, owner
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers._instruments import FEEDBACK
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type

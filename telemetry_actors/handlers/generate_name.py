@@ -6,10 +6,10 @@ from typing import Final
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
 from telemetry_actors.handlers._operations import (
     COMMON_KEYS,

@@ -6,10 +6,10 @@ from typing import Final, Required
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers._operations import (
     COMMON_KEYS,

@@ -10,10 +10,10 @@ from typing import Final, Required
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits, Metric
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Price, Seconds
 from telemetry_actors.handlers._instruments import ERRORS, PROMPT_GENERATION_DURATION, REQUESTS
 from telemetry_actors.handlers._operations import (

@@ -9,10 +9,10 @@ from typing import Final
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits, Metric
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Timestamp
 from telemetry_actors.handlers._instruments import REQUESTS
 from telemetry_actors.handlers._operations import (

@@ -10,6 +10,7 @@ from typing import Final, Required
 
 from pydantic import with_config
 
+from telemetry_actors._emits import Emits, Metric
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._correlation import (
@@ -20,7 +21,6 @@ from telemetry_actors.handlers._correlation import (
     resolved_trace_id,
 )
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.handlers._emits import Emits, Metric
 from telemetry_actors.handlers._fields import PAYLOAD, Count
 from telemetry_actors.handlers._instruments import ERRORS, REQUESTS, WORKFLOW_DURATION
 from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type

@@ -28,12 +28,14 @@ SNAPSHOT = {
         Guard apply_overrides dump_spec json_schema load_spec
     """,
     "telemetry_actors": """
-        Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseRoute Clock Ledger Outcome
-        PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Sink Status StopReport
-        TelemetryCase TelemetryContext TelemetryEnvelope TelemetryError TelemetryGateway
+        Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseDefinition CaseError CaseRoute Clock
+        EventFacts Instrument Ledger LogSignal MappingSettings Measurement Outcome
+        PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Signals Sink SpanSignal Status
+        StopReport TelemetryCase TelemetryContext TelemetryEnvelope TelemetryError TelemetryGateway
         TelemetrySettings TraceProvider emit get_gateway is_gateway_enabled new_event_id
+        register_case
     """,
-    "telemetry_actors.testing": "RecordingSink running_gateway",
+    "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
     "telemetry_actors.sinks": "ConsoleSink OtlpSink RecordingSink",
 }
 
@@ -46,8 +48,8 @@ PROMISED = {  # architecture.md, "Public names", without what later issues owe
     "telemetry_actors": """
         TelemetryGateway emit get_gateway is_gateway_enabled TelemetryCase TelemetryContext
         TelemetryEnvelope CaseRoute SignalType CASE_ROUTING CASE_TO_TRACE_TASK_NAME
-        PAYLOAD_SIZE_THRESHOLD_BYTES new_event_id Sink TraceProvider Clock Admission Outcome Reason
-        Ledger TelemetrySettings
+        PAYLOAD_SIZE_THRESHOLD_BYTES register_case new_event_id Sink TraceProvider Clock Admission
+        Outcome Reason Ledger TelemetrySettings
     """,
     "telemetry_actors.testing": "running_gateway",
 }

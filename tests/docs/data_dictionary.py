@@ -14,9 +14,9 @@ from typing import Annotated, Any, Required, Union, get_args, get_origin, get_ty
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
+from telemetry_actors._emits import LogType, Metric
 from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType
 from telemetry_actors.handlers import DEFINITIONS, INSTRUMENTS, CaseDefinition
-from telemetry_actors.handlers._emits import LogType, Metric
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 

@@ -1,0 +1,261 @@
+"""What is wrong with the definition of a case, and with the signals that its mapping makes.
+
+Beside the way: `telemetry_actors.definition` asks when a case is defined, and a mapping that is
+not one of ours is looked at each time it has mapped: a value that the aggregates or the
+encoder could not take would otherwise harm other events than its own.
+
+Pure functions. They know nothing of what other cases there are; `_registry.py` does.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import is_typeddict
+
+from telemetry_actors.cases import GATED, Reduction
+from telemetry_actors.errors import CaseError
+from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
+
+__all__ = [
+    "check_gated",
+    "check_instruments",
+    "check_mapping",
+    "check_model",
+    "check_name",
+    "checked",
+]
+
+_MAX_NAME_CHARS: Final = 64
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
+_INSTRUMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}", re.ASCII)
+_MAX_UNIT_CHARS: Final = 63
+_KINDS: Final = ("counter", "histogram")
+_MOST: Final = 1e200  # of a histogram's values; what the aggregates take
+_REDUCED: Final[Mapping[Reduction, object]] = {
+    Reduction.COUNT: [GATED],
+    Reduction.DATASETS: [{"dataset_id": "d", "dataset_name": "n"}],
+}
+_LENGTHS: Final = ((0, 16), (0, 8))
+
+
+def check_name(case: object) -> None:
+    """A name that reads well in a path of the tree, a metric label and an envelope.
+
+    Raises:
+        CaseError: it is none.
+    """
+    if not isinstance(case, str):
+        raise CaseError(repr(case), f"the name is a {type(case).__name__}; must be a text")
+    if len(case) > _MAX_NAME_CHARS:
+        shown = f"{case[:_MAX_NAME_CHARS]}..."
+        raise CaseError(
+            shown, f"the name has {len(case)} characters; {_MAX_NAME_CHARS} are allowed"
+        )
+    if not _NAME.fullmatch(case):
+        raise CaseError(case, "the name must be lower_snake_case, such as order_shipped")
+
+
+def check_model(case: str, model: object) -> None:
+    """Raises `CaseError` unless *model* is a `TypedDict` or a `BaseModel` class."""
+    if is_typeddict(model) or (isinstance(model, type) and issubclass(model, BaseModel)):
+        return
+    shown = getattr(model, "__name__", None) or repr(model)
+    raise CaseError(case, f"the model ({shown}) must be a TypedDict or a pydantic BaseModel class")
+
+
+def check_mapping(case: str, mapping: object) -> None:
+    """Raises `CaseError` unless *mapping* can be called with facts, payload and settings."""
+    if not callable(mapping):
+        raise CaseError(case, f"the mapping is a {type(mapping).__name__}, which can't be called")
+    if inspect.iscoroutinefunction(mapping) or inspect.isgeneratorfunction(mapping):
+        raise CaseError(case, "the mapping must return Signals: no coroutine, no generator")
+    try:
+        signature = inspect.signature(mapping)
+    except (TypeError, ValueError):
+        return  # made in C and silent about it; the first event tells
+    try:
+        signature.bind(None, None, None)
+    except TypeError as error:
+        raise CaseError(
+            case, f"the mapping must take (facts, payload, settings): {error}"
+        ) from error
+
+
+def check_instruments(case: str, instruments: Iterable[object]) -> None:
+    """Raises `CaseError` unless each can be exported, and no name is declared in two ways."""
+    declared: dict[str, object] = {}
+    for instrument in instruments:
+        if not isinstance(instrument, Instrument):
+            raise CaseError(case, f"{instrument!r} is no Instrument")
+        name, kind, unit = instrument
+        if not (isinstance(name, str) and _INSTRUMENT.fullmatch(name)):
+            raise CaseError(
+                case,
+                f"instrument name {name!r}: must be a letter and then letters, digits or _.-/,"
+                " 255 at most",
+            )
+        if kind not in _KINDS:
+            raise CaseError(case, f"instrument {name}: kind {kind!r} must be counter or histogram")
+        if not (isinstance(unit, str) and unit.isascii() and len(unit) <= _MAX_UNIT_CHARS):
+            raise CaseError(
+                case, f"instrument {name}: the unit must be ASCII, {_MAX_UNIT_CHARS} at most"
+            )
+        if declared.setdefault(name.lower(), instrument) != instrument:
+            raise CaseError(case, f"instrument {name} is declared in two ways")
+
+
+# -- content --------------------------------------------------------------------------------------
+
+
+def check_gated(
+    case: str,
+    schema: Any,
+    validate: Callable[[dict[str, Any]], Any],
+    gated: Sequence[str],
+    reduced: Mapping[str, Reduction],
+) -> tuple[tuple[str, ...], dict[str, Reduction]]:
+    """All payload keys to gate, and what is kept of which.
+
+    A field that may come in by several keys (aliases) is gated by all of them.
+
+    Raises:
+        CaseError: a key is not in the model, or the model refuses what is left of its value.
+    """
+    if not gated and not reduced:
+        return (), {}
+    fields = _keys_of(case, schema)
+    for key in gated:
+        if not any(key in keys for keys in fields):
+            known = ", ".join(sorted(set().union(*fields)))
+            raise CaseError(case, f"gated key {key!r} is not in the model, which has {known}")
+    for key, reduction in reduced.items():
+        if key not in gated or reduction not in _REDUCED:
+            raise CaseError(case, f"reduced[{key!r}] must be a Reduction of one of the gated keys")
+    named = {key: name for name in gated for keys in fields if name in keys for key in keys}
+    kept = {key: reduced[name] for key, name in named.items() if name in reduced}
+    for key in named:
+        _check_marker(case, key, validate, _REDUCED[kept[key]] if key in kept else GATED)
+    return tuple(named), kept
+
+
+def _keys_of(case: str, schema: Any) -> list[list[str]]:
+    """The payload keys of each field, by pydantic's own schema: it knows every kind of alias."""
+    definitions: list[Any] = []
+    try:
+        while "fields" not in schema:
+            definitions += schema.get("definitions", ())
+            if schema["type"] == "definition-ref":
+                ref = schema["schema_ref"]
+                schema = next(one for one in definitions if one.get("ref") == ref)
+            else:
+                schema = schema["schema"]
+        fields = schema["fields"].items()
+        return [[name, *_aliases(field.get("validation_alias"))] for name, field in fields]
+    except (KeyError, StopIteration, AttributeError) as error:
+        raise CaseError(case, "can't tell the model's keys, so none can be gated") from error
+
+
+def _aliases(alias: Any) -> list[str]:
+    """Top-level keys of an alias: a key, a path of keys, or several paths."""
+    if alias is None:
+        return []
+    if isinstance(alias, str):
+        return [alias]
+    paths = [alias] if isinstance(alias[0], str) else alias
+    return [path[0] for path in paths]
+
+
+def _check_marker(
+    case: str, key: str, validate: Callable[[dict[str, Any]], Any], marker: object
+) -> None:
+    """The model itself is asked: it knows its own validators best."""
+    try:
+        validate({key: marker})
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False):
+            if problem["loc"][:1] == (key,) and problem["type"] != "missing":
+                word = f"{problem['msg']} ({problem['type']})"
+                raise CaseError(
+                    case, f"gated key {key!r} is {marker!r} with content off; the model: {word}"
+                ) from None
+    except Exception:  # noqa: BLE001 -- a validator for the whole, confused by the rest missing
+        return
+
+
+# -- what a mapping made --------------------------------------------------------------------------
+
+MappingOf = Callable[[Any, Any, Any], Signals]
+
+
+def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) -> MappingOf:
+    """*mapping*, with a look at what it made.
+
+    A message repeats no value: it goes into a dead letter, and may be content.
+
+    Raises:
+        TypeError: by what is returned; its event ends as ``handler_crash``.
+    """
+    known = frozenset(instruments)
+
+    def look(facts: Any, payload: Any, settings: Any) -> Signals:
+        signals = mapping(facts, payload, settings)
+        problem = _problem_of(signals, known)
+        if problem is not None:
+            raise TypeError(f"the mapping of {case} made {problem}")
+        return signals
+
+    return look
+
+
+def _problem_of(signals: object, known: frozenset[Instrument]) -> str | None:
+    if type(signals) is not Signals:
+        return f"a {type(signals).__name__}, not Signals"
+    logs, spans, measurements, left_out = signals
+    for records, kind in ((logs, LogSignal), (spans, SpanSignal), (measurements, Measurement)):
+        if type(records) not in (tuple, list):
+            return f"a {type(records).__name__} of {kind.__name__}, not a tuple"
+        if any(type(record) is not kind for record in records):
+            return f"something among its {kind.__name__}s that is none"
+    if type(left_out) is not int or left_out < 0:
+        return "spans_sampled_out that is no count"
+    problems = (
+        *(_problem_of_record(log.event_name, log) for log in logs),
+        *(_problem_of_record(span.name, span) for span in spans),
+        *(_problem_of_measurement(m, known) for m in measurements),
+    )
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _problem_of_record(name: str, record: LogSignal | SpanSignal) -> str | None:
+    if len(record.keys) != len(record.values):
+        return f"{name} with {len(record.keys)} keys and {len(record.values)} values"
+    ids = (record.trace_id, record.span_id)
+    for found, lengths in zip(ids, _LENGTHS, strict=True):
+        if type(found) is not bytes or len(found) not in lengths:
+            return f"{name} with an id that is not {lengths[1]} bytes"
+    if type(record) is SpanSignal and not all(ids):
+        return f"{name} without a trace id or a span id"
+    return None
+
+
+def _problem_of_measurement(measurement: Measurement, known: frozenset[Instrument]) -> str | None:
+    instrument, keys, labels, value = measurement
+    if type(instrument) is not Instrument or instrument not in known:
+        name = getattr(instrument, "name", instrument)
+        return f"a measurement of {name}, which its definition does not declare"
+    if not (_texts(keys) and _texts(labels) and len(keys) == len(labels)):
+        return f"labels of {instrument.name} that are not two equally long tuples of texts"
+    if instrument.kind == "counter":
+        fits = type(value) is int and value >= 0
+    else:
+        fits = type(value) in (int, float) and 0 <= value <= _MOST
+    return None if fits else f"a {type(value).__name__} that {instrument.name} can't take"
+
+
+def _texts(values: object) -> bool:
+    return type(values) is tuple and all(type(value) is str for value in values)
