@@ -56,6 +56,8 @@ Price = Annotated[
 """A number, or its decimal text (``str(Decimal)``, exponents included). Always a float after."""
 
 Timestamp = Annotated[
-    int, PlainValidator(timestamp_ns), Field(description="RFC 3339 text, or int of nanoseconds")
+    int | str,
+    PlainValidator(timestamp_ns),
+    Field(description="RFC 3339 text, or int of nanoseconds"),
 ]
-"""RFC 3339 text or nanoseconds. Always nanoseconds after."""
+"""RFC 3339 text or nanoseconds, as a producer may give it. Always nanoseconds after."""

@@ -6,7 +6,7 @@ source that is neither counts, and an invalid one does not fall through to the n
 
 from __future__ import annotations
 
-from typing import Annotated, Required
+from typing import Annotated, Any, Required
 
 from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
@@ -87,7 +87,9 @@ def span_times(payload: TimeFields, emitted_at_ns: int) -> tuple[int, int]:
 
     An end before its start counts as the start, and a negative elapsed time as 0.
     """
-    start_ns, end_ns = payload.get("start_time"), payload.get("end_time")
+    # Validated: ints or null. The type says what a producer may give.
+    start_ns: Any = payload.get("start_time")
+    end_ns: Any = payload.get("end_time")
     if start_ns is None or end_ns is None:
         elapsed_ns = seconds_ns(payload.get("elapsed_time") or 0.0)
         if start_ns is not None:

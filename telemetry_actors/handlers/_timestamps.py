@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["INT64_MAX", "between_s", "on_the_wire", "rfc3339", "seconds_ns", "timestamp_ns"]
 
@@ -87,15 +87,20 @@ def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
-def between_s(start_ns: int | None, end_ns: int | None) -> float | None:
+def between_s(start_ns: Any, end_ns: Any) -> float | None:
     """Seconds from start to end; None unless both are there. An early end counts as the start.
+
+    Args:
+        start_ns, end_ns: as validated, so ints or null (a payload's type says ``int | str``:
+            what a producer may give).
 
     >>> between_s(1_000_000_000, 3_500_000_000), between_s(2, 1), between_s(2, None)
     (2.5, 0.0, None)
     """
     if start_ns is None or end_ns is None:
         return None
-    return max(end_ns - start_ns, 0) / _SECOND_NS
+    between_ns: int = end_ns - start_ns
+    return max(between_ns, 0) / _SECOND_NS
 
 
 def seconds_ns(seconds: float) -> int:

@@ -36,6 +36,7 @@ SNAPSHOT = {
         register_case
     """,
     "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
+    "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
     "telemetry_actors.sinks": "ConsoleSink OtlpSink RecordingSink",
 }
 
