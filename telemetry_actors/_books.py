@@ -111,6 +111,8 @@ class Books:
         dropped: list[Item] = []
         with self.lock:
             for item, drop, duplicate in endings:
+                if item[0].companion is not None:  # it never came to the router
+                    self.providers["absent"] += 1
                 if duplicate:
                     self.duplicate[item[0].case_index] += 1
                     self.endings += 1
@@ -210,7 +212,7 @@ class Books:
             self.measured[1] += recorded
 
     def count_provider(self, what: str, n: int = 1) -> None:
-        """A call to a trace provider: ``called``, ``raised``, ``full`` or ``absent``."""
+        """Calls to trace managers and providers, by the names of `ledger.ProviderLine`."""
         with self.lock:
             self.providers[what] += n
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from supervisors import InFlight, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from telemetry_actors.signals import SignalKind
     from telemetry_actors.tree import Holder
 
-__all__ = ["bury"]
+__all__ = ["bury", "bury_calls"]
+
+_PROVIDERS: Final = ("root", "sinks", "providers")
 
 
 def bury(life: Life, holder: Holder, reason: Reason) -> None:
@@ -38,6 +40,26 @@ def bury(life: Life, holder: Holder, reason: Reason) -> None:
         life.books.report(holder.kind, sink, ends)
     if slot is not None and flight is not None and slot.in_flight is flight:
         slot.in_flight = None
+
+
+def bury_calls(life: Life) -> None:
+    """Count the calls of trace providers that a stopped tree has not made.
+
+    The one in hand is ``hung``, those behind it and in the mailbox are ``absent``, so that in
+    the end ``given`` is the sum of the others.
+    """
+    absent = len(life.providers.drain())
+    slot = life.slots.get(_PROVIDERS)
+    if slot is not None:
+        with slot.fence:  # or it would be counted once more by an actor that comes back
+            flight, slot.in_flight = slot.in_flight, None
+        if flight is not None and not flight.forwarded:
+            for result in flight.results:
+                life.books.count_provider(result if isinstance(result, str) else "raised")
+            left = len(flight.batch) - len(flight.results)
+            life.books.count_provider("hung", min(left, 1))
+            absent += max(left - 1, 0)
+    life.books.count_provider("absent", absent)
 
 
 def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop: Drop) -> None:

@@ -20,6 +20,7 @@ import msgpack
 
 from supervisors import Clock, Mailbox
 from telemetry_actors._shards import Shards, column
+from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
 from telemetry_actors.envelope import Envelope, TelemetryContext, Ticket
 from telemetry_actors.ids import new_event_id
@@ -28,7 +29,7 @@ from telemetry_actors.ledger import Admission
 from telemetry_actors.sanitise import sanitise, text
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["OVERHEAD_BYTES", "UNKNOWN_CASE", "Door", "Entry", "Intake", "entries_of"]
+__all__ = ["OVERHEAD_BYTES", "UNKNOWN_CASE", "Door", "Entry", "Intake", "entries_of", "what_is_off"]
 
 OVERHEAD_BYTES = 320
 """Charged for each event beside its packed bytes (performance.md, "Memory")."""
@@ -52,7 +53,7 @@ class Entry(NamedTuple):
     refusal: Admission | None
     """The settings refuse the case."""
     gives: bool
-    """Even a refused event is given to the host's trace manager (legacy route, no tree)."""
+    """Even a refused event is given to trace manager and providers (legacy route, no tree)."""
     columns: tuple[int, ...]
     """Shard cells, in the order of `Admission`."""
     accepted: int
@@ -105,6 +106,35 @@ def _decide(
     return None, False
 
 
+def what_is_off(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> str:
+    """One sentence per thing that the settings switch off, with its word in the ledger; or ""."""
+    sentences = []
+    if not settings.enterprise_telemetry_gateway_enabled:
+        nowhere = any(entry.gives for entry in entries.values())
+        trace = (
+            "so are trace cases, since there is neither a sink nor ENTERPRISE_OTLP_ENDPOINT"
+            " (trace managers and providers still get them)"
+            if nowhere
+            else "trace cases go the old route"
+        )
+        sentences.append(
+            "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off: metric_log cases are refused"
+            f" (gateway_off); {trace}"
+        )
+    if not settings.telemetry_on:
+        flags = {
+            "ENTERPRISE_ENABLED": settings.enterprise_enabled,
+            "ENTERPRISE_TELEMETRY_ENABLED": settings.enterprise_telemetry_enabled,
+        }
+        off = " and ".join(name for name, on in flags.items() if not on)
+        eligible = ", ".join(name for name, entry in entries.items() if entry.route.ce_eligible)
+        sentences.append(
+            f"enterprise telemetry is off (by {off}): only {eligible} are eligible,"
+            " every other case is refused (not_eligible)"
+        )
+    return ". ".join(sentences)
+
+
 _ACCEPTED = Admission.ACCEPTED
 _NUMBER = {admission: number for number, admission in enumerate(Admission)}
 
@@ -120,6 +150,7 @@ class Intake:
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
             events that the settings refuse; False: full. Re-entrant, never waits.
         awaken: called with the first event, to start the tree.
+        providers: who besides a trace manager is given trace tasks.
     """
 
     def __init__(
@@ -130,6 +161,7 @@ class Intake:
         clock: Clock,
         give: Callable[[Any, str, Envelope], bool],
         awaken: Callable[[], bool],
+        providers: TraceProviders,
     ) -> None:
         self.shards = Shards(len(entries))
         self._by_thread = self.shards.by_thread
@@ -147,6 +179,7 @@ class Intake:
         self._now_ns = clock.now_ns
         self._give = give
         self._awaken = awaken
+        self._providers = providers
 
     def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
         """Admit or refuse one event; count both."""
@@ -177,16 +210,18 @@ class Intake:
     ) -> Admission:
         if self.closed:
             return Admission.STOPPING
-        if entry.refusal is not None and not (entry.gives and manager is not None):
+        if entry.refusal is not None and not (
+            entry.gives and (manager is not None or self._providers)
+        ):
             return entry.refusal
         if THREADS and get_ident() in THREADS:
             return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
         packed, head = self._payload(entry, payload), self._context(context)
         if packed is None or head is None:
-            return Admission.INVALID
+            return Admission.INVALID if entry.refusal is None else entry.refusal
         packed_context, tenant_id = head
         if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
-            return Admission.TOO_LARGE
+            return Admission.TOO_LARGE if entry.refusal is None else entry.refusal
         identity = new_event_id() if event_id is None else _given_id(event_id)
         envelope: Envelope = _new(
             Envelope,
@@ -207,20 +242,24 @@ class Intake:
             return Admission.BYTES_FULL
         if self.asleep and not self._awaken():
             return Admission.STOPPING
+        if manager is not None:
+            if entry.route.task_name is None:
+                manager = None  # no trace case: nobody will call it
+            else:
+                self.shards.mine().given[0] += 1
         ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager))
-        if manager is not None and entry.route.task_name is not None:
-            self.shards.mine().given[0] += 1
         mailbox.append((ticket, envelope), charged)
         return _ACCEPTED
 
     def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:
-        """Legacy route without a sink: the trace manager gets its call, the tree nothing."""
+        """Legacy route without a sink: manager and providers get their calls, the tree nothing."""
         assert entry.refusal is not None
         if not self.asleep or self._awaken():
             given = self.shards.mine().given
-            given[0] += 1
-            if not self._give(manager, entry.route.task_name or "", envelope):
-                given[1] += 1
+            for companion in ([] if manager is None else [manager]) + self._providers.now():
+                given[0] += 1
+                if not self._give(companion, entry.route.task_name or "", envelope):
+                    given[1] += 1
         return entry.refusal
 
     # -- packing: the snapshot that later changes of the caller's objects can't reach -------------

@@ -26,6 +26,7 @@ from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
 from telemetry_actors._say import warn
+from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
@@ -70,6 +71,7 @@ class Life:
         runtime: threads to use; its own by default.
         awaken: starts the tree in the background (first event).
         cases: the user's own, beside the fourteen.
+        providers: who besides trace managers is given trace tasks; nobody by default.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Life:
         runtime: Runtime | None,
         awaken: Callable[[], bool],
         cases: Mapping[str, CaseDefinition[Any]] = MappingProxyType({}),
+        providers: TraceProviders | None = None,
     ) -> None:
         gateway = settings.gateway
         self.settings = settings
@@ -88,6 +91,7 @@ class Life:
         self.registered = cases
         routes = [definition.route for definition in cases.values()]
         entries = entries_of(settings, bool(sinks) or settings.legacy_tree, routes)
+        self.entries = entries
         self.cases = list(entries)
         letters = DeadLetters(settings.dead_letters.max_count, settings.dead_letters.max_bytes)
         self.dedup = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
@@ -106,7 +110,10 @@ class Life:
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
         door = Door(gateway.max_event_bytes, gateway.max_context_bytes)
-        self.intake = Intake(entries, door, self.mailbox, clock, self.offer_call, awaken)
+        self.trace_providers = TraceProviders() if providers is None else providers
+        self.intake = Intake(
+            entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
+        )
         self._given_runtime = runtime
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
@@ -164,10 +171,17 @@ class Life:
         self.providers.append((companion, task_name, envelope))
         return True
 
-    def give(self, companion: Any, task_name: str, envelope: Envelope) -> None:
-        """`offer_call`, counted. The router's thread."""
-        if not self.offer_call(companion, task_name, envelope):
-            self.books.count_provider("full")
+    def give(self, manager: Any, task_name: str, envelope: Envelope) -> None:
+        """Hand a task to the trace manager, if one came with it, and to each provider; count.
+
+        The router's thread. (That a manager was given is counted at the door.)
+        """
+        providers = self.trace_providers.now()
+        if providers:
+            self.books.count_provider("given", len(providers))
+        for companion in ([] if manager is None else [manager]) + providers:
+            if not self.offer_call(companion, task_name, envelope):
+                self.books.count_provider("full")
 
     def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
         """Take a receiver's answer for the status."""

@@ -22,13 +22,24 @@ _PROCESS: dict[str, TelemetryGateway | SettingsError] = {}
 
 
 class _ProcessGateway(TelemetryGateway):
-    """Says nothing when it is made, since an `emit()` makes it; the tree's thread says it."""
+    """Says nothing when it is made, since an `emit()` may have made it.
+
+    The first `get_gateway()` says it, or the tree's thread, whichever comes first.
+    """
+
+    _said = False
 
     def _say_what_is_off(self) -> None:
         pass
 
+    def say_what_is_off_once(self) -> None:
+        """At WARNING. Not for `emit()`: no log line there (g02)."""
+        if not self._said:
+            self._said = True
+            super()._say_what_is_off()
+
     def _build_patiently(self) -> None:
-        super()._say_what_is_off()
+        self.say_what_is_off_once()
         super()._build_patiently()
 
 
@@ -52,6 +63,8 @@ def get_gateway() -> TelemetryGateway:
     found = _gateway()
     if isinstance(found, SettingsError):
         raise found.with_traceback(None)  # or it would keep the frames of every call
+    if isinstance(found, _ProcessGateway):
+        found.say_what_is_off_once()
     return found
 
 

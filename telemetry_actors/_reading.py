@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from supervisors import Slot
+from telemetry_actors._burial import bury_calls
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._stopping import end_unbuilt
@@ -51,6 +52,7 @@ def read_ledger(life: Life) -> Ledger:
     books = life.books
     if life.state == "stopped":
         end_unbuilt(life, Reason.SHUTDOWN)  # an `emit()` that was under way while we stopped
+        bury_calls(life)
     with books.lock:
         before = books.endings
         counted = life.intake.shards.snapshot()
@@ -105,7 +107,8 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
 def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
     books = life.books
     given, full = counted.given
-    providers = {**books.providers, "given": given, "full": books.providers["full"] + full}
+    # Counted at the door (trace managers; what it hands over by itself), and by the tree.
+    providers = Counter(books.providers) + Counter({"given": given, "full": full})
     return SignalLedger(
         logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
         spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),

@@ -8,7 +8,7 @@ from typing import Any
 
 from supervisors import Exit
 from supervisors._clock import new_token, release
-from telemetry_actors._burial import bury
+from telemetry_actors._burial import bury, bury_calls
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.ledger import Reason
@@ -123,6 +123,7 @@ def stop_life(life: Life, timeout_s: float) -> StopReport:
     for holder in life.holders():
         bury(life, holder, Reason.SHUTDOWN)
     end_unbuilt(life, Reason.SHUTDOWN)
+    bury_calls(life)
     for sink in life.sinks:
         sink.close()
     life.state = "stopped"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _thread
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -18,17 +18,19 @@ from typing import Any, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from telemetry_actors._intake import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
 from telemetry_actors._stopping import flush_life, stop_life
+from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.ledger import Admission, Ledger
 from telemetry_actors.lifecycle import when_forked
-from telemetry_actors.ports import Sink
+from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
 
@@ -63,6 +65,7 @@ class TelemetryGateway:
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
         self._cases = registered_cases()
+        self._providers = TraceProviders()
         self._begin()
         self._say_what_is_off()
 
@@ -73,7 +76,13 @@ class TelemetryGateway:
         self._report: StopReport | None = None
         self._pid = os.getpid()
         self._life = Life(
-            self._settings, self._sinks, self._clock, self._runtime, self._awaken, self._cases
+            self._settings,
+            self._sinks,
+            self._clock,
+            self._runtime,
+            self._awaken,
+            self._cases,
+            self._providers,
         )
         note_reader(self._life.intake)
 
@@ -142,6 +151,27 @@ class TelemetryGateway:
         return life.mailbox.has_room(life.settings.gateway.max_context_bytes) and not (
             life.intake.parked
         )
+
+    def register_trace_provider(
+        self, provider: TraceProvider | Callable[[str, Mapping[str, Any], Mapping[str, Any]], Any]
+    ) -> None:
+        """Give *provider* each trace task too, beside the ``trace_manager`` of `emit`. Idempotent.
+
+        It gets ``(task_name, payload, context)`` by its ``add_trace_task`` (or by being called), at
+        most once per event, on a thread of ours; with content off the payload has markers. It is
+        kept until `unregister_trace_provider`. What it raises, and whether it hangs, is counted
+        (``signals.providers`` of the ledger) and changes nothing of the event.
+
+        Any thread, before or after `start`; events that are at the door already may reach it.
+
+        Raises:
+            SettingsError: *provider* can't be called in either way.
+        """
+        self._providers.add(provider)
+
+    def unregister_trace_provider(self, provider: object) -> None:
+        """Give *provider* no more tasks; those that are queued for it are counted ``absent``."""
+        self._providers.remove(provider)
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -243,11 +273,6 @@ class TelemetryGateway:
         end_unbuilt(self._life)
 
     def _say_what_is_off(self) -> None:
-        settings = self._settings
-        if not settings.enterprise_telemetry_gateway_enabled:
-            warn("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off: only trace cases, on the old route")
-        elif not settings.telemetry_on:
-            warn(
-                "enterprise telemetry is off (ENTERPRISE_ENABLED and ENTERPRISE_TELEMETRY_ENABLED):"
-                " only workflow_run and message_run are eligible"
-            )
+        off = what_is_off(self._settings, self._life.entries)
+        if off:
+            warn("%s", off)

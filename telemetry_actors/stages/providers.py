@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from supervisors import InFlight
+from supervisors import InFlight, Revoked
 from telemetry_actors._books import Books, Drop
 from telemetry_actors.batch_actor import BatchActor
 from telemetry_actors.envelope import Envelope, unpack_map
@@ -29,15 +29,22 @@ class TraceProviderActor(BatchActor):
         super().__init__("sinks/providers", books)
 
     def handle(self, item: ProviderCall, index: int, flight: InFlight) -> str:
-        """One call: ``called``, ``raised`` or ``absent``."""
+        """One call: ``called``, ``raised`` or ``absent``.
+
+        Raises:
+            Revoked: this incarnation hung in an earlier call and was given up; the next one
+                makes the calls behind it, each once.
+        """
+        if self.slot.in_flight is not flight:
+            raise Revoked
         companion, task_name, envelope = item
-        call = getattr(companion, "add_trace_task", companion)
-        if not callable(call):
-            return "absent"
         try:
+            call = getattr(companion, "add_trace_task", companion)
+            if not callable(call):
+                return "absent"
             call(task_name, unpack_map(envelope.payload or b"\x80"), unpack_map(envelope.context))
-        except Exception:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
-            return "raised"
+        except BaseException:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
+            return "raised"  # SystemExit as well: a restart for each would cost the sinks theirs
         return "called"
 
     def deliver(self, flight: InFlight) -> bool:
@@ -51,5 +58,5 @@ class TraceProviderActor(BatchActor):
 
 
 def _ended(drop: Drop) -> str:
-    """A call that the actor did not survive: it hung, or raised past ``Exception``."""
+    """A call that the actor did not survive: it hung, or was crashed on purpose."""
     return "hung" if drop.reason is Reason.ABANDONED else "raised"

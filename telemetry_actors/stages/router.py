@@ -36,7 +36,8 @@ class RouterActor(BatchActor):
         routes: by case.
         dedup: the next stage's mailbox.
         has_sink: False ends every event as ``no_sink``.
-        give: hands ``(companion, task name, envelope)`` to the TraceProviderActor; never waits.
+        give: hands ``(trace manager or None, task name, envelope)`` on to whoever wants trace
+            tasks, by way of the TraceProviderActor; never waits.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class RouterActor(BatchActor):
         """Route one event."""
         ticket, envelope = item
         route = self._routes[envelope.case]
-        if ticket.companion is not None and route.task_name is not None:
-            item = (ticket._replace(companion=None), envelope)
-            flight.batch[index] = item  # taken off first: given at most once, whatever follows
+        if route.task_name is not None:
+            if ticket.companion is not None:
+                item = (ticket._replace(companion=None), envelope)
+                flight.batch[index] = item  # taken off first: given at most once, whatever follows
             self._give(ticket.companion, route.task_name, envelope)
         if not route.handled:
             return Drop(Reason.NO_HANDLER, self._stage)

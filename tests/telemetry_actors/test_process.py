@@ -90,11 +90,28 @@ def test_whatever_goes_wrong_in_the_making_is_no_exception_of_emit(monkeypatch):
 
 def test_what_is_off_is_said_by_the_tree_and_not_by_the_first_emit(monkeypatch, caplog):
     monkeypatch.setenv("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "true")
-    gateway = get_gateway()
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", lambda *_: None)
+        assert emit("message_run", TENANT, {"message_id": "m", "status": "succeeded"})
+        assert emit("app_created", TENANT, {}) is Admission.NOT_ELIGIBLE
     assert caplog.records == []
-    assert emit("message_run", TENANT, {"message_id": "m", "status": "succeeded"})
-    assert gateway.flush(5)
-    poll(lambda: any("enterprise telemetry is off" in r.message for r in caplog.records))
+    _process._PROCESS["gateway"]._build_patiently()  # what the thread would have done
+    assert said(caplog) == 1
+    assert get_gateway()
+    assert said(caplog) == 1
+
+
+def test_what_is_off_is_said_once_to_who_asks_for_the_gateway(caplog):
+    """With everything off no event ever starts the tree's thread, which would say it."""
+    assert emit("message_run", TENANT, {}) is Admission.GATEWAY_OFF
+    assert caplog.records == []
+    assert get_gateway() is get_gateway()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off" in caplog.text
+
+
+def said(caplog):
+    return sum("enterprise telemetry is off" in record.message for record in caplog.records)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +127,3 @@ def test_the_flag_is_read_as_upstream_reads_it(monkeypatch, value, enabled):
         monkeypatch.setenv("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", value)
 
     assert telemetry_actors.is_gateway_enabled() is enabled
-
-
-def poll(condition):
-    breath = threading.Event()
-    for _ in range(1000):
-        if condition():
-            return
-        breath.wait(0.005)
-    raise AssertionError("it never came")
