@@ -17,14 +17,34 @@ from __future__ import annotations
 
 from telemetry_actors.handlers._spans import ParentTraceContext
 from telemetry_actors.handlers.app_created import AppCreatedPayload
+from telemetry_actors.handlers.app_deleted import AppDeletedPayload
+from telemetry_actors.handlers.app_updated import AppUpdatedPayload
+from telemetry_actors.handlers.dataset_retrieval import DatasetRetrievalPayload
+from telemetry_actors.handlers.draft_node_execution import DraftNodeExecutionPayload
+from telemetry_actors.handlers.feedback_created import FeedbackCreatedPayload
+from telemetry_actors.handlers.generate_name import GenerateNamePayload
 from telemetry_actors.handlers.message_run import MessageRunPayload
+from telemetry_actors.handlers.moderation_check import ModerationCheckPayload
 from telemetry_actors.handlers.node_execution import NodeExecutionPayload
+from telemetry_actors.handlers.prompt_generation import PromptGenerationPayload
+from telemetry_actors.handlers.suggested_question import SuggestedQuestionPayload
+from telemetry_actors.handlers.tool_execution import ToolExecutionPayload
 from telemetry_actors.handlers.workflow_run import WorkflowRunPayload
 
 __all__ = [
     "AppCreatedPayload",
+    "AppDeletedPayload",
+    "AppUpdatedPayload",
+    "DatasetRetrievalPayload",
+    "DraftNodeExecutionPayload",
+    "FeedbackCreatedPayload",
+    "GenerateNamePayload",
     "MessageRunPayload",
+    "ModerationCheckPayload",
     "NodeExecutionPayload",
     "ParentTraceContext",
+    "PromptGenerationPayload",
+    "SuggestedQuestionPayload",
+    "ToolExecutionPayload",
     "WorkflowRunPayload",
 ]

@@ -26,8 +26,18 @@ if TYPE_CHECKING:  # the payload classes bring their validators; a producer need
 __all__ = [
     "Emit",
     "emit_app_created",
+    "emit_app_deleted",
+    "emit_app_updated",
+    "emit_dataset_retrieval",
+    "emit_draft_node_execution",
+    "emit_feedback_created",
+    "emit_generate_name",
     "emit_message_run",
+    "emit_moderation_check",
     "emit_node_execution",
+    "emit_prompt_generation",
+    "emit_suggested_question",
+    "emit_tool_execution",
     "emit_workflow_run",
 ]
 
@@ -73,6 +83,28 @@ class Emit(Generic[P_contra]):
 
 
 emit_workflow_run: Final[Emit[payloads.WorkflowRunPayload]] = Emit(TelemetryCase.WORKFLOW_RUN)
-emit_node_execution: Final[Emit[payloads.NodeExecutionPayload]] = Emit(TelemetryCase.NODE_EXECUTION)
 emit_message_run: Final[Emit[payloads.MessageRunPayload]] = Emit(TelemetryCase.MESSAGE_RUN)
+emit_node_execution: Final[Emit[payloads.NodeExecutionPayload]] = Emit(TelemetryCase.NODE_EXECUTION)
+emit_draft_node_execution: Final[Emit[payloads.DraftNodeExecutionPayload]] = Emit(
+    TelemetryCase.DRAFT_NODE_EXECUTION
+)
+emit_prompt_generation: Final[Emit[payloads.PromptGenerationPayload]] = Emit(
+    TelemetryCase.PROMPT_GENERATION
+)
+emit_tool_execution: Final[Emit[payloads.ToolExecutionPayload]] = Emit(TelemetryCase.TOOL_EXECUTION)
+emit_moderation_check: Final[Emit[payloads.ModerationCheckPayload]] = Emit(
+    TelemetryCase.MODERATION_CHECK
+)
+emit_suggested_question: Final[Emit[payloads.SuggestedQuestionPayload]] = Emit(
+    TelemetryCase.SUGGESTED_QUESTION
+)
+emit_dataset_retrieval: Final[Emit[payloads.DatasetRetrievalPayload]] = Emit(
+    TelemetryCase.DATASET_RETRIEVAL
+)
+emit_generate_name: Final[Emit[payloads.GenerateNamePayload]] = Emit(TelemetryCase.GENERATE_NAME)
 emit_app_created: Final[Emit[payloads.AppCreatedPayload]] = Emit(TelemetryCase.APP_CREATED)
+emit_app_updated: Final[Emit[payloads.AppUpdatedPayload]] = Emit(TelemetryCase.APP_UPDATED)
+emit_app_deleted: Final[Emit[payloads.AppDeletedPayload]] = Emit(TelemetryCase.APP_DELETED)
+emit_feedback_created: Final[Emit[payloads.FeedbackCreatedPayload]] = Emit(
+    TelemetryCase.FEEDBACK_CREATED
+)
