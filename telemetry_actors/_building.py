@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Sink
 from telemetry_actors.sinks import OtlpSink
-from telemetry_actors.sinks._aggregates import MetricAggregates
+from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.tree import Parts
 
@@ -33,7 +33,9 @@ def parts_of(life: Life) -> Parts:
         books=life.books,
         sinks=_sinks(life),
         recorder=MetricAggregates(
-            now_ns=life.clock.now_ns, cardinality_limit=settings.metrics.cardinality_limit
+            now_ns=life.clock.now_ns,
+            bounds=BOUNDS[settings.metrics.duration_buckets],
+            cardinality_limit=settings.metrics.cardinality_limit,
         ),
         dedup=life.dedup,
         gateway=life.mailbox,

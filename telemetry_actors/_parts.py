@@ -183,6 +183,9 @@ class MetricSettings(Part):
     """Seconds between two exports of all points."""
     cardinality_limit: Count = 2000
     """Label sets of one instrument; what comes later is added to one overflow set."""
+    duration_buckets: Literal["seconds", "sdk"] = "seconds"
+    """``seconds``: bounds from 5 ms to 10 minutes. ``sdk``: the OpenTelemetry SDK's own bounds
+    (0 to 10,000, meant for milliseconds), for dashboards that were made with them."""
     app_counters: bool = True
     """Emit ``dify.app.created.total`` and its two siblings (era M)."""
     app_requests: bool = True

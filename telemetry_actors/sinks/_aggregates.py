@@ -13,12 +13,14 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
 
 __all__ = [
+    "BOUNDS",
     "DEFAULT_BOUNDS_S",
     "OVERFLOW_KEY",
     "SDK_BOUNDS",
@@ -35,6 +37,9 @@ SDK_BOUNDS = tuple(
     map(float, (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000))
 )
 """The SDK's own, meant for milliseconds: what the platform's dashboards know today."""
+
+BOUNDS = MappingProxyType({"seconds": DEFAULT_BOUNDS_S, "sdk": SDK_BOUNDS})
+"""By the words of ``metrics.duration_buckets``."""
 
 OVERFLOW_KEY = "otel.metric.overflow"
 MAX_LABEL_CHARS = 1024
