@@ -320,5 +320,6 @@ def _context_dict(context: Any) -> dict[str, Any] | None:
 def _given_id(event_id: Any) -> str:
     if type(event_id) is str:
         return text(event_id) or new_event_id()
-    cleaned = sanitise(event_id)
-    return cleaned if type(cleaned) is str and cleaned else str(cleaned)
+    cleaned = str(sanitise(event_id))
+    # A mark is no id: two events with the same would be taken for one.
+    return new_event_id() if cleaned[:1] in ("", "<") else cleaned

@@ -27,7 +27,7 @@ from telemetry_actors.cases import CASE_ROUTING, CaseRoute, Reduction, SignalTyp
 from telemetry_actors.errors import CaseError
 from telemetry_actors.signals import AttributeValue, Instrument, LogSignal, Signals
 
-__all__ = ["CaseDefinition", "EventFacts", "MappingSettings"]
+__all__ = ["DEFAULT_JSON_LIMITS", "CaseDefinition", "EventFacts", "JsonLimits", "MappingSettings"]
 
 P = TypeVar("P")
 
@@ -88,6 +88,18 @@ class EventFacts(NamedTuple):
         )
 
 
+class JsonLimits(NamedTuple):
+    """What JSON text made of content may hold; what is over it is cut, with a mark."""
+
+    levels: int = 64
+    """Lists and maps inside one another."""
+    items: int = 10_000
+    """Values of one list or map."""
+
+
+DEFAULT_JSON_LIMITS: Final = JsonLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
     """The settings that change what signals say."""
@@ -100,6 +112,10 @@ class MappingSettings:
     """App events count in ``dify.requests.total`` (era S)."""
     app_counters: bool = True
     """App events count in ``dify.app.*.total`` (era M)."""
+    json_limits: JsonLimits = DEFAULT_JSON_LIMITS
+    """Of content that becomes JSON text."""
+    attribute_bytes: int = 4_194_304
+    """UTF-8 bytes of one attribute of a record; a longer text is cut (`_limits.py`)."""
 
 
 class CaseDefinition(Generic[P]):

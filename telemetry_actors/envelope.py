@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 import msgpack
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
+from telemetry_actors._marks import distinct
 from telemetry_actors.errors import EnvelopeError
 
 __all__ = [
@@ -151,7 +152,10 @@ def _no_extension(code: int, _data: bytes) -> Any:
 
 
 def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-    return {k if type(k) is str else str(k): v for k, v in pairs}
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found[distinct(key if type(key) is str else str(key), found)] = value
+    return found
 
 
 def _unpack(data: bytes, **options: Any) -> Any:

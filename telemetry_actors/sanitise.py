@@ -1,9 +1,14 @@
 """Sanitising at the door: whatever a host hands in becomes something msgpack can carry.
 
-Only reached when packing a payload as it is has failed, which for a healthy producer
-never happens. Every change leaves a visible mark. Foreign objects are asked for
-their value or text here, on the caller's thread, so whatever *they* raise (a dying object may
-raise anything) is caught here and nowhere else (semantics.md g01, g20).
+Only reached when packing a payload as it is has failed. What the wire has a form for
+takes that form (a datetime its ISO text, a set a list, an enum its value); what loses
+something, or is of an unknown type, bears a mark (`_marks.py`): docs/values.md has the
+tables. Foreign objects are asked for their value or text here, on the caller's thread,
+so whatever *they* raise (a dying object may raise anything) is caught here and nowhere
+else (semantics.md g01, g20).
+
+Never read: iterators, which the host would find used up, and iterables that are no
+collection, since reading one may be a query to a database.
 """
 
 from __future__ import annotations
@@ -12,22 +17,38 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
 
+from telemetry_actors._marks import (
+    CYCLE,
+    TOO_DEEP,
+    TOO_MANY,
+    bytes_text,
+    cut,
+    distinct,
+    named,
+    type_name,
+    unread,
+)
+
 __all__ = ["MAX_DEPTH", "MAX_NODES", "sanitise", "text"]
 
-MAX_DEPTH = 32
+MAX_DEPTH = 100
 """Levels of nesting that are kept; what is deeper becomes a mark."""
 
 MAX_NODES = 200_000
 """Values in one payload that are kept."""
 
-_MAX_ITERATED = 10_000
+_MAX_TEXT_BYTES = 10_000
+"""Of the text of a key or value of an unknown type."""
+
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
-_name = type.__dict__["__name__"].__get__  # a metaclass may have one of its own that raises
+_PRINTED_BITS = 2_048  # the digits of more may be over what a host lets `str` print
 
 
 class _Budget:
@@ -53,19 +74,19 @@ def text(value: str) -> str:
 def _clean(value: Any, depth: int, budget: _Budget) -> Any:
     budget.nodes -= 1
     if budget.nodes < 0:
-        return "<cut: too many values>"
+        return TOO_MANY
     plain = _plain(value)
     if plain is not NotImplemented:
         return plain
     if depth >= MAX_DEPTH:
-        return "<cut: nested too deep>"
+        return TOO_DEEP
     if id(value) in budget.open:
-        return "<cycle>"
+        return CYCLE
     budget.open.add(id(value))
     try:
         return _container(value, depth + 1, budget)
     except BaseException as error:  # noqa: BLE001 -- foreign code: iteration, __len__, __str__ may raise anything
-        return f"<unreadable {_name(type(value))}: {_name(type(error))}>"
+        return f"<unreadable {type_name(type(value))}: {type_name(type(error))}>"
     finally:
         budget.open.discard(id(value))
 
@@ -80,33 +101,41 @@ def _plain(value: Any) -> Any:
         return value if _INT_MIN <= value <= _INT_MAX else _huge(value)
     if kind is float:
         return value
-    if kind is bytes or kind is bytearray or kind is memoryview:
-        return f"<{len(value)} bytes>"
     return NotImplemented
 
 
 def _huge(value: int) -> str:
-    return str(value) if value.bit_length() < 4_096 else f"<int of {value.bit_length()} bits>"
+    bits = value.bit_length()
+    return str(value) if bits <= _PRINTED_BITS else f"<int of {bits} bits>"
 
 
 def _container(value: Any, depth: int, budget: _Budget) -> Any:
+    if type(value) is dict:
+        # In one step: another thread may be changing it.
+        return _mapping(value.copy().items(), depth, budget)
     if isinstance(value, Mapping):
-        return {
-            _key(k): _clean(v, depth, budget)
-            for k, v in islice(list(value.items()), budget.nodes + 1)
-        }
+        return _mapping(value.items(), depth, budget)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes_text(bytes(value))
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(v, depth, budget) for v in islice(list(value), budget.nodes + 1)]
     return _scalar(value, depth, budget)
+
+
+def _mapping(pairs: Iterable[tuple[Any, Any]], depth: int, budget: _Budget) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in list(islice(pairs, budget.nodes + 1)):
+        found[distinct(_key(key), found)] = _clean(value, depth, budget)
+    return found
 
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
         return text(key)
     try:
-        return text(str(key))
+        return cut(text(str(key.value if isinstance(key, enum.Enum) else key)), _MAX_TEXT_BYTES)
     except BaseException as error:  # noqa: BLE001 -- foreign __str__
-        return f"<unreadable key: {_name(type(error))}>"
+        return f"<unreadable key: {type_name(type(error))}>"
 
 
 def _scalar(value: Any, depth: int, budget: _Budget) -> Any:
@@ -114,36 +143,54 @@ def _scalar(value: Any, depth: int, budget: _Budget) -> Any:
         return _clean(value.value, depth, budget)
     if isinstance(value, str):
         return text(value)
-    for kind in (bool, int, float):
+    for kind in (int, float):
         if isinstance(value, kind):
             return _clean(kind(value), depth, budget)
+    return _standard(value, depth, budget)
+
+
+def _standard(value: Any, depth: int, budget: _Budget) -> Any:
+    """Types of the standard library that the wire has a form for."""
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()  # the unit of every duration in a payload
     if isinstance(value, decimal.Decimal | uuid.UUID):
         return str(value)
+    if isinstance(value, os.PathLike):
+        return _clean(os.fspath(value), depth, budget)
     return _object(value, depth, budget)
 
 
 def _object(value: Any, depth: int, budget: _Budget) -> Any:
-    dump = getattr(type(value), "model_dump", None)
-    if dump is not None:
+    if hasattr(type(value), "model_dump"):
         return _clean(value.model_dump(), depth, budget)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return _clean(fields, depth, budget)
-    item = getattr(type(value), "item", None)
-    if item is not None and getattr(value, "ndim", None) == 0:  # a numpy scalar
-        return _clean(value.item(), depth, budget)
-    to_list = getattr(type(value), "tolist", None)
-    if to_list is not None:  # an array
-        return _clean(value.tolist(), depth, budget)
-    if isinstance(value, Iterable):
-        return _iterated(value, depth, budget)
-    return text(str(value))[:10_000]
+    if isinstance(value, Sequence | AbstractSet | ValuesView):
+        return [_clean(v, depth, budget) for v in list(islice(value, budget.nodes + 1))]
+    if hasattr(type(value), "item") or hasattr(type(value), "tolist"):
+        return _numeric(value, depth, budget)
+    if isinstance(value, Iterable | Iterator):
+        return unread(value)
+    return _text_of(value)
 
 
-def _iterated(value: Iterable[Any], depth: int, budget: _Budget) -> list[Any]:
-    found = [_clean(v, depth, budget) for v in islice(value, _MAX_ITERATED)]
-    if len(found) == _MAX_ITERATED:
-        found.append("<cut: too many items>")
-    return found
+def _numeric(value: Any, depth: int, budget: _Budget) -> Any:
+    """A scalar or an array of numpy, or of whoever has its manners."""
+    if getattr(getattr(value, "dtype", None), "kind", "") == "m":
+        return _text_of(value)  # a span of time: `item` is a bare number, its unit lost
+    if getattr(value, "ndim", None) == 0:
+        plain = value.item()
+        return _text_of(value) if type(plain) is type(value) else _clean(plain, depth, budget)
+    size = getattr(value, "size", None)
+    if type(size) is not int:
+        return _text_of(value)
+    if size > budget.nodes:
+        return f"<{type_name(type(value))} of {size} values: not read>"
+    return _clean(value.tolist(), depth, budget)
+
+
+def _text_of(value: Any) -> str:
+    return cut(named(value, text(str(value))), _MAX_TEXT_BYTES)

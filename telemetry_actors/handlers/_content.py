@@ -8,18 +8,20 @@ way is a defect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Final
 
 from pydantic_core import to_json
 
 from telemetry_actors._emits import LogType
-from telemetry_actors.handlers._definition import MappingSettings
+from telemetry_actors._marks import TOO_DEEP, bytes_text, distinct, more, type_name
+from telemetry_actors.handlers._definition import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
+from telemetry_actors.sanitise import text
 
 __all__ = ["contents", "json_text", "reference", "text_list_or_map"]
 
-_MAX_DEPTH: Final = 254
-"""Where pydantic's core stops, too."""
+_CONTAINERS: Final = frozenset((dict, list, tuple))
 
 
 def reference(log: LogType, payload: Mapping[str, object]) -> str:
@@ -44,7 +46,8 @@ def contents(settings: MappingSettings, instead: str, *values: object) -> tuple[
     if not settings.include_content:
         return (instead,) * len(values)
     return tuple(
-        value if value is None or isinstance(value, str) else json_text(value) for value in values
+        value if value is None or isinstance(value, str) else json_text(value, settings.json_limits)
+        for value in values
     )
 
 
@@ -53,19 +56,36 @@ def text_list_or_map(value: object) -> object:
     return value if isinstance(value, (str, list, dict)) else None
 
 
-def json_text(value: object) -> str:
+def json_text(value: object, limits: JsonLimits = DEFAULT_JSON_LIMITS) -> str:
     """JSON text of any value, never an exception.
 
-    What JSON can't hold becomes its text: NaN, bytes, a key that is no text. Lone
-    surrogates become U+FFFD, and what is nested too deep ``"..."``.
+    What JSON can't hold becomes its text: NaN, a key that is no text. Else there is a mark
+    (`telemetry_actors._marks`), as there is for what is over *limits*.
 
     >>> json_text({"a": [1, None], "b": float("nan")})
     '{"a":[1,null],"b":"NaN"}'
+    >>> json_text([[1, 2, 3], [[4]]], JsonLimits(levels=2, items=2))
+    '[[1,2,"<cut: 1 more>"],["<cut: nested too deep>"]]'
     """
-    try:
-        return _encode(value)
-    except Exception:  # noqa: BLE001  -- a value's own __str__ may raise anything
-        return _encode(_holdable(value, _MAX_DEPTH))
+    if _within(value, *limits):
+        try:
+            return _encode(value)
+        except Exception:  # noqa: BLE001, S110  -- a value's own __str__ may raise anything
+            pass
+    return _encode(_holdable(value, *limits))
+
+
+def _within(value: object, levels: int, items: int) -> bool:
+    """Whether nothing has to be cut, as nearly always. Costs about what the encoding costs."""
+    if type(value) is dict:
+        inner: Collection[object] = value.values()
+    elif type(value) is list or type(value) is tuple:
+        inner = value
+    else:
+        return True
+    if not levels or len(inner) > items:
+        return False
+    return all(_within(v, levels - 1, items) for v in inner if type(v) in _CONTAINERS)
 
 
 def _encode(value: object) -> str:
@@ -73,20 +93,26 @@ def _encode(value: object) -> str:
     return to_json(value, inf_nan_mode="strings", serialize_unknown=True).decode()
 
 
-def _holdable(value: object, depth: int) -> object:
+def _holdable(value: object, levels: int, items: int) -> object:
     """*value* made of nothing but what JSON holds. It came out of bytes: it has no cycles."""
-    if isinstance(value, dict | list | tuple):
-        if depth == 0:
-            return "..."
-        if isinstance(value, dict):
-            return {_text(key): _holdable(item, depth - 1) for key, item in value.items()}
-        return [_holdable(item, depth - 1) for item in value]
-    return value if value is None or isinstance(value, int | float) else _text(value)
+    if not isinstance(value, dict | list | tuple):
+        return value if value is None or isinstance(value, int | float) else _text(value)
+    if not levels:
+        return TOO_DEEP
+    left_out = len(value) - items
+    if isinstance(value, dict):
+        found: dict[str, object] = {}
+        for key, inner in islice(value.items(), items):
+            found[distinct(_text(key), found)] = _holdable(inner, levels - 1, items)
+        return found if left_out <= 0 else found | {more(left_out): None}
+    kept = [_holdable(inner, levels - 1, items) for inner in value[:items]]
+    return kept if left_out <= 0 else [*kept, more(left_out)]
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return bytes_text(value)
     try:
-        text = str(value)
-    except Exception:  # noqa: BLE001  -- as above
-        return f"[{type(value).__name__}]"
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return text(str(value))
+    except Exception as error:  # noqa: BLE001  -- as above
+        return f"<unreadable {type_name(type(value))}: {type_name(type(error))}>"

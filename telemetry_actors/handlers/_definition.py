@@ -5,6 +5,12 @@
 
 from __future__ import annotations
 
-from telemetry_actors.definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.definition import (
+    DEFAULT_JSON_LIMITS,
+    CaseDefinition,
+    EventFacts,
+    JsonLimits,
+    MappingSettings,
+)
 
-__all__ = ["CaseDefinition", "EventFacts", "MappingSettings"]
+__all__ = ["DEFAULT_JSON_LIMITS", "CaseDefinition", "EventFacts", "JsonLimits", "MappingSettings"]

@@ -1,13 +1,17 @@
 """Whatever is handed in becomes something that msgpack carries, and every change can be seen."""
 
+import array
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
 import math
+import pathlib
+import sys
 import uuid
-from collections import OrderedDict, UserDict, defaultdict, deque
+from collections import OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import Sequence
 
 import msgpack
 import pydantic
@@ -65,12 +69,46 @@ class Array:
 
     def __init__(self, *values):
         self._values = values
+        self.size = len(values)
 
     def item(self):
         raise ValueError("can only convert an array of size 1")
 
     def tolist(self):
         return list(self._values)
+
+
+class Octets(bytes):
+    """Like a numpy byte string."""
+
+
+class Long(Scalar):
+    """Like a numpy long double, whose ``item`` is one again."""
+
+    def item(self):
+        return Long(self._value)
+
+    def __str__(self):
+        return str(self._value)
+
+
+class Span(Scalar):
+    """Like a numpy time span, whose ``item`` is a number without its unit."""
+
+    class dtype:  # noqa: N801 -- numpy's name
+        kind = "m"
+
+    def __str__(self):
+        return f"{self._value} nanoseconds"
+
+
+class Query:
+    """Like a query of an ORM: to read it is to ask a database, and so is its text."""
+
+    def __iter__(self):
+        raise AssertionError("it was read")
+
+    __str__ = __repr__ = __len__ = __iter__
 
 
 class Markup(str):
@@ -91,7 +129,7 @@ class Raising:
     def __str__(self):
         raise self._error
 
-    __repr__ = __iter__ = __len__ = __str__
+    __repr__ = __str__
 
 
 class Lying:
@@ -118,6 +156,13 @@ class Nameless(type):
 class NamelessThing(metaclass=Nameless):
     def __str__(self):
         raise KeyError
+
+
+def released():
+    """A view of memory that is no longer there."""
+    view = memoryview(b"abc")
+    view.release()
+    return view
 
 
 def carried(value):
@@ -161,17 +206,24 @@ def same(a, b):
         (frozenset((3,)), [3]),
         (deque((1, 2)), [1, 2]),
         (range(3), [0, 1, 2]),
-        ((n for n in (1, 2)), [1, 2]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.values(), [1]),
+        (array.array("i", (1, 2)), [1, 2]),
+        (UserList((1, 2)), [1, 2]),
         (OrderedDict(a=1), {"a": 1}),
         (defaultdict(list, a=[1]), {"a": [1]}),
         (UserDict(a=1), {"a": 1}),
         (datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC), "2026-11-24T10:00:00+00:00"),
         (datetime.date(2026, 11, 24), "2026-11-24"),
         (datetime.time(10, 30), "10:30:00"),
+        (datetime.timedelta(milliseconds=1500), 1.5),
+        (pathlib.PurePosixPath("/a/b"), "/a/b"),
+        (b"text", "text"),
+        (bytearray(b"\xc3\xa9"), "é"),
+        (memoryview(b"abcd"), "abcd"),
+        (Octets(b"ab"), "ab"),
         (decimal.Decimal("1.50"), "1.50"),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        (fractions.Fraction(1, 3), "1/3"),
-        (1j, "1j"),
         (Colour.RED, "red"),
         (Number.ONE, 1),
         (Size(3), 3),
@@ -179,11 +231,12 @@ def same(a, b):
         (Model(inner=Model()), {"a": 1, "inner": {"a": 1, "inner": None}}),
         (Point(1, (2,)), {"x": 1, "y": [2]}),
         (Scalar(7), 7),
-        (Scalar(float), str(float)),
         (Array(1, Scalar(2)), [1, 2]),
         (Markup("<b>"), "<b>"),
         ({Markup("<b>"): 1}, {"<b>": 1}),
         ({1: "a", None: "b", (1, 2): "c"}, {"1": "a", "None": "b", "(1, 2)": "c"}),
+        ({Colour.RED: 1, Number.ONE: 2}, {"red": 1, "1": 2}),
+        ({1: "a", "1": "b"}, {"1": "a", "1 (2)": "b"}),
     ],
     ids=repr,
 )
@@ -203,11 +256,24 @@ def test_floats_stay_as_they_are(value):
 
 MARKED = {  # by mark, since pytest asks a value for its name
     "<2 bytes>": lambda: b"\xff\x00",
-    "<3 bytes>": lambda: bytearray(3),
-    "<4 bytes>": lambda: memoryview(b"abcd"),
+    "<3 bytes>": lambda: bytearray(b"\xff\xff\xff"),
+    "<4 bytes>": lambda: memoryview(b"\xffabc"),
+    "<unreadable memoryview: ValueError>": released,
     "18446744073709551616": lambda: 2**64,
     "-9223372036854775809": lambda: -(2**63) - 1,
-    "<int of 5001 bits>": lambda: 1 << 5000,
+    "<int of 2049 bits>": lambda: 1 << 2048,
+    "<int of 5001 bits>": lambda: -1 << 5000,
+    "<Fraction: 1/3>": lambda: fractions.Fraction(1, 3),
+    "<complex: 1j>": lambda: 1j,
+    "<ValueError: no>": lambda: ValueError("no"),
+    "<class 'float'>": lambda: float,
+    "<generator: not read>": lambda: (n for n in (1, 2)),
+    "<map: not read>": lambda: map(str, (1, 2)),
+    "<list_iterator: not read>": lambda: iter([1]),
+    "<Query: not read>": Query,
+    "<Array of 200001 values: not read>": lambda: Array(*range(200_001)),
+    "<Span: 5 nanoseconds>": lambda: Span(5),
+    "<Long: 1.5>": lambda: Long(1.5),
     "a\ufffdb": lambda: "a\ud800b",
     "<unreadable Raising: ValueError>": lambda: Raising(ValueError("no")),
     "<unreadable Raising: SystemExit>": lambda: Raising(SystemExit(3)),
@@ -281,15 +347,25 @@ def test_values_that_share_their_parts_cannot_grow_without_bound(monkeypatch):
     assert len(msgpack.packb(sanitise(value))) < 40_000
 
 
-def test_an_endless_iterable_is_cut():
-    def endless():
-        while True:
-            yield 1
+def test_an_iterator_is_the_hosts_and_stays_as_it_is():
+    """One that had been read would be empty when the host comes to it."""
+    lines = iter(["a", "b"])
 
-    cut = carried(endless())
+    assert carried({"lines": lines}) == {"lines": "<list_iterator: not read>"}
+    assert list(lines) == ["a", "b"]
 
-    assert len(cut) == 10_001
-    assert cut[-1] == "<cut: too many items>"
+
+def test_an_endless_collection_is_cut(monkeypatch):
+    class Endless(Sequence):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return index
+
+    monkeypatch.setattr(module, "MAX_NODES", 10)
+
+    assert carried(Endless()) == [*range(9), "<cut: too many values>"]
 
 
 def test_a_long_text_of_a_foreign_object_is_cut():
@@ -297,7 +373,59 @@ def test_a_long_text_of_a_foreign_object_is_cut():
         def __str__(self):
             return "x" * 50_000
 
-    assert carried(Chatty()) == "x" * 10_000
+    clean = carried({"value": Chatty(), Chatty(): 1})
+
+    assert all(len(text.encode()) == 10_000 for text in (clean["value"], [*clean][1]))
+    assert clean["value"].startswith("<Chatty: xxx")
+    assert clean["value"].endswith("x…[cut: 50010 characters]")
+
+
+def test_keys_that_have_the_same_text_stay_apart():
+    clean = carried({"\ud800": 1, "\udfff": 2, 7: 3, "7": 4, "7 (4)": 5})  # noqa: F601 -- they differ
+
+    assert clean == {"\ufffd": 1, "\ufffd (2)": 2, "7": 3, "7 (4)": 4, "7 (4) (5)": 5}
+
+
+def test_a_host_that_prints_few_digits_is_no_trouble():
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)  # the least that Python allows
+    try:
+        assert carried(2**2048 - 1) == str(2**2048 - 1)
+        assert carried(2**4000) == "<int of 4001 bits>"
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def test_a_numpy_value_becomes_what_it_holds():
+    """The real one, where it is installed."""
+    numpy = pytest.importorskip("numpy")
+    values = {
+        "whole": numpy.int64(7),
+        "share": numpy.float32(0.5),
+        "yes": numpy.bool_(True),
+        "text": numpy.str_("a"),
+        "bytes": numpy.bytes_(b"a"),
+        "array": numpy.array([[1, 2], [3, 4]]),
+        "scalar": numpy.array(5),
+        "when": numpy.datetime64("2026-11-24T10:00:00"),
+        "span": numpy.timedelta64(5, "ns"),
+        "long": numpy.longdouble(1.5),
+        "many": numpy.zeros(200_001),
+    }
+
+    assert carried(values) == {
+        "whole": 7,
+        "share": 0.5,
+        "yes": True,
+        "text": "a",
+        "bytes": "a",
+        "array": [[1, 2], [3, 4]],
+        "scalar": 5,
+        "when": "2026-11-24T10:00:00",
+        "span": "<timedelta64: 5 nanoseconds>",
+        "long": "<longdouble: 1.5>",
+        "many": "<ndarray of 200001 values: not read>",
+    }
 
 
 # -- whatever it is -------------------------------------------------------------------------------
