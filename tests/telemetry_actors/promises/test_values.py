@@ -200,15 +200,15 @@ def test_g20_what_another_thread_changes_meanwhile_is_taken_as_it_was_at_one_ins
 
 
 def test_g20_what_a_finaliser_changes_while_it_is_read_is_taken_as_it_was_at_one_instant():
-    """Python may run any code of the host's whenever it makes an object."""
-    payload = {**VALID["workflow_run"], "extra": {1}, **{str(n): n for n in range(500)}}
+    """Python may run any code of the host's whenever it makes an object (beyond its spare ones)."""
+    payload = {**VALID["workflow_run"], "extra": {1}, **{str(n): n for n in range(9000)}}
     numbers = itertools.count()
 
     def change(_phase, _info):
         payload[f"new{next(numbers)}"] = 1
 
     before = gc.get_threshold()
-    with running_gateway() as (gateway, _):
+    with running_gateway(enterprise_include_content=True) as (gateway, _):
         gc.callbacks.append(change)
         gc.set_threshold(1)
         try:
