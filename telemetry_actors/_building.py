@@ -36,6 +36,8 @@ def parts_of(life: Life) -> Parts:
             now_ns=life.clock.now_ns,
             bounds=BOUNDS[settings.metrics.duration_buckets],
             cardinality_limit=settings.metrics.cardinality_limit,
+            label_bytes=settings.limits.label_bytes,
+            on_overflow=_say_overflow,
         ),
         dedup=life.dedup,
         gateway=life.mailbox,
@@ -44,6 +46,15 @@ def parts_of(life: Life) -> Parts:
         registered=life.registered,
         budget=StopBudget(life.clock.now_s),
         note=life.note,
+    )
+
+
+def _say_overflow(instrument: str, limit: int) -> None:
+    warn(
+        "%s has %d label sets (metrics.cardinality_limit); values of any others are added to"
+        " one more, labelled otel.metric.overflow",
+        instrument,
+        limit,
     )
 
 

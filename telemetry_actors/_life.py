@@ -31,7 +31,7 @@ from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
-from telemetry_actors.ports import ExportResult, Sink, Verdict
+from telemetry_actors.ports import ExportResult, MetricRecorder, Sink, Verdict
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stores.memory import MemoryDedupStore
@@ -121,6 +121,7 @@ class Life:
         self.slots: dict[tuple[str, ...], Slot] = {}
         self.health: dict[tuple[str, SignalKind], SinkHealth] = {}
         self.budget: Any = None
+        self.recorder: MetricRecorder | None = None
         self.state = "new"
         self._parked: set[str] = set()
         self.building = threading.Lock()
@@ -142,7 +143,7 @@ class Life:
             from telemetry_actors.tree import build_tree
 
             parts = parts_of(self)
-            self.sinks, self.budget = parts.sinks, parts.budget
+            self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
             self.books.sinks = max(1, len(parts.sinks))
             self._start(build_tree(parts))
             self.intake.asleep = False

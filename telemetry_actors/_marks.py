@@ -41,7 +41,7 @@ def cut(text: str, most_bytes: int) -> str:
     many characters there were.
 
     Args:
-        text: without lone surrogates.
+        text: a lone surrogate in what is cut becomes ``?``.
         most_bytes: at least `SHORTEST_LIMIT_BYTES`.
 
     >>> cut("x" * 1000, 64)
@@ -49,7 +49,7 @@ def cut(text: str, most_bytes: int) -> str:
     """
     if len(text) * 4 <= most_bytes:  # no character has more than four bytes
         return text
-    data = text[: most_bytes + 1].encode()
+    data = text[: most_bytes + 1].encode("utf-8", "replace")
     if len(data) <= most_bytes:
         return text
     mark = f"…[cut: {len(text)} characters]"

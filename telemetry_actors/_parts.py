@@ -26,6 +26,7 @@ __all__ = [
     "DedupSettings",
     "GatewaySettings",
     "LifecycleSettings",
+    "LimitSettings",
     "MetricSettings",
     "OtlpSettings",
     "Part",
@@ -42,6 +43,7 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR_S, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
+TextBytes = Annotated[int, Field(ge=64, le=_MOST)]  # room for a mark that says it was cut
 
 
 class Part(BaseModel):
@@ -190,6 +192,22 @@ class MetricSettings(Part):
     """Emit ``dify.app.created.total`` and its two siblings (era M)."""
     app_requests: bool = True
     """Count app events in ``dify.requests.total`` as well (era S)."""
+
+
+class LimitSettings(Part):
+    """How much one value may hold. What is over it is cut, and a mark says so."""
+
+    part = "limits"
+
+    attribute_bytes: TextBytes = 4_194_304
+    """UTF-8 bytes of one attribute of a log or span. By default three contents in one record
+    stay within the 20 MiB that collectors take."""
+    nesting_levels: Annotated[int, Field(ge=1, le=99)] = 64
+    """Levels of lists and maps within one another in content that becomes JSON."""
+    list_items: Count = 10_000
+    """Values of one list or map in content that becomes JSON."""
+    label_bytes: TextBytes = 1_024
+    """UTF-8 bytes of one label value of a metric; names of 255 characters fit in any script."""
 
 
 class LifecycleSettings(Part):

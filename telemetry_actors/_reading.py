@@ -22,7 +22,14 @@ from telemetry_actors.ledger import (
     SinkLine,
 )
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.status import DeadLetterStatus, MailboxStatus, SinkStatus, Status, TreeNode
+from telemetry_actors.status import (
+    DeadLetterStatus,
+    InstrumentStatus,
+    MailboxStatus,
+    SinkStatus,
+    Status,
+    TreeNode,
+)
 
 __all__ = ["read_ledger", "read_status"]
 
@@ -152,10 +159,17 @@ def read_status(life: Life) -> Status:
             for (sink, kind), health in list(life.health.items())
         ],
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
+        instruments=_instruments(life),
         dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         problems=_problems(life),
     )
+
+
+def _instruments(life: Life) -> list[InstrumentStatus]:
+    if life.recorder is None:
+        return []
+    return [InstrumentStatus(**state._asdict()) for state in life.recorder.instruments()]
 
 
 def _letters(life: Life) -> list[DeadLetterStatus]:
@@ -214,4 +228,9 @@ def _problems(life: Life) -> list[str]:
     ]
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
+    found += [
+        f"{name} has {sets} label sets: {overflowed} values of others are in otel.metric.overflow"
+        for name, sets, overflowed in (life.recorder.instruments() if life.recorder else ())
+        if overflowed
+    ]
     return found

@@ -15,6 +15,7 @@ from telemetry_actors.signals import Instrument, LogSignal, Measurement, SignalK
 __all__ = [
     "DedupStore",
     "ExportResult",
+    "InstrumentState",
     "MetricPoint",
     "MetricRecorder",
     "Sink",
@@ -67,6 +68,16 @@ class MetricPoint(NamedTuple):
     bounds: tuple[float, ...] = ()
     bucket_counts: tuple[int, ...] = ()
     """``len(bounds) + 1`` counts."""
+
+
+class InstrumentState(NamedTuple):
+    """How full one instrument is."""
+
+    name: str
+    label_sets: int
+    """Points, the overflow point not among them."""
+    overflowed: int
+    """Measurements that the overflow point has taken."""
 
 
 @runtime_checkable
@@ -123,6 +134,10 @@ class MetricRecorder(Protocol):
 
     def collect(self) -> list[MetricPoint]:
         """All points, cumulative since the start. Does not reset them."""
+        ...
+
+    def instruments(self) -> list[InstrumentState]:
+        """How full each instrument is."""
         ...
 
 

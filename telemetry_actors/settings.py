@@ -28,6 +28,7 @@ from telemetry_actors._parts import (
     DedupSettings,
     GatewaySettings,
     LifecycleSettings,
+    LimitSettings,
     MetricSettings,
     OtlpSettings,
     ProviderSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "DedupSettings",
     "GatewaySettings",
     "LifecycleSettings",
+    "LimitSettings",
     "MetricSettings",
     "OtlpSettings",
     "OtlpTarget",
@@ -103,6 +105,7 @@ class TelemetrySettings(BaseSettings):
     sink: SinkSettings = SinkSettings()
     otlp: OtlpSettings = OtlpSettings()
     metrics: MetricSettings = MetricSettings()
+    limits: LimitSettings = LimitSettings()
     lifecycle: LifecycleSettings = LifecycleSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DeadLetterStatus", "MailboxStatus", "SinkStatus", "Status", "StopReport", "TreeNode"]
+__all__ = [
+    "DeadLetterStatus",
+    "InstrumentStatus",
+    "MailboxStatus",
+    "SinkStatus",
+    "Status",
+    "StopReport",
+    "TreeNode",
+]
 
 
 class _Model(BaseModel):
@@ -45,6 +53,16 @@ class SinkStatus(_Model):
     """The receiver's own words or the transport's error."""
 
 
+class InstrumentStatus(_Model):
+    """How many label sets one metric instrument has."""
+
+    name: str
+    label_sets: int
+    """Never more than ``metrics.cardinality_limit``."""
+    overflowed: int
+    """Measurements of later label sets: they are in the point ``otel.metric.overflow``."""
+
+
 class DeadLetterStatus(_Model):
     """One dropped event, without its payload."""
 
@@ -70,6 +88,8 @@ class Status(_Model):
     sinks: list[SinkStatus]
     parked: list[str]
     """Cases that no one can take at present."""
+    instruments: list[InstrumentStatus] = Field(default_factory=list)
+    """Of metrics that have had a value."""
     dead_letters: list[DeadLetterStatus]
     """The last ones that are kept, oldest first; `TelemetryGateway.dead_letters` has the whole
     envelopes."""

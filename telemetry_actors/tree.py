@@ -20,7 +20,7 @@ from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, Supervi
 from telemetry_actors._books import Books
 from telemetry_actors._overrides import overridden
 from telemetry_actors.cases import CASE_ROUTING
-from telemetry_actors.definition import CaseDefinition, MappingSettings
+from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSettings
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
@@ -263,6 +263,8 @@ class _Builder:
             sampling_rate=settings.enterprise_otel_sampling_rate,
             app_requests_counter=settings.metrics.app_requests,
             app_counters=settings.metrics.app_counters,
+            json_limits=JsonLimits(settings.limits.nesting_levels, settings.limits.list_items),
+            attribute_bytes=settings.limits.attribute_bytes,
         )
         kwargs = {
             "settings": mapping,

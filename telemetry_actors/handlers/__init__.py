@@ -28,7 +28,12 @@ from telemetry_actors.handlers import (
     tool_execution,
     workflow_run,
 )
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._definition import (
+    CaseDefinition,
+    EventFacts,
+    JsonLimits,
+    MappingSettings,
+)
 from telemetry_actors.handlers._instruments import INSTRUMENTS
 from telemetry_actors.handlers.rehydration import rehydration_failed
 
@@ -37,6 +42,7 @@ __all__ = [
     "INSTRUMENTS",
     "CaseDefinition",
     "EventFacts",
+    "JsonLimits",
     "MappingSettings",
     "rehydration_failed",
 ]

@@ -16,9 +16,11 @@ from pydantic import ValidationError
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors.batch_actor import BatchActor, SinkItem, forward_records
+from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import Envelope, Item, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._limits import limited, surely_short
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.signals import LogSignal, SignalKind, Signals, SpanSignal
@@ -56,6 +58,7 @@ class HandlerActor(BatchActor):
     ) -> None:
         super().__init__(f"handlers/{definition.case}", books)
         self._definition = definition
+        self._built_in = definition.case in set(TelemetryCase)
         self._settings = settings
         self._clock = clock
         self._recorder = recorder
@@ -73,7 +76,11 @@ class HandlerActor(BatchActor):
             return Drop(Reason.INVALID_PAYLOAD, self._stage, _words(error))
         except EnvelopeError as error:
             return Drop(Reason.INVALID_PAYLOAD, self._stage, str(error))
-        return self._definition.map(self._facts(envelope, context), payload, self._settings)
+        signals = self._definition.map(self._facts(envelope, context), payload, self._settings)
+        most_bytes = self._settings.attribute_bytes
+        if self._built_in and surely_short(_size(envelope), most_bytes):
+            return signals
+        return limited(signals, most_bytes)
 
     def _facts(self, envelope: Envelope, context: dict[str, Any]) -> EventFacts:
         return EventFacts(
@@ -151,6 +158,11 @@ def outlets_not_reached(
             for ordinal in range(len(result.logs if kind is SignalKind.LOGS else result.spans))
         ]
         yield kind, outlet % sinks, records
+
+
+def _size(envelope: Envelope) -> int:
+    """Of all that an attribute can be made of."""
+    return len(envelope.payload or b"") + len(envelope.context) + len(envelope.event_id)
 
 
 def _words(error: ValidationError) -> str:

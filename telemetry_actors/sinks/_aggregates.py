@@ -5,7 +5,7 @@ lock that is taken once per batch, a tenth of what the SDK's instruments cost; `
 never comes here. The tree's slot owns the object, so a restart of the metric sink
 loses no count. After a fork the child makes its own: a lock may be inherited held.
 
-Memory has bounds: label sets per instrument, and characters per label value.
+Memory has bounds: label sets per instrument, and bytes per label value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from telemetry_actors.ports import MetricPoint
+from telemetry_actors._marks import cut
+from telemetry_actors.ports import InstrumentState, MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
 
 __all__ = [
@@ -42,14 +43,15 @@ BOUNDS = MappingProxyType({"seconds": DEFAULT_BOUNDS_S, "sdk": SDK_BOUNDS})
 """By the words of ``metrics.duration_buckets``."""
 
 OVERFLOW_KEY = "otel.metric.overflow"
-MAX_LABEL_CHARS = 1024
-"""A longer label value is cut; 2,000 sets of unbounded values would be no bound."""
 
 _INT64_MAX = 2**63 - 1
 _MOST = 1e200  # of a histogram's values: sums of them stay finite
 _OVERFLOW = ((OVERFLOW_KEY,), ("true",))
 
 _Labels = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def _nobody(_instrument: str, _limit: int) -> None: ...
 
 
 class MetricAggregates:
@@ -62,7 +64,10 @@ class MetricAggregates:
         now_ns: wall clock, such as `Clock.now_ns`.
         bounds: upper bounds of the buckets of every histogram, ascending.
         cardinality_limit: label sets of one instrument; values of later ones are added to one
-            more point, labelled ``otel.metric.overflow``.
+            more point, labelled ``otel.metric.overflow``. So sums over all points stay exact.
+        label_bytes: UTF-8 bytes of one label value; a longer one is cut, with a mark.
+        on_overflow: told once of each instrument that is over its limit, by the next
+            collection, on its thread and with no lock held: name and limit.
     """
 
     def __init__(
@@ -71,17 +76,20 @@ class MetricAggregates:
         *,
         bounds: tuple[float, ...] = DEFAULT_BOUNDS_S,
         cardinality_limit: int = 2000,
+        label_bytes: int = 1024,
+        on_overflow: Callable[[str, int], None] = _nobody,
     ) -> None:
         self._now_ns = now_ns
         self._bounds = bounds
         self._limit = cardinality_limit
+        self._label_bytes = label_bytes
+        self._on_overflow = on_overflow
+        self._to_tell: list[str] = []
         self._start_ns = now_ns()
         self._lock = threading.Lock()
         self._series: dict[Instrument, _Series] = {}
         self.recorded = 0
         """Measurements that are in the aggregates."""
-        self.overflowed = 0
-        """Of these, measurements that went to an overflow point."""
         self.invalid = 0
         """Measurements left out."""
 
@@ -111,7 +119,27 @@ class MetricAggregates:
         for series in every:
             with self._lock:
                 points += series.points(self._start_ns, self._now_ns())
+        self._tell()
         return points
+
+    def _tell(self) -> None:
+        """Not from `record`: its caller may hold a lock, and must not do its step again."""
+        with self._lock:
+            to_tell, self._to_tell = self._to_tell, []
+        for name in to_tell:
+            self._on_overflow(name, self._limit)
+
+    def instruments(self) -> list[InstrumentState]:
+        """How full each instrument is."""
+        with self._lock:
+            return [
+                InstrumentState(
+                    series.instrument.name,
+                    len(series.cells) - (_OVERFLOW in series.cells),
+                    series.overflowed,
+                )
+                for series in self._series.values()
+            ]
 
     def _new(self, instrument: Instrument) -> _Series:
         kind = _Histograms if instrument.kind == "histogram" else _Sums
@@ -120,10 +148,12 @@ class MetricAggregates:
 
     def _admit(self, series: _Series, keys: tuple[str, ...], values: tuple[str, ...]) -> _Cell:
         """The cell of a label set that is not among the series as it stands."""
-        labels = (keys, tuple(value[:MAX_LABEL_CHARS] for value in values))
+        labels = (keys, tuple(cut(value, self._label_bytes) for value in values))
         cells = series.cells
         if labels not in cells and len(cells) >= self._limit:
-            self.overflowed += 1
+            if not series.overflowed:
+                self._to_tell.append(series.instrument.name)
+            series.overflowed += 1
             labels = _OVERFLOW
         cell: _Cell = cells.get(labels) or cells.setdefault(labels, series.cell())
         return cell
@@ -136,7 +166,9 @@ class _Cell(Protocol):
 class _Series(Protocol):
     """One instrument: label set -> cell."""
 
+    instrument: Instrument
     cells: dict[_Labels, Any]
+    overflowed: int
 
     def takes(self, value: float) -> bool: ...
     def cell(self) -> _Cell: ...
@@ -160,7 +192,8 @@ class _Sums:
     cell = _Sum
 
     def __init__(self, instrument: Instrument, _bounds: tuple[float, ...]) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
+        self.overflowed = 0
         self.cells: dict[_Labels, _Sum] = {}
 
     def takes(self, value: float) -> bool:
@@ -168,7 +201,7 @@ class _Sums:
 
     def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
         for (keys, values), cell in self.cells.items():
-            yield MetricPoint(self._instrument, keys, values, start_ns, now_ns, cell.total)
+            yield MetricPoint(self.instrument, keys, values, start_ns, now_ns, cell.total)
 
 
 class _Buckets:
@@ -188,7 +221,8 @@ class _Histograms:
     """A histogram: sums and bucket counts."""
 
     def __init__(self, instrument: Instrument, bounds: tuple[float, ...]) -> None:
-        self._instrument = instrument
+        self.instrument = instrument
+        self.overflowed = 0
         self._bounds = bounds
         self.cells: dict[_Labels, _Buckets] = {}
 
@@ -201,7 +235,7 @@ class _Histograms:
     def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
         for (keys, values), cell in self.cells.items():
             yield MetricPoint(
-                self._instrument,
+                self.instrument,
                 keys,
                 values,
                 start_ns,

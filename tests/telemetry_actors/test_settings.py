@@ -97,6 +97,7 @@ class TestDefaults:
     def test_every_quantity_has_its_unit(self):
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
+        units += ("_items", "_levels")
         for part in TelemetrySettings.model_fields.values():
             if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
                 for name, field in part.annotation.model_fields.items():

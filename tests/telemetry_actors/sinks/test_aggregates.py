@@ -11,7 +11,6 @@ from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.signals import Instrument, Measurement
 from telemetry_actors.sinks._aggregates import (
     DEFAULT_BOUNDS_S,
-    MAX_LABEL_CHARS,
     SDK_BOUNDS,
     MetricAggregates,
 )
@@ -110,7 +109,8 @@ class TestCardinality:
         points = {p.label_values: p.value for p in aggregates.collect()}
 
         assert points == {("a",): 11, ("b",): 11, ("true",): 22}
-        assert (aggregates.recorded, aggregates.overflowed) == (8, 4)
+        assert aggregates.recorded == 8
+        assert aggregates.instruments() == [(COUNTER.name, 2, 4)]
 
     def test_the_limit_is_per_instrument(self):
         """A wild one doesn't take the room of the others."""
@@ -125,14 +125,74 @@ class TestCardinality:
             *((HISTOGRAM, ("l0",)), (HISTOGRAM, overflow)),
         ]
 
-    def test_a_long_label_value_is_cut(self, aggregates):
+    def test_an_instrument_that_reaches_its_limit_says_so_once(self):
+        """And the state of each tells how full it is."""
+        told = []
+        aggregates = MetricAggregates(
+            lambda: 0, cardinality_limit=2, on_overflow=lambda *what: told.append(what)
+        )
+        aggregates.record([counted(1, "a"), counted(1, "b"), took(1.0, "a")])
+        assert told == []
+        for _ in range(3):
+            aggregates.record([counted(1, "c"), counted(1, "d"), counted(1, "a")])
+            aggregates.collect()
+
+        assert told == [(COUNTER.name, 2)]
+        assert aggregates.instruments() == [(COUNTER.name, 2, 6), (HISTOGRAM.name, 1, 0)]
+
+    def test_who_is_told_may_look(self):
+        """No lock is held: a warning may go to a handler that asks for the status."""
+        seen = []
+        aggregates = MetricAggregates(
+            lambda: 0, cardinality_limit=1, on_overflow=lambda *_: seen.extend(aggregates.collect())
+        )
+        aggregates.record([counted(1, "a"), counted(1, "b")])
+        aggregates.collect()
+
+        assert len(seen) == 2
+
+    def test_a_long_label_value_is_cut_with_a_mark(self):
         """Else a number of label sets would be no bound on memory. Cut ones add up."""
-        aggregates.record([counted(1, "x" * 5000), counted(1, "x" * 5000)])
+        aggregates = MetricAggregates(lambda: 0, label_bytes=64)
+        aggregates.record([counted(1, "é" * 5000), counted(1, "é" * 5000), counted(1, "é" * 32)])
 
-        (point,) = aggregates.collect()
+        cut, whole = aggregates.collect()
 
-        assert point.label_values == ("x" * MAX_LABEL_CHARS,)
-        assert point.value == 2
+        assert cut.label_values == ("é" * 19 + "…[cut: 5000 characters]",)
+        assert len(cut.label_values[0].encode()) <= 64
+        assert cut.value == 2
+        assert whole.label_values == ("é" * 32,)
+
+
+labels = st.text("ab\U0001f600", max_size=3).map(lambda text: text * 30)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(labels, st.integers(0, 99)), max_size=40),
+    st.integers(1, 5),
+    st.integers(0, 40),
+)
+def test_however_many_label_sets_there_are_memory_has_a_bound_and_the_total_is_exact(
+    measured, limit, cut
+):
+    """Two instruments, so that one's overflow is not the other's."""
+    aggregates = MetricAggregates(lambda: 0, cardinality_limit=limit, label_bytes=64)
+    batch = [counted(n, label) for label, n in measured] + [took(n, lab) for lab, n in measured]
+    aggregates.record(batch[:cut])
+    aggregates.record(batch[cut:])
+    points = aggregates.collect()
+    state = {name: (sets, over) for name, sets, over in aggregates.instruments()}
+
+    for instrument in (COUNTER, HISTOGRAM):
+        its = [p for p in points if p.instrument == instrument]
+        assert sum(p.value for p in its) == sum(n for _, n in measured)
+        own = [p for p in its if p.label_keys != ("otel.metric.overflow",)]
+        assert len(own) <= limit and len(its) <= limit + 1
+        assert all(len(v.encode()) <= 64 for p in its for v in p.label_values)
+        if measured:
+            assert state[instrument.name][0] == len(own)
+            assert bool(state[instrument.name][1]) is (len(its) > len(own))
 
 
 @settings(deadline=None)
