@@ -10,15 +10,32 @@ import socket
 import subprocess
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tenacity
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "SeenLog", "SeenSpan"]
 
 _START_S = 30.0
 _STOP_S = 15.0
 _POLL_S = 0.02
+
+
+class SeenSpan(NamedTuple):
+    """Where a span stands in its trace; ids in hexadecimal, "" = none."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+
+
+class SeenLog(NamedTuple):
+    """Whose log it is."""
+
+    event_name: str
+    trace_id: str
+    span_id: str
 
 
 class _EndedEarlyError(Exception):
@@ -52,6 +69,10 @@ class Collector:
     def command(self, ports: list[int]) -> list[str]:
         """What to run; the first port is OTLP/HTTP's."""
         raise NotImplementedError
+
+    def environment(self, ports: list[int]) -> dict[str, str]:
+        """Variables of its own."""
+        return {}
 
     def received(self) -> Any:
         """What has been received so far, from the output."""
@@ -107,7 +128,7 @@ class Collector:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "ROTEL_"))},
+                env=_clean_environment() | self.environment(self.ports),
             )
         try:
             for port in self.ports:
@@ -130,6 +151,12 @@ class Collector:
 
     def _too_late(self, state: tenacity.RetryCallState) -> None:
         raise AssertionError(f"{self.name} has only got {self.received()}")
+
+
+def _clean_environment() -> dict[str, str]:
+    """A developer's own settings of a receiver never reach it."""
+    foreign = ("OTEL_", "ROTEL_", "PHOENIX_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,7 +10,7 @@ import json
 import sys
 from typing import NamedTuple
 
-from tests.receivers._collector import Collector
+from tests.receivers._collector import Collector, SeenLog, SeenSpan
 
 __all__ = ["OtelTap", "Received"]
 
@@ -49,6 +49,16 @@ class OtelTap(Collector):
             if line.startswith(b"{"):
                 _put(received, json.loads(line))
         return received
+
+    def spans(self) -> list[SeenSpan]:
+        """The spans that it has printed so far."""
+        keys = ("name", "traceId", "spanId", "parentSpanId")
+        return [SeenSpan(*(span[key] for key in keys)) for span in self.received().spans]
+
+    def logs(self) -> list[SeenLog]:
+        """The log records that it has printed so far."""
+        keys = ("eventName", "traceId", "spanId")
+        return [SeenLog(*(log.get(key, "") for key in keys)) for log in self.received().logs]
 
 
 def _put(received: Received, record: dict) -> None:

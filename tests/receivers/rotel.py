@@ -20,9 +20,18 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.receivers._collector import Collector
+from tests.receivers._collector import Collector, SeenLog, SeenSpan
 
-__all__ = ["Received", "Rotel", "log_uids", "metric_points", "read_received", "span_ids"]
+__all__ = [
+    "Received",
+    "Rotel",
+    "log_uids",
+    "metric_points",
+    "read_received",
+    "seen_logs",
+    "seen_spans",
+    "span_ids",
+]
 
 # Several lines each, so that a text with line breaks can't be taken for one by accident.
 _LOG = re.compile(rb"\nLogRecord #\d+\nObservedTimestamp: \d+\nTimestamp: \d+\n")
@@ -30,9 +39,10 @@ _LOG_END = b"\nFlags: "
 _UID = re.compile(rb"\n     -> log\.record\.uid: Str\(([^\n]*)\)\n")
 _EVENT = re.compile(rb"\nEventName: ([^\n]*)\nBody: ")
 _SPAN = re.compile(
-    rb"\nSpan #\d+\n    Trace ID       : ([0-9a-f]*)\n    Parent ID      : [0-9a-f]*\n"
-    rb"    ID             : ([0-9a-f]*)\n"
+    rb"\nSpan #\d+\n    Trace ID       : ([0-9a-f]*)\n    Parent ID      : ([0-9a-f]*)\n"
+    rb"    ID             : ([0-9a-f]*)\n    Name           : ([^\n]*)\n"
 )
+_LOG_IDS = re.compile(rb"\n    Trace ID       : ([0-9a-f]*)\n    Span ID        : ([0-9a-f]*)$")
 _POINT = re.compile(rb"\n(?:Number|Histogram)DataPoints #\d+\n")
 
 
@@ -81,6 +91,14 @@ class Rotel(Collector):
         """What it has printed so far."""
         return read_received(self.output())
 
+    def spans(self) -> list[SeenSpan]:
+        """The spans that it has printed so far."""
+        return seen_spans(self.output())
+
+    def logs(self) -> list[SeenLog]:
+        """The log records that it has printed so far."""
+        return seen_logs(self.output())
+
 
 def read_received(output: bytes) -> Received:
     """Count the records in rotel's *output*."""
@@ -103,7 +121,27 @@ def log_uids(output: bytes) -> list[bytes]:
 
 def span_ids(output: bytes) -> list[tuple[bytes, bytes]]:
     """Trace id and span id of each span, in order, in hexadecimal."""
-    return _SPAN.findall(output)
+    return [(trace_id, span_id) for trace_id, _, span_id, _ in _SPAN.findall(output)]
+
+
+def seen_spans(output: bytes) -> list[SeenSpan]:
+    """Each span's place in its trace, in order."""
+    return [
+        SeenSpan(name.decode(), trace_id.decode(), span_id.decode(), parent_id.decode())
+        for trace_id, parent_id, span_id, name in _SPAN.findall(output)
+    ]
+
+
+def seen_logs(output: bytes) -> list[SeenLog]:
+    """Whose log each is, in order."""
+    found = []
+    for log in _log_texts(output):
+        name, ids = _EVENT.search(log), _LOG_IDS.search(log)
+        assert name is not None
+        found.append(
+            SeenLog(name[1].decode(), *(i.decode() for i in (ids.groups() if ids else (b"", b""))))
+        )
+    return found
 
 
 def metric_points(output: bytes) -> int:
