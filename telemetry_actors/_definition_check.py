@@ -37,6 +37,7 @@ _MAX_UNIT_CHARS: Final = 63
 _KINDS: Final = ("counter", "histogram")
 _MOST: Final = 1e200  # of a histogram's values; what the aggregates take
 _REDUCED: Final[Mapping[Reduction, object]] = {
+    Reduction.TEXT: GATED,
     Reduction.COUNT: [GATED],
     Reduction.DATASETS: [{"dataset_id": "d", "dataset_name": "n"}],
 }

@@ -35,6 +35,9 @@ GATED: Final = "[gated]"
 """Stands where content was. A text, so that it passes for a value of any gated key."""
 
 _DATASET_KEYS: Final = ("dataset_id", "dataset_name")
+_DOCUMENT_TEXTS: Final = ("document_id", "segment_id")
+_NO_TEXT: Final = (bool, int, float, list, tuple, dict)
+_NO_NUMBER: Final = (bool, str, bytes, list, tuple, dict)
 
 
 class TelemetryCase(StrEnum):
@@ -66,10 +69,16 @@ class SignalType(StrEnum):
 
 
 class Reduction(StrEnum):
-    """What must survive of a gated value, because a mapping counts with it."""
+    """What must survive of a gated value: a mapping counts with it, or the model looks at it.
 
+    A payload is as valid with content off as with content on: what no model would take for
+    the value that it stands for becomes ``[]``, which none takes either.
+    """
+
+    TEXT = "text"
+    """That it is a text, or none."""
     COUNT = "count"
-    """A list becomes as many markers."""
+    """A list of texts becomes as many markers."""
     DATASETS = "datasets"
     """A list of maps keeps, of each map, the id and the name of its dataset."""
 
@@ -95,9 +104,14 @@ class CaseRoute:
 
 
 def _trace(
-    case: TelemetryCase, task_name: str, *gated: str, ce_eligible: bool = False
+    case: TelemetryCase,
+    task_name: str,
+    *gated: str,
+    ce_eligible: bool = False,
+    **reduced: Reduction,
 ) -> CaseRoute:
-    return CaseRoute(case, SignalType.TRACE, ce_eligible, task_name, gated)
+    kept = MappingProxyType(reduced)
+    return CaseRoute(case, SignalType.TRACE, ce_eligible, task_name, gated, kept)
 
 
 def _metric_log(case: TelemetryCase, *gated: str, **reduced: Reduction) -> CaseRoute:
@@ -106,13 +120,27 @@ def _metric_log(case: TelemetryCase, *gated: str, **reduced: Reduction) -> CaseR
 
 _NODE_CONTENT: Final = ("inputs", "outputs", "process_data")
 _ROUTES: Final = (
-    _trace(TelemetryCase.WORKFLOW_RUN, "workflow", "inputs", "outputs", "query", ce_eligible=True),
+    _trace(
+        TelemetryCase.WORKFLOW_RUN,
+        "workflow",
+        "inputs",
+        "outputs",
+        "query",
+        ce_eligible=True,
+        query=Reduction.TEXT,
+    ),
     _trace(TelemetryCase.MESSAGE_RUN, "message", "inputs", "outputs", ce_eligible=True),
     _trace(TelemetryCase.NODE_EXECUTION, "node_execution", *_NODE_CONTENT),
     _trace(TelemetryCase.DRAFT_NODE_EXECUTION, "draft_node_execution", *_NODE_CONTENT),
     _trace(TelemetryCase.PROMPT_GENERATION, "prompt_generation", "instruction", "output"),
     _metric_log(TelemetryCase.TOOL_EXECUTION, "inputs", "outputs", "parameters", "config"),
-    _metric_log(TelemetryCase.MODERATION_CHECK, "preset_response", "query"),
+    _metric_log(
+        TelemetryCase.MODERATION_CHECK,
+        "preset_response",
+        "query",
+        preset_response=Reduction.TEXT,
+        query=Reduction.TEXT,
+    ),
     _metric_log(TelemetryCase.SUGGESTED_QUESTION, "questions", questions=Reduction.COUNT),
     _metric_log(
         TelemetryCase.DATASET_RETRIEVAL, "query", "documents", documents=Reduction.DATASETS
@@ -121,7 +149,7 @@ _ROUTES: Final = (
     _metric_log(TelemetryCase.APP_CREATED),
     _metric_log(TelemetryCase.APP_UPDATED),
     _metric_log(TelemetryCase.APP_DELETED),
-    _metric_log(TelemetryCase.FEEDBACK_CREATED, "content"),
+    _metric_log(TelemetryCase.FEEDBACK_CREATED, "content", content=Reduction.TEXT),
 )
 
 CASE_ROUTING: Final[Mapping[TelemetryCase, CaseRoute]] = MappingProxyType(
@@ -190,6 +218,8 @@ def _is_list(value: object) -> TypeGuard[list[Any]]:
 
 
 def _reduce(reduction: Reduction, value: object) -> object:
+    if reduction is Reduction.TEXT:
+        return _text(value)
     if _is_list(value):
         items = list.copy(value)  # and not `list(value)`: that asks an overridden __iter__
     elif type(value) is tuple:
@@ -197,14 +227,24 @@ def _reduce(reduction: Reduction, value: object) -> object:
     else:
         return GATED
     if reduction is Reduction.COUNT:
-        return [GATED] * len(items)
-    return [_dataset(item) for item in items]
+        return [None if item is None else _text(item) for item in items]
+    return [_document(item) for item in items]
 
 
-def _dataset(document: object) -> object:
+def _text(value: object) -> object:
+    return [] if issubclass(type(value), _NO_TEXT) else GATED
+
+
+def _document(document: object) -> object:
     if not _is_dict(document):
         return GATED
-    return {key: _id_or_name(dict.get(document, key)) for key in _DATASET_KEYS}
+    kept = {key: _id_or_name(dict.get(document, key)) for key in _DATASET_KEYS}
+    for key in _DOCUMENT_TEXTS:
+        if issubclass(type(dict.get(document, key)), _NO_TEXT):
+            kept[key] = []
+    if issubclass(type(dict.get(document, "score")), _NO_NUMBER):
+        kept["score"] = []
+    return kept
 
 
 def _id_or_name(value: object) -> object:

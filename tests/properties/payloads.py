@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, MappingSettings
 from tests.telemetry_actors.handlers.required import REQUIRED
 
-__all__ = ["anything", "cases", "contents", "facts", "how", "payloads", "uuids", "weird_text"]
+__all__ = [
+    "anything",
+    "cases",
+    "contents",
+    "facts",
+    "how",
+    "payloads",
+    "plain",
+    "uuids",
+    "weird_text",
+]
 
 cases = st.sampled_from(sorted(DEFINITIONS))
 weird_text = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -32,6 +42,18 @@ anything = st.recursive(
     max_leaves=8,
 )
 """Whatever msgpack may carry, and what it can't."""
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(-1e9, 1e9) | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["dataset_id", "document_id", "segment_id", "score", "x"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+"""Of JSON's types."""
 
 
 def _maps(*keys, **more):

@@ -137,9 +137,24 @@ def test_a_custom_case_may_have_gated_keys():
 # --- the gate: what survives of questions and documents -------------------------------
 
 
-@pytest.mark.parametrize("questions", [["a", "b", "c"], ("a", "b", "c"), [1, None, {"a": "b"}]])
+@pytest.mark.parametrize("questions", [["a", "b", "c"], ("a", "b", "c")])
 def test_questions_become_as_many_markers(questions):
     assert gate(QUESTIONS, {"questions": questions}) == {"questions": [GATED] * 3}
+
+
+def test_a_question_that_is_no_text_is_nothing_that_a_model_takes_for_one():
+    questions = [1, None, {"a": "SECRET"}, "SECRET"]
+
+    assert gate(QUESTIONS, {"questions": questions}) == {"questions": [[], None, [], GATED]}
+
+
+@pytest.mark.parametrize("value", [7, True, 0.5, ["SECRET"], {"a": "SECRET"}])
+def test_a_text_that_is_none_is_nothing_that_a_model_takes_for_one(value):
+    route = CASE_ROUTING[TelemetryCase.MODERATION_CHECK]
+
+    assert gate(route, {"query": value}) == {"query": []}
+    assert gate(route, {"query": "SECRET"}) == {"query": GATED}
+    assert gate(route, {"query": None}) == {"query": None}
 
 
 def test_no_questions_are_no_markers():
@@ -187,6 +202,13 @@ def test_a_dataset_id_that_is_no_text_is_nothing_that_a_model_takes_for_one(valu
     documents = gate(DOCUMENTS, {"documents": [{"dataset_id": value}]})["documents"]
 
     assert documents == [{"dataset_id": [], "dataset_name": None}]
+
+
+@pytest.mark.parametrize(("key", "value"), [("document_id", 7), ("segment_id", []), ("score", "1")])
+def test_what_is_wrong_with_a_document_is_wrong_with_what_is_left_of_it(key, value):
+    (document,) = gate(DOCUMENTS, {"documents": [{key: value}]})["documents"]
+
+    assert document[key] == []
 
 
 # --- the gate: what it survives -------------------------------------------------------
