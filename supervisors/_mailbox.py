@@ -17,6 +17,7 @@ on the consumer's thread and never blocks: it says what is next, or how long to 
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice, repeat, starmap
@@ -105,6 +106,8 @@ class Mailbox:
         self.parked = False
         """Nobody will take from here for now; counts as having room (architecture.md)."""
         self.refused = 0
+        self.interrupted: set[int] = set()
+        """Threads whose `append` put its item in and was then broken off, by Ctrl-C say."""
         self._size_of = size_of
         self._weighs = (
             size_of is not _own_size
@@ -210,15 +213,33 @@ class Mailbox:
         return f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
 
     def append(self, item: Any, size: int = 0) -> None:
-        """Put one user item, whatever the bounds say: ask `has_room` first."""
+        """Put one user item, whatever the bounds say: ask `has_room` first.
+
+        A signal handler that raises may break it off at any call. Whether the item is in, is
+        in `interrupted` then; bytes and wake-ups are right in either case.
+        """
         user = self.user
-        user.append(item)
+        try:
+            user.append(item)
+        except (MemoryError, RecursionError):  # its own; it has done nothing
+            raise
+        except BaseException:  # a handler's, which runs when a call is over, never before it
+            self._break_off(size)
+            raise
         self.queued_bytes += size
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
             try:
                 self._wake_consumer()
             except RecursionError:  # the sender is at its limit; the next one wakes
                 self._wake_at = 1
+            except BaseException:
+                self._break_off(0)
+                raise
+
+    def _break_off(self, size: int) -> None:
+        self.queued_bytes += size
+        self._wake_at = 1  # the next one wakes
+        self.interrupted.add(get_ident())
 
     def extend(self, items: list[Any], size: int = 0) -> None:
         """Put several user items at once, in order."""

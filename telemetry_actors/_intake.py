@@ -194,11 +194,22 @@ class Intake:
         try:
             verdict = self._admit(entry, context, payload, manager, event_id)
         except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
-            verdict = Admission.INVALID
+            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+        except BaseException:  # the host's own, out of a signal handler: not ours to keep
+            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+            raise
         finally:
             cell = entry.accepted if verdict is _ACCEPTED else entry.columns[_NUMBER[verdict]]
             shard.admissions[cell] += 1
         return verdict
+
+    def _broken_off(self) -> Admission:
+        """What has become of this thread's event, when something was raised in the middle."""
+        interrupted, me = self._mailbox.interrupted, get_ident()
+        if me not in interrupted:
+            return Admission.INVALID
+        interrupted.discard(me)
+        return Admission.ACCEPTED
 
     def _entry(self, case: Any) -> Entry:
         if not issubclass(type(case), str):

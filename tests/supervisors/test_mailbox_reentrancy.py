@@ -1,5 +1,6 @@
 """A mailbox in the middle of whose steps somebody else comes: another thread, or a handler."""
 
+from _thread import get_ident
 from collections import deque
 
 import pytest
@@ -110,3 +111,63 @@ def test_a_sender_at_its_recursion_limit_leaves_the_wake_to_the_next():
     mailbox.append("b")
 
     assert woken == [["a", "b"]]
+
+
+class BrokenOff(deque):
+    """A signal handler raises *error* as the append is over."""
+
+    def __init__(self, error):
+        super().__init__()
+        self._error = error
+
+    def append(self, item):
+        if not isinstance(self._error, MemoryError):
+            super().append(item)
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError()])
+def test_an_append_that_is_broken_off_has_put_its_item_in_and_says_so(error):
+    """The bytes are right, and the next sender wakes the consumer."""
+    woken = []
+    mailbox = a_mailbox(max_bytes=100)
+    mailbox.wake = lambda: woken.append(len(mailbox))
+    mailbox.poll(0.0, None)  # it is empty: the next item is to wake its consumer
+    mailbox.user = BrokenOff(error)
+    with pytest.raises(type(error)):
+        mailbox.append("a", 5)
+
+    assert (list(mailbox.user), mailbox.queued_bytes) == (["a"], 5)
+    assert mailbox.interrupted == {get_ident()}
+    mailbox.user = deque(mailbox.user)
+    mailbox.append("b", 5)
+    assert woken == [2]
+
+
+def test_an_append_that_fails_of_itself_has_done_nothing():
+    mailbox = a_mailbox(max_bytes=100)
+    mailbox.user = BrokenOff(MemoryError())
+    with pytest.raises(MemoryError):
+        mailbox.append("a", 5)
+
+    assert (list(mailbox.user), mailbox.queued_bytes, mailbox.interrupted) == ([], 0, set())
+
+
+def test_a_wake_that_is_broken_off_is_done_by_the_next_sender():
+    errors = [KeyboardInterrupt()]
+
+    def wake():
+        if errors:
+            raise errors.pop()
+        woken.append(len(mailbox))
+
+    woken: list[int] = []
+    mailbox = a_mailbox()
+    mailbox.wake = wake
+    mailbox.poll(0.0, None)
+    with pytest.raises(KeyboardInterrupt):
+        mailbox.append("a")
+    assert mailbox.interrupted == {get_ident()}
+    mailbox.append("b")
+
+    assert woken == [2]
