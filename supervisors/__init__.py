@@ -6,7 +6,7 @@ from supervisors._clock import Clock, SystemClock
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind
 from supervisors._inflight import InFlight
-from supervisors._mailbox import TICK, Mailbox
+from supervisors._mailbox import Mailbox
 from supervisors._protocol import ChildCounts, OneLife
 from supervisors._ref import Ref
 from supervisors._root import ChildInfo, SupervisorRef
@@ -26,6 +26,7 @@ from supervisors._spec import (
     SupervisorSpec,
 )
 from supervisors._supervisor import Supervisor
+from supervisors._tick import TICK
 
 __all__ = [
     "BRUTAL_KILL",

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from pykka._envelope import Envelope
 
 from supervisors._exit import Exit
-from supervisors._mailbox import TICK, Wait
+from supervisors._mailbox import Wait
 from supervisors._protocol import ChildDown, ChildFailed, ChildIgnored, ChildUp
+from supervisors._tick import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

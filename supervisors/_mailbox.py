@@ -8,10 +8,9 @@ the backlog and is never bounded. User items are bounded in count and in bytes;
 the bounds are exact for one producer and may be overshot by one item per
 producing thread, since producers take no lock.
 
-`put`/`offer`/`extend` run on the sender's thread: one append, two compares, and a
-wake only when the consumer asked for one (`wake_at`). They are re-entrant: a
-signal handler or finaliser may call them in the middle of themselves. `poll` runs
-on the consumer's thread and never blocks: it says what is next, or how long to wait.
+`put`/`offer`/`extend` run on the sender's thread: one append, two compares, and a wake only
+when the consumer asked for one (`wake_at`). They are re-entrant, for signal handlers. `poll`
+runs on the consumer's thread and never blocks: it says what is next, or how long to wait.
 """
 
 from __future__ import annotations
@@ -30,19 +29,9 @@ from supervisors._inflight import InFlight
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 
-__all__ = ["TICK", "Batching", "Mailbox", "Wait"]
+__all__ = ["Batching", "Mailbox", "Wait"]
 
 _NEVER = sys.maxsize
-
-
-class _Tick:
-    """The message that says: the time asked for with `SupervisedActor.wake_in` has come."""
-
-    def __repr__(self) -> str:
-        return "TICK"
-
-
-TICK = _Tick()
 
 
 class Wait(NamedTuple):
@@ -107,7 +96,7 @@ class Mailbox:
         """Nobody will take from here for now; counts as having room (architecture.md)."""
         self.refused = 0
         self.interrupted: set[int] = set()
-        """Threads whose `append` put its item in and was then broken off, by Ctrl-C say."""
+        """Threads whose `append` put its item in, and was then broken off by Ctrl-C."""
         self._size_of = size_of
         self._weighs = (
             size_of is not _own_size
@@ -215,8 +204,8 @@ class Mailbox:
     def append(self, item: Any, size: int = 0) -> None:
         """Put one user item, whatever the bounds say: ask `has_room` first.
 
-        A signal handler that raises may break it off at any call. Whether the item is in, is
-        in `interrupted` then; bytes and wake-ups are right in either case.
+        A signal handler that raises may break it off. Whether the item is in, `interrupted` says;
+        bytes and wake-ups are right either way.
         """
         user = self.user
         try:

@@ -15,8 +15,9 @@ from pykka._envelope import Envelope
 
 from supervisors._inflight import InFlight
 from supervisors._letters import Letter, Letters
-from supervisors._mailbox import TICK, Mailbox, Wait
+from supervisors._mailbox import Mailbox, Wait
 from supervisors._ref import Ref
+from supervisors._tick import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

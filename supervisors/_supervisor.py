@@ -20,9 +20,9 @@ from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind, shown
 from supervisors._incarnation import Ignore, Incarnation
-from supervisors._mailbox import TICK
 from supervisors._ref import turn_away
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
+from supervisors._tick import TICK
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
 if TYPE_CHECKING:

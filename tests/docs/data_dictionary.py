@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
 from telemetry_actors._emits import LogType, Metric
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType
+from telemetry_actors.cases import CASE_ROUTING, CaseRoute, Reduction, SignalType
 from telemetry_actors.handlers import DEFINITIONS, INSTRUMENTS, CaseDefinition
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
@@ -132,7 +132,7 @@ def _payload(definition: CaseDefinition[Any], route: CaseRoute) -> Iterator[tupl
 
 
 def _content(key: str, route: CaseRoute) -> str:
-    if key in route.reduced:
+    if route.reduced.get(key, Reduction.TEXT) is not Reduction.TEXT:
         return f"yes, but its {route.reduced[key]}"
     return _yes(key in route.gated)
 
