@@ -26,12 +26,13 @@ from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
 from telemetry_actors._say import warn
+from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
-from telemetry_actors.ports import ExportResult, MetricRecorder, Sink, Verdict
+from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stores.memory import MemoryDedupStore
@@ -39,26 +40,7 @@ from telemetry_actors.stores.memory import MemoryDedupStore
 if TYPE_CHECKING:
     from telemetry_actors.tree import Holder, Tree
 
-__all__ = ["Life", "SinkHealth"]
-
-
-class SinkHealth:
-    """How one kind of one sink fares; said once per change."""
-
-    def __init__(self) -> None:
-        self.healthy = True
-        self.failures = 0
-        self.last_failure = ""
-
-    def note(self, what: str, result: ExportResult) -> None:
-        """Take an answer. The sink's thread."""
-        well = result.verdict is Verdict.ACCEPTED and not result.rejected
-        if not well:
-            self.failures += 1
-            self.last_failure = f"{result.verdict}: {result.message}"
-        if well is not self.healthy:
-            self.healthy = well
-            warn("%s %s", what, "accepts again" if well else f"fails ({self.last_failure})")
+__all__ = ["Life"]
 
 
 class Life:
@@ -145,6 +127,7 @@ class Life:
             parts = parts_of(self)
             self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
             self.books.sinks = max(1, len(parts.sinks))
+            self.budget.on_begin(self._end_waits)
             self._start(build_tree(parts))
             self.intake.asleep = False
             self.state = "running"
@@ -186,8 +169,16 @@ class Life:
 
     def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
         """Take a receiver's answer for the status."""
-        health = self.health.setdefault((sink, kind), SinkHealth())
-        health.note(f"sink {sink}/{kind}", result)
+        self.health[sink, kind].note(self.clock.now_ns(), result)
+
+    def _end_waits(self) -> None:
+        """The stop begins: back-offs and what waits behind a breaker go on now (g22)."""
+        for holder in self.holders():
+            slot = self.slots.get(holder.path) if holder.kind is not None else None
+            flight = slot.in_flight if slot is not None else None
+            if flight is not None:
+                flight.due_s = None
+                holder.mailbox.wake()
 
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([(e.tenant_id, e.event_id, t.serial) for t, e in items])

@@ -9,6 +9,7 @@ from supervisors import Slot
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
+from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
 from telemetry_actors._stopping import end_unbuilt
 from telemetry_actors.ledger import (
     Admission,
@@ -23,7 +24,9 @@ from telemetry_actors.ledger import (
 )
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.status import (
+    BreakerStatus,
     DeadLetterStatus,
+    FailureStatus,
     InstrumentStatus,
     MailboxStatus,
     SinkStatus,
@@ -148,16 +151,7 @@ def read_status(life: Life) -> Status:
         restarts=sum(node.restarts for node in tree),
         tree=tree,
         mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
-        sinks=[
-            SinkStatus(
-                sink=sink,
-                kind=str(kind),
-                healthy=health.healthy,
-                failures=health.failures,
-                last_failure=health.last_failure,
-            )
-            for (sink, kind), health in list(life.health.items())
-        ],
+        sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
         instruments=_instruments(life),
         dead_letters=_letters(life),
@@ -170,6 +164,45 @@ def _instruments(life: Life) -> list[InstrumentStatus]:
     if life.recorder is None:
         return []
     return [InstrumentStatus(**state._asdict()) for state in life.recorder.instruments()]
+
+
+def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkStatus:
+    return SinkStatus(
+        sink=sink,
+        kind=str(kind),
+        endpoint=health.endpoint.name,
+        healthy=health.healthy,
+        failures=health.failures,
+        last_failure=health.last_failure,
+        warnings=health.warnings,
+        last_warning=health.last_warning,
+        breaker=_breaker(life, health.endpoint),
+        last_failures=[_failure(failure) for failure in health.endpoint.failures.copy()],
+    )
+
+
+def _breaker(life: Life, endpoint: Endpoint) -> BreakerStatus:
+    seen = endpoint.breaker.view(life.clock.now_s())
+    since_ms = life.clock.now_ns() // 1_000_000 - round(seen.for_s * 1000)
+    return BreakerStatus(
+        state=str(seen.state),
+        since=since_ms * 1_000_000,
+        failures=seen.failures,
+        next_probe_s=seen.next_probe_s,
+    )
+
+
+def _failure(failure: Failure) -> FailureStatus:
+    result = failure.result
+    return FailureStatus(
+        time=failure.time_ns,
+        kind=str(failure.kind),
+        verdict=str(result.verdict),
+        status_code=result.status_code,
+        rpc_code=result.rpc_code,
+        rejected=result.rejected,
+        message=result.message,
+    )
 
 
 def _letters(life: Life) -> list[DeadLetterStatus]:
@@ -223,7 +256,7 @@ def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
 def _problems(life: Life) -> list[str]:
     found = [
         f"sink {sink}/{kind} fails: {health.last_failure}"
-        for (sink, kind), health in list(life.health.items())
+        for (sink, kind), health in life.health.items()
         if not health.healthy
     ]
     if life.tree is not None and not life.sinks:

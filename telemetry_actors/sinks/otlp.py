@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -119,6 +120,11 @@ class OtlpSink:
 
     def __repr__(self) -> str:
         return f"<OtlpSink {self._endpoint}>"
+
+    def endpoint_of(self, kind: SignalKind) -> str:
+        """Scheme, host and port of the URL for *kind*."""
+        parts = urlsplit(self._urls[kind])
+        return f"{parts.scheme}://{parts.netloc}"
 
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal) -> bytes:
         """One record's protobuf bytes.

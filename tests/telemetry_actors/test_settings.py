@@ -74,6 +74,8 @@ class TestDefaults:
             "give_up_s": 60,
             "backoff_min_s": 0.2,
             "backoff_max_s": 5,
+            "breaker_failures": 5,
+            "breaker_open_s": 1,
             "compression": "none",
         }
         assert dump["lifecycle"] == {"stop_timeout_s": 10, "exit_timeout_s": 5}
@@ -98,6 +100,7 @@ class TestDefaults:
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
         units += ("_items", "_levels")
+        units += ("_failures",)
         for part in TelemetrySettings.model_fields.values():
             if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
                 for name, field in part.annotation.model_fields.items():
