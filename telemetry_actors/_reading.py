@@ -95,22 +95,30 @@ def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
         duplicate=books.duplicate[index],
-        dropped={str(reason): n for reason, n in books.dropped[index].items()},
+        dropped=_plain(books.dropped[index]),
         in_flight=held.by_case[index],
+        assumed=_plain(books.assumed[index]),
     )
+
+
+def _plain(counts: Counter[str]) -> dict[str, int]:
+    return {str(reason): n for reason, n in counts.items()}
 
 
 def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
     refused: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
+    assumed: Counter[str] = Counter()
     for case in cases:
         refused.update(case.refused)
         dropped.update(case.dropped)
+        assumed.update(case.assumed)
     plain = ("emitted", "accepted", "exported", "duplicate", "in_flight")
     return {
         **{name: sum(getattr(case, name) for case in cases) for name in plain},
         "refused": dict(refused),
         "dropped": dict(dropped),
+        "assumed": dict(assumed),
     }
 
 
@@ -130,13 +138,16 @@ def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
 def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine:
     line = life.books.lines[kind]
     by_sink = {
-        sink: SinkLine(exported=exported[0], dropped=dict(dropped))
-        for sink, (exported, dropped) in line.by_sink.items()
+        sink: SinkLine(
+            exported=tally.exported, dropped=_plain(tally.dropped), assumed=_plain(tally.assumed)
+        )
+        for sink, tally in line.by_sink.items()
     }
     return SignalLine(
         made=line.made,
         exported=line.exported,
-        dropped=dict(line.dropped),
+        dropped=_plain(line.dropped),
+        assumed=_plain(line.assumed),
         in_flight=held.records[kind],
         by_sink=by_sink,
         **extra,
@@ -218,6 +229,7 @@ def _letters(life: Life) -> list[DeadLetterStatus]:
             reason=str(letter.reason),
             stage=letter.stage,
             error=letter.error,
+            attribution=letter.attribution,
         )
         for letter in letters
     ]

@@ -120,6 +120,8 @@ class DeadLetterStatus(_Model):
     reason: str
     stage: str
     error: str
+    attribution: str = ""
+    """``assumed``: the receiver named a number, and may have meant another event."""
 
 
 class Status(_Model):

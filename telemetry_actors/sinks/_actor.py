@@ -17,6 +17,7 @@ from typing import Any
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors.batch_actor import BatchActor, SinkItem
+from telemetry_actors.dead_letters import Among
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.signals import SignalKind
@@ -200,7 +201,7 @@ class RecordSinkActor(BatchActor):
             retry_after_s=result.retry_after_s,
         )
         if result.verdict is Verdict.ACCEPTED:
-            self._accepted(sending, chunk, result)
+            self._accepted(flight, sending, chunk, result)
         elif result.verdict is Verdict.SPLIT and len(chunk) > 1:
             half = len(chunk) // 2
             sending.work[:1] = [chunk[:half], chunk[half:]]
@@ -210,13 +211,21 @@ class RecordSinkActor(BatchActor):
             self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
         return True
 
-    def _accepted(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
+    def _accepted(
+        self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
+    ) -> None:
         """``partial_success`` names a number, not records: the last ones are assumed."""
         kept = len(chunk) - min(result.rejected, len(chunk))
-        drop = Drop(Reason.REJECTED, self._stage, f"partial success (assumed): {result.message}")
-        for index in chunk[kept:]:
-            sending.ends[index] = drop
+        if kept < len(chunk):
+            drop = self._assumed(flight, chunk, len(chunk) - kept, result.message)
+            for index in chunk[kept:]:
+                sending.ends[index] = drop
         self._end(sending, chunk[:kept], None)
+
+    def _assumed(self, flight: InFlight, chunk: Chunk, rejected: int, message: str) -> Drop:
+        ids = dict.fromkeys(flight.batch[index][1].event_id for index in chunk)
+        error = f"partial success (assumed): {message}"
+        return Drop(Reason.REJECTED, self._stage, error, Among.of(list(ids), rejected))
 
     def _end(self, sending: _Sending, chunk: Chunk, drop: Drop | None) -> None:
         for index in chunk:
