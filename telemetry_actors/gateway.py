@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
+from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger
 from telemetry_actors.lifecycle import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
@@ -35,6 +37,8 @@ from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
 
 __all__ = ["TelemetryGateway"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class TelemetryGateway:
@@ -44,12 +48,13 @@ class TelemetryGateway:
 
     Args:
         settings: read from the environment by default.
-        sinks: exactly these; by default one OTLP sink, if the settings name an endpoint.
+        sinks: exactly these, each with a name of its own; by default one OTLP sink, if the
+            settings name an endpoint. An event's outcome is the worst over all of them.
         clock: for tests.
         runtime: threads to run the tree on; its own by default.
 
     Raises:
-        SettingsError: the environment has an unusable setting.
+        SettingsError: the environment has an unusable setting, or two sinks have one name.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class TelemetryGateway:
         runtime: Runtime | None = None,
     ) -> None:
         self._settings = settings if settings is not None else TelemetrySettings()
-        self._sinks = sinks
+        self._sinks = _with_names(sinks)
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
         self._cases = registered_cases()
@@ -276,3 +281,13 @@ class TelemetryGateway:
         off = what_is_off(self._settings, self._life.entries)
         if off:
             warn("%s", off)
+
+
+def _with_names(sinks: Sequence[Sink] | None) -> Sequence[Sink] | None:
+    """*sinks*, if each can be told from the others in the tree and in the books."""
+    names = [sink.name for sink in sinks or ()]
+    for name in names:
+        if names.count(name) > 1 or not _NAME.fullmatch(name):
+            allowed = "must be a name of its own for each, of letters, digits, '.', '_' and '-'"
+            raise SettingsError("sinks", value=repr(name), allowed=allowed)
+    return sinks

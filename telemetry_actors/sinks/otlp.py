@@ -69,12 +69,11 @@ class OtlpSink:
         resource: more resource attributes; they win over the environment's.
         urls: exact URLs by kind, instead of those made from *endpoint*.
         tls: file names of certificates, as keyword arguments of `_transport.Tls`.
+        name: of the sink; a gateway with several receivers needs one for each.
 
     Raises:
         SettingsError: *endpoint*, a header or *compression* can't be used.
     """
-
-    name = "otlp"
 
     def __init__(
         self,
@@ -86,7 +85,9 @@ class OtlpSink:
         resource: Mapping[str, AttributeValue] | None = None,
         urls: Mapping[SignalKind, str] | None = None,
         tls: Mapping[str, str | None] | None = None,
+        name: str = "otlp",
     ) -> None:
+        self.name = name
         if compression not in ("none", "gzip"):
             raise SettingsError("compression", value=compression, allowed="must be none or gzip")
         self._endpoint = base = _checked_endpoint(endpoint)

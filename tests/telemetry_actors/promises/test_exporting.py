@@ -13,6 +13,7 @@ import pytest
 from supervisors._deterministic import DeterministicRuntime
 from supervisors.testing import crash
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpSink
@@ -303,6 +304,101 @@ def test_g19_a_receiver_that_hangs_costs_few_time_outs_and_heals():
     assert (ledger.exported, ledger.dropped) == (330, {})
     assert {s.breaker.state for s in status.sinks} == {"closed"}
     assert {s.endpoint for s in status.sinks} == {receiver.endpoint}
+
+
+# -- several sinks --------------------------------------------------------------------------------
+
+
+class Well(RecordingSink):
+    """Takes all, and remembers how long each record had been on its way."""
+
+    name = "well"
+
+    def __init__(self, clock):
+        super().__init__()
+        self._clock = clock
+        self.delays_s = []
+
+    def export(self, kind, encoded, timeout_s):
+        now_ns = self._clock.now_ns()
+        if kind is LOGS:
+            self.delays_s += [(now_ns - record.time_ns) / 1e9 for record in encoded]
+        return super().export(kind, encoded, timeout_s)
+
+
+class Picky(RecordingSink):
+    """Rejects the last record of each request."""
+
+    name = "picky"
+
+    def export(self, kind, encoded, timeout_s):
+        super().export(kind, encoded, timeout_s)
+        return ExportResult(Verdict.ACCEPTED, rejected=1, message="one is odd")
+
+
+def test_g19_each_of_several_sinks_has_its_line_and_the_worst_is_the_outcome(runtime, running):
+    well, dead = Well(runtime.clock), Receiver(runtime, NO_ANSWER, name="dead")
+    gateway = running(well, dead, Picky(), otlp={"give_up_s": 10.0})
+    emit_logs(gateway, 20)  # two requests at each
+    runtime.advance(15.0)
+    ledger = gateway.ledger()
+
+    lines = {name: line.model_dump() for name, line in ledger.signals.logs.by_sink.items()}
+    assert lines == {
+        "well": {"exported": 20, "dropped": {}, "assumed": {}},
+        "dead": {
+            "exported": 0,
+            "dropped": {"unconfirmed": 10, "retry_exhausted": 10},
+            "assumed": {},
+        },
+        "picky": {"exported": 18, "dropped": {"rejected": 2}, "assumed": {"rejected": 2}},
+    }
+    assert ledger.exported == 0  # one sink of three doesn't have it
+    assert sum(ledger.dropped.values()) == 20
+    assert ledger.balanced()
+
+
+def test_g19_a_dead_sink_holds_up_a_well_one_for_its_give_up_time_at_most(runtime, running):
+    """Its mailbox fills, and pressure runs back; nothing is lost for want of room."""
+    well, dead = Well(runtime.clock), Receiver(runtime, name="dead")
+    gateway = running(
+        well, dead, otlp={"give_up_s": 20.0}, sink={"mailbox_records": 50, "batch_records": 10}
+    )
+    for second in range(100):
+        emit_logs(gateway, 10, start=10 * second)
+        runtime.advance(1.0)
+    assert max(well.delays_s) > 5.0  # it does hold it up
+    runtime.advance(25.0)
+    ledger = gateway.ledger()
+
+    assert uids(well) == [f"e{n}" for n in range(1000)]
+    assert max(well.delays_s) <= 20.0 + 4.0  # and what batches linger
+    assert ledger.refused == {}
+    assert ledger.dropped == {"retry_exhausted": 1000}
+    assert ledger.signals.logs.by_sink["well"].exported == 1000
+    assert ledger.balanced()
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", ""), ("a/b", "c")])
+def test_two_sinks_that_can_not_be_told_apart_are_refused(names):
+    sinks = [RecordingSink() for _ in names]
+    for sink, name in zip(sinks, names, strict=True):
+        sink.name = name
+
+    with pytest.raises(SettingsError, match="a name of its own"):
+        TelemetryGateway(TelemetrySettings.enabled(), sinks=sinks)
+
+
+def test_two_otlp_receivers_at_once():
+    with FaultyReceiver(answer(200)) as one, FaultyReceiver(answer(403)) as other:
+        sinks = [OtlpSink(one.endpoint, name="one"), OtlpSink(other.endpoint, name="other")]
+        with TelemetryGateway(TelemetrySettings.enabled(), sinks=sinks) as gateway:
+            emit_logs(gateway, 5)
+            gateway.flush(0.2)  # False: the other one's metrics are refused
+            assert gateway.stop(5.0).drained
+            by_sink = gateway.ledger().signals.logs.by_sink
+
+    assert (by_sink["one"].exported, by_sink["other"].dropped) == (5, {"rejected": 5})
 
 
 # -- status ---------------------------------------------------------------------------------------
