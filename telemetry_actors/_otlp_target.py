@@ -7,7 +7,8 @@ Stands between `settings.py` and `sinks/otlp`. Pure: texts in, `OtlpTarget` or
   (exact) over ``OTEL_EXPORTER_OTLP_ENDPOINT`` (a base). Localhost is never guessed.
 - Headers: the enterprise headers and API key, else, and only for an endpoint that
   ``OTEL_...`` names, ``OTEL_EXPORTER_OTLP_HEADERS``: a host's own secrets go nowhere else.
-- Certificates and compression of ``OTEL_...`` hold for an endpoint of ``OTEL_...`` alone.
+- Certificates: ``otlp.ca_file`` and its siblings. Those of ``OTEL_...``, and its compression,
+  hold for an endpoint of ``OTEL_...`` alone.
 
 ``OTEL_EXPORTER_OTLP_TIMEOUT`` is not read: the specification means milliseconds, the
 Python SDK seconds, and ``otlp.attempt_timeout_s`` says what it means.
@@ -104,11 +105,21 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
         backoff_min_s=tunables.backoff_min_s,
         backoff_max_s=tunables.backoff_max_s,
         compression=compression,
-        ca_file=otel.get("certificate"),
-        client_certificate_file=otel.get("client_certificate"),
-        client_key_file=otel.get("client_key"),
+        **_certificates(tunables, otel),
         warnings=warnings,
     )
+
+
+def _certificates(tunables: OtlpSettings, otel: Mapping[str, str]) -> dict[str, str | None]:
+    """File names. A client's certificate and its key come from one place."""
+    own, hosts = tunables.client_certificate_file, otel.get("client_certificate")
+    key = tunables.client_key_file if own is not None else otel.get("client_key")
+    files = {
+        "ca_file": tunables.ca_file or otel.get("certificate"),
+        "client_certificate_file": own or hosts,
+        "client_key_file": key,
+    }
+    return {name: None if file is None else str(file) for name, file in files.items()}
 
 
 def check_url(url: str) -> str:

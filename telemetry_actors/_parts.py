@@ -7,6 +7,7 @@ can't use is a `SettingsError` of one line at once, never a crash later.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -173,8 +174,16 @@ class OtlpSettings(Part):
     """Seconds from the opening to the probe; longer if the receiver asks for it."""
     compression: Literal["none", "gzip"] = "none"
     """``gzip`` saves the network and costs processor time."""
+    ca_file: Path | None = None
+    """PEM file of the authority that signed the receiver's certificate, if a private one did."""
+    client_certificate_file: Path | None = None
+    """PEM file of our own certificate, for a receiver that asks for one; may hold its key, too."""
+    client_key_file: Path | None = None
+    """PEM file of the key to it, where it is in a file of its own."""
 
     def _contradiction(self) -> str | None:
+        if self.client_key_file is not None and self.client_certificate_file is None:
+            return "client_key_file is of no use without client_certificate_file"
         return self._at_least("give_up_s", "attempt_timeout_s") or self._at_least(
             "backoff_max_s", "backoff_min_s"
         )

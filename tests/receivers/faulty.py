@@ -9,6 +9,7 @@ Raw sockets on loopback, so that it can do what no HTTP server would.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -92,18 +93,23 @@ class FaultyReceiver:
 
     Args:
         reads: False: requests are not read; a behaviour comes with each connection.
+        tls: speak TLS, with the certificates in it.
     """
 
-    def __init__(self, *behaviours: Behaviour, reads: bool = True) -> None:
+    def __init__(
+        self, *behaviours: Behaviour, reads: bool = True, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._behaviours = list(behaviours)
         self._reads = reads
+        self._tls = tls
         self._ended = threading.Event()
         self._asked = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self.requests: list[Request] = []
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "http" if tls is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     @property
     def connections(self) -> int:
@@ -140,11 +146,17 @@ class FaultyReceiver:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
             self._connections.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             while self._next(connection):
                 pass
 

@@ -77,6 +77,9 @@ class TestDefaults:
             "breaker_failures": 5,
             "breaker_open_s": 1,
             "compression": "none",
+            "ca_file": None,
+            "client_certificate_file": None,
+            "client_key_file": None,
         }
         assert dump["lifecycle"] == {"stop_timeout_s": 10, "exit_timeout_s": 5}
         assert dump["supervision"]["intensity"] == 5
