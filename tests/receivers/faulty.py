@@ -94,14 +94,20 @@ class FaultyReceiver:
     Args:
         reads: False: requests are not read; a behaviour comes with each connection.
         tls: speak TLS, with the certificates in it.
+        only: requests to another path are answered 200 and use up no behaviour.
     """
 
     def __init__(
-        self, *behaviours: Behaviour, reads: bool = True, tls: ssl.SSLContext | None = None
+        self,
+        *behaviours: Behaviour,
+        reads: bool = True,
+        tls: ssl.SSLContext | None = None,
+        only: str = "",
     ) -> None:
         self._behaviours = list(behaviours)
         self._reads = reads
         self._tls = tls
+        self._only = only
         self._ended = threading.Event()
         self._asked = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -168,6 +174,8 @@ class FaultyReceiver:
             with self._asked:
                 self.requests.append(request)
                 self._asked.notify_all()
+            if self._only not in ("", request.path):
+                return answer(200)(connection, self._ended)
         behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
         return behave(connection, self._ended)
 

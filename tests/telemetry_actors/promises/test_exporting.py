@@ -9,6 +9,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 
 from supervisors._deterministic import DeterministicRuntime
 from supervisors.testing import crash
@@ -18,7 +22,7 @@ from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpSink
 from telemetry_actors.testing import RecordingSink
-from tests.receivers.faulty import FaultyReceiver, answer, hang
+from tests.receivers.faulty import FaultyReceiver, answer, close, hang, reset
 
 LOGS, SPANS, METRICS = SignalKind.LOGS, SignalKind.SPANS, SignalKind.METRICS
 APP = {"app_id": "a1", "mode": "chat"}
@@ -111,6 +115,115 @@ def uids(sink):
     return [record.attributes["log.record.uid"] for record in sink.logs]
 
 
+# -- what the receiver says ----------------------------------------------------------------------
+
+QUICK = {"attempt_timeout_s": 0.3, "backoff_min_s": 0.01, "backoff_max_s": 0.05}
+
+
+def through_sockets(receiver, events, **otlp):
+    """The books, and the event ids in each request for logs, after so many events."""
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 0}, otlp={**QUICK, **otlp})
+    with TelemetryGateway(settings, sinks=[OtlpSink(receiver.endpoint)]) as gateway:
+        emit_logs(gateway, events)
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+    assert ledger.balanced()
+    return ledger, [ids_in(r.body) for r in receiver.requests if r.path == "/v1/logs"]
+
+
+def ids_in(body):
+    (resource,) = ExportLogsServiceRequest.FromString(body).resource_logs
+    return [
+        attribute.value.string_value
+        for record in resource.scope_logs[0].log_records
+        for attribute in record.attributes
+        if attribute.key == "log.record.uid"
+    ]
+
+
+@pytest.mark.parametrize(("status", "exported"), [(200, 5), (204, 5), (302, 0), (403, 0), (500, 0)])
+def test_g19_2xx_alone_is_an_export(status, exported):
+    with FaultyReceiver(answer(status), only="/v1/logs") as receiver:
+        ledger, requests = through_sockets(receiver, 5)
+
+    assert (ledger.exported, len(requests)) == (exported, 1)
+    assert ledger.dropped == ({} if exported else {"rejected": 5})
+
+
+def test_g19_a_partial_success_is_read():
+    response = ExportLogsServiceResponse()
+    response.partial_success.rejected_log_records = 2
+    with FaultyReceiver(answer(200, response.SerializeToString()), only="/v1/logs") as receiver:
+        ledger, _ = through_sockets(receiver, 5)
+
+    assert (ledger.exported, ledger.dropped) == (3, {"rejected": 2})
+    assert ledger.assumed == {"rejected": 2}
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_g19_400_and_413_are_halved_down_to_the_culprit(status):
+    """One in a hundred: the others arrive, in order, by a few more requests."""
+
+    def picky(connection, ended):
+        (*_, body) = [r.body for r in receiver.requests if r.path == "/v1/logs"]
+        return answer(status if "e57" in ids_in(body) else 200)(connection, ended)
+
+    with FaultyReceiver(picky, only="/v1/logs") as receiver:
+        ledger, requests = through_sockets(receiver, 100)
+
+    assert (ledger.exported, ledger.dropped) == (99, {"rejected": 1})
+    taken = [uid for ids in requests if "e57" not in ids for uid in ids]
+    assert taken == [f"e{n}" for n in range(100) if n != 57]
+    assert len(requests) <= 20
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*map(answer, (429, 502, 503, 504)), hang, reset, close],
+    ids=["429", "502", "503", "504", "hang", "reset", "close"],
+)
+def test_g19_what_may_pass_is_sent_again_as_it_was(fault):
+    with FaultyReceiver(fault, fault, answer(200), only="/v1/logs") as receiver:
+        ledger, requests = through_sockets(receiver, 5)
+
+    assert (ledger.exported, ledger.dropped) == (5, {})
+    assert requests == [[f"e{n}" for n in range(5)]] * len(requests)
+    assert len(requests) == 3
+
+
+def waits(receiver, kind=LOGS):
+    """Seconds between the requests of a kind."""
+    return [b - a for a, b in pairwise(at for at, of in receiver.requests if of is kind)]
+
+
+def test_g19_retries_begin_soon_back_off_and_end_at_one_deadline(runtime, running):
+    """The defaults, with the breaker out of the way."""
+    receiver = Receiver(runtime)
+    gateway = running(receiver, otlp={"breaker_failures": 10**6})
+    emit_logs(gateway, 10)
+    runtime.advance(61.5)  # and the linger
+
+    found = waits(receiver)
+    assert found[0] <= 1.0
+    assert max(found) <= 5.0
+    assert max(found) > 2.5
+    assert sum(found) <= 60.0
+    assert gateway.ledger().dropped == {"retry_exhausted": 10}
+    assert sum(found) > 55.0
+
+
+def test_g19_retry_after_is_honoured(runtime, running):
+    receiver = Receiver(runtime, ExportResult(Verdict.RETRY, retry_after_s=7.0))
+    gateway = running(receiver)
+    emit_logs(gateway, 10)
+    runtime.advance(20.0)
+
+    assert waits(receiver) == pytest.approx([7.0, 7.0])
+    receiver.down = set()
+    runtime.advance(7.0)
+    assert gateway.ledger().exported == 10
+
+
 # -- the circuit breaker --------------------------------------------------------------------------
 
 
@@ -184,20 +297,23 @@ def test_g19_another_endpoint_and_another_sink_have_their_own(runtime, running):
 def test_g19_a_restart_of_the_sink_does_not_forget_that_the_breaker_is_open(runtime, running):
     """It is the slot's (g17): else each crash would cost a time-out."""
     receiver = Receiver(runtime, ExportResult(Verdict.RETRY, retry_after_s=30.0))
-    gateway = running(receiver, otlp={"breaker_failures": 1})
-    emit_logs(gateway, 20)
-    runtime.advance(2.0)
-    asked = len(receiver.requests)
+    gateway = running(
+        receiver, otlp={"breaker_failures": 1, "give_up_s": 10.0, "attempt_timeout_s": 1.0}
+    )
+    emit_logs(gateway, 10)
+    runtime.advance(2.0)  # given up at once; the breaker is open, and nobody has anything in hand
+    assert (len(receiver.requests), gateway.ledger().dropped) == (1, {"retry_exhausted": 10})
     for path in ("sinks/logs", "sinks/spans", "sinks"):
         crash(gateway._ref(path), MemoryError())
         runtime.run_until_idle()
-    runtime.advance(10.0)
+    emit_logs(gateway, 10, start=10)
+    runtime.advance(5.0)
     assert gateway.status().restarts >= 3
-    assert len(receiver.requests) == asked
+    assert len(receiver.requests) == 1
     receiver.down = set()
-    runtime.advance(30.0)
+    runtime.advance(5.0)
 
-    assert gateway.ledger().exported == 20
+    assert gateway.ledger().exported == 10
 
 
 @pytest.mark.parametrize(
