@@ -16,7 +16,7 @@ from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.sinks import OtlpSink
+from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
@@ -104,4 +104,5 @@ def _sinks(life: Life) -> Sequence[Sink]:
         return []
     for warning in target.warnings:
         warn("%s", warning)
-    return [OtlpSink.from_target(target, service_name=life.settings.enterprise_service_name)]
+    sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
+    return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]

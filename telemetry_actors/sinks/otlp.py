@@ -5,7 +5,7 @@ answer means; retrying, splitting and giving up are the sink actor's (`_actor.py
 
 One `_transport.Channel` per signal kind, made on the kind's own thread at its first
 request, and anew after a fork: a child must not write into its parent's connection.
-Nothing here takes a lock. gRPC comes later.
+Nothing here takes a lock. gRPC: `otlp_grpc`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PATHS = {
     SignalKind.METRICS: "/v1/metrics",
 }
 _MAX_METRIC_BYTES = 4_194_304  # of one request; receivers have limits
-_LEAST_S = 0.001
+LEAST_S = 0.001
 _SECRET_CHARS, _SECRET_PART_CHARS = 4, 8  # at least; less would blot out ordinary words
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -92,7 +92,7 @@ class OtlpSink:
             raise SettingsError("compression", value=compression, allowed="must be none or gzip")
         self._endpoint = base = _checked_endpoint(endpoint)
         self._urls = {kind: base + path for kind, path in _PATHS.items()} | dict(urls or {})
-        self._headers = {name: SecretStr(text) for name, text in _checked_headers(headers)}
+        self._headers = {name: SecretStr(text) for name, text in self._checked(headers)}
         self._compress = compression == "gzip"
         self._service_name = service_name
         self._resource = dict(resource or {})
@@ -182,7 +182,7 @@ class OtlpSink:
             line = self._line(kind)
         except ValueError as error:  # a URL that only `requests` finds fault with
             return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
-        answer = line.channel.post(line.frame.request(records), max(timeout_s, _LEAST_S))
+        answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
         if isinstance(answer, Answer):
             return read_answer(answer, count, datetime.now(UTC), redact=self._without_secrets)
         message = one_line(self._without_secrets(answer.error))
@@ -209,6 +209,9 @@ class OtlpSink:
             self._service_name, environ=os.environ, extra=self._resource
         )
         return Frame(attributes, version=package_version())
+
+    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+        return _checked_headers(headers)
 
     def _without_secrets(self, text: str) -> str:
         """A receiver may say our own key back to us."""

@@ -37,7 +37,7 @@ SNAPSHOT = {
     """,
     "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
-    "telemetry_actors.sinks": "ConsoleSink OtlpJsonFileSink OtlpSink RecordingSink",
+    "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",
 }
 
 PROMISED = {  # architecture.md, "Public names", without what later issues owe
