@@ -40,7 +40,7 @@ _PATHS = {
     SignalKind.SPANS: "/v1/traces",
     SignalKind.METRICS: "/v1/metrics",
 }
-_MAX_METRIC_BYTES = 4_194_304  # of one request; receivers have limits
+_MAX_METRIC_BYTES = 4_000_000  # of one request; gRPC takes 4 MiB, resource and tags included
 LEAST_S = 0.001
 _SECRET_CHARS, _SECRET_PART_CHARS = 4, 8  # at least; less would blot out ordinary words
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -144,7 +144,7 @@ class OtlpSink:
         return self._send(kind, encoded, len(encoded), timeout_s)
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
-        """All *points*, in as many requests as 4 MiB each makes; *timeout_s* seconds in all.
+        """All *points*, in as many requests as 4 MB each makes; *timeout_s* seconds in all.
 
         The first request that isn't accepted ends it: points are cumulative, and the
         next collection says all that this one would have said.
