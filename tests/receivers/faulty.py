@@ -24,8 +24,13 @@ __all__ = [
     "close",
     "drip",
     "hang",
+    "in_turn",
     "raw",
     "reset",
+    "shake_no_hands",
+    "slowly",
+    "stream",
+    "take_part",
 ]
 
 
@@ -68,6 +73,55 @@ def hang(_connection: socket.socket, ended: threading.Event) -> bool:
 def close(_connection: socket.socket, _ended: threading.Event) -> bool:
     """An orderly end of the connection, without an answer."""
     return False
+
+
+def slowly(seconds: float, behave: Behaviour) -> Behaviour:
+    """*behave*, after so many seconds."""
+
+    def wait(connection: socket.socket, ended: threading.Event) -> bool:
+        return not ended.wait(seconds) and behave(connection, ended)
+
+    return wait
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """One after the other on the same connection, as long as it stays open."""
+
+    def behave(connection: socket.socket, ended: threading.Event) -> bool:
+        return all(one(connection, ended) for one in behaviours)
+
+    return behave
+
+
+def stream(total_bytes: int) -> Behaviour:
+    """A 200 whose body is this long."""
+    head = f"HTTP/1.1 200 X\r\nContent-Length: {total_bytes}\r\n\r\n".encode()
+
+    def behave(connection: socket.socket, _ended: threading.Event) -> bool:
+        connection.sendall(head)
+        piece, left = bytes(1 << 18), total_bytes
+        while left > 0:
+            connection.sendall(piece[:left])
+            left -= len(piece)
+        return True
+
+    return behave
+
+
+def take_part(size_bytes: int) -> Behaviour:
+    """Read so many bytes of a request and no more; for a receiver that doesn't read by itself."""
+
+    def behave(connection: socket.socket, _ended: threading.Event) -> bool:
+        return bool(connection.recv(size_bytes))
+
+    return behave
+
+
+def shake_no_hands(connection: socket.socket, _ended: threading.Event) -> bool:
+    """TLS, but without any certificate: the handshake fails."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.wrap_socket(connection, server_side=True)
+    raise AssertionError("a handshake without a certificate")
 
 
 def reset(connection: socket.socket, _ended: threading.Event) -> bool:
@@ -167,30 +221,40 @@ class FaultyReceiver:
                 pass
 
     def _next(self, connection: socket.socket) -> bool:
+        request = None
         if self._reads:
             request = _read(connection)
             if request is None:
                 return False
+        return self._choose(request)(connection, self._ended)
+
+    def _choose(self, request: Request | None) -> Behaviour:
+        """Remember what came in, and say what is done about it. The connection's thread."""
+        if request is not None:
             with self._asked:
                 self.requests.append(request)
                 self._asked.notify_all()
             if self._only not in ("", request.path):
-                return answer(200)(connection, self._ended)
-        behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
-        return behave(connection, self._ended)
+                return answer(200)
+        return self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
 
 
 def _read(connection: socket.socket) -> Request | None:
-    data = b""
+    data = bytearray()
     while b"\r\n\r\n" not in data:
-        more = connection.recv(65_536)
-        if not more:
+        if not _more(connection, data):
             return None
-        data += more
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.split(": ", 1) for line in lines)
     headers = {name.lower(): value for name, value in pairs}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65_536)
-    return Request(first.split()[1], headers, body)
+        if not _more(connection, body):
+            return None  # the sender has gone in the middle
+    return Request(first.split()[1], headers, bytes(body))
+
+
+def _more(connection: socket.socket, data: bytearray) -> bool:
+    piece = connection.recv(262_144)
+    data += piece
+    return bool(piece)
