@@ -89,9 +89,12 @@ def event(n: int, *, marked: bool = False) -> tuple:
     return "workflow_run", context, {**RUN, "workflow_run_id": f"run-{n}"}, f"e{n}"
 
 
-def a_gateway(endpoint: str, *, clock: Any = None, **changes: Any) -> TelemetryGateway:
-    """With short times; *changes* are merged into each part of the settings."""
-    parts = {name: {**values, **changes.pop(name, {})} for name, values in SHORT.items()}
+def a_gateway(
+    endpoint: str, *, clock: Any = None, times: Any = None, **changes: Any
+) -> TelemetryGateway:
+    """With short times unless *times* says others; *changes* are merged into each part."""
+    times = SHORT if times is None else times
+    parts = {name: {**values, **changes.pop(name, {})} for name, values in times.items()}
     settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=endpoint, **parts, **changes)
     return TelemetryGateway(settings, clock=clock)
 
@@ -110,7 +113,7 @@ def run_through(
     Args:
         make: the n-th event: case, context, payload, event id.
         meanwhile: called with the gateway and *n* before each event.
-        settings: changes to the short ones.
+        settings: changes to the short ones (``times={}``: to the defaults).
     """
     before_bytes = _forget_the_peak()
     began_s = time.monotonic()
