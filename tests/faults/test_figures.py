@@ -8,7 +8,7 @@ import pytest
 from tests.faults.scenario import Scale, run_through
 from tests.receivers.faults import FAULTS, outage
 from tests.receivers.faulty import answer, hang, slowly
-from tests.receivers.judge import ACCEPT, Judge, Silent, after
+from tests.receivers.judge import ACCEPT, Judge, Silent, after, before
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 PEERS = {
@@ -78,3 +78,18 @@ def test_g22_stop_of_five_seconds_is_over_in_five_point_two_with_any_peer(peer):
     if peer in ("well", "slow"):
         assert run.report.drained
         assert run.kept.logs == run.ledger.exported == 2048
+
+
+@pytest.mark.timeout(30)
+def test_g22_stop_tries_a_busy_receiver_until_its_time_is_up():
+    """It is well again after a while: whatever `Retry-After` it asks for, it is asked again."""
+
+    def plan(asked):
+        return before(answer(429, retry_after="30")) if asked.at_s < 1 else ACCEPT
+
+    scale = Scale(events=500, rate_per_s=1e9, flush_s=0.0, stop_s=3)
+    run = run_through(Judge(plan), scale, times={})
+
+    run.check(emitted=500, at_most_s=6, stop_s=3)
+    assert run.report.drained
+    assert run.kept.logs == run.ledger.exported == 500
