@@ -62,7 +62,7 @@ def assert_delivers(fault, run):
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("fault", CI_FAULTS, ids=lambda f: f.name)
-def test_the_books_agree_with_the_receiver(fault):
+def test_g19_the_books_agree_with_the_receiver(fault):
     go_through(fault, Scale())
 
 
@@ -70,7 +70,7 @@ def test_the_books_agree_with_the_receiver(fault):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("rate", SOAK_RATES)
 @pytest.mark.parametrize("fault", SOAK_FAULTS, ids=lambda f: f.name)
-def test_the_books_agree_with_the_receiver_at_every_rate(fault, rate):
+def test_g19_the_books_agree_with_the_receiver_at_every_rate(fault, rate):
     go_through(fault, Scale(events=2 * rate, rate_per_s=rate))
 
 
