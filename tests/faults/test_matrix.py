@@ -3,15 +3,14 @@
 In CI every fault at one rate, with short times; the whole matrix is `make soak`.
 """
 
-import time
-
 import pytest
 
 from supervisors import SystemClock
 from supervisors.testing import crash, end_thread
 from tests.faults.scenario import Scale, run_through
-from tests.receivers.faults import FAULTS, outage
-from tests.receivers.judge import Kept
+from tests.receivers.faults import FAULTS, Nowhere, outage
+from tests.receivers.faulty import answer
+from tests.receivers.judge import ACCEPT, Judge, Kept, before
 from tests.receivers.rotel import Rotel, read_received
 
 LIMIT_S = 5.0  # beside the sending itself and what the fault lasts
@@ -74,6 +73,35 @@ def test_g19_the_books_agree_with_the_receiver_at_every_rate(fault, rate):
     go_through(fault, Scale(events=2 * rate, rate_per_s=rate))
 
 
+@pytest.mark.timeout(30)
+def test_g19_nobody_is_asked_again_before_his_retry_after():
+    """Our own back-off would be over many times by then."""
+    asked_at_s = []
+
+    def plan(asked):
+        if asked.records:  # metrics are collected anew, and know no retry
+            asked_at_s.append(asked.at_s)
+        return before(answer(429, retry_after="1")) if asked.at_s < 0.5 else ACCEPT
+
+    scale = Scale(events=64, rate_per_s=1e9, flush_s=20, stop_s=2)
+    run = run_through(Judge(plan), scale, otlp={"give_up_s": 10.0})
+
+    run.check(emitted=64, at_most_s=10, stop_s=2)
+    assert run.kept.logs == run.ledger.exported == 64
+    assert len([at_s for at_s in asked_at_s if at_s < 0.95]) <= 2, "logs once, spans once"
+
+
+@pytest.mark.timeout(30)
+def test_g22_a_name_server_that_hangs_holds_up_no_stop():
+    """A look-up has no time-out of its own: its thread is left behind, and its events counted."""
+    run = run_through(Nowhere(hangs=True), Scale(), supervision={"sweep_interval_s": 0.05})
+
+    run.check(emitted=200, at_most_s=5, stop_s=0.4)
+    assert run.ledger.exported == 0
+    assert set(run.ledger.dropped) <= {"shutdown", "unconfirmed"}
+    assert run.report.threads_left >= 1
+
+
 # -- a receiver that is a third party's, and goes away for a while -----------------------------
 
 
@@ -111,7 +139,7 @@ def test_a_receiver_that_is_killed_and_started_again_gets_the_rest(tmp_path):
     def meanwhile(gateway, n):
         if n == 60:
             assert gateway.flush(10)
-            time.sleep(0.2)  # it prints after it has answered
+            rotel.wait_until(lambda received: received.distinct_logs == n)  # it prints late
             rotel.kill()
         elif n == 140:
             rotel.start_again()

@@ -6,6 +6,8 @@ SDK beside us. What a *sender* can do wrong (poison, sizes, crashes, clocks) is 
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, Self
@@ -37,15 +39,17 @@ from tests.receivers.judge import (
     partial,
 )
 
-__all__ = ["FAULTS", "MARK", "Fault", "Receiver", "outage"]
+__all__ = ["FAULTS", "MARK", "Fault", "Nowhere", "Receiver", "outage"]
 
 MARK = "marked-by-the-test"
 """A receiver that can't take one record refuses every request that holds this text."""
 
+_NO_HOST = "receiver.invalid"
 _HUGE_BYTES = 67_108_864
 _HALF_AN_ANSWER = b"HTTP/1.1 200 X\r\nContent-Length: 4000\r\n\r\n" + bytes(2000)
 _GARBAGE = b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x00\xff\r\n\r\n"
-_NO_ROOM, _NO_ANSWER = {"rejected"}, {"unconfirmed", "shutdown", "retry_exhausted"}
+_REFUSED, _NO_ANSWER = {"rejected"}, {"unconfirmed", "shutdown", "retry_exhausted"}
+_HALVED = {*_REFUSED, *_NO_ANSWER}  # down to each single record: there may be no time for it
 _NEVER = {"retry_exhausted", "shutdown"}
 
 
@@ -74,6 +78,8 @@ class Fault(NamedTuple):
     """Of drops that may come of it; one of them must, unless all are delivered."""
     seconds: float = 0.0
     """How long it lasts, where it ends by itself."""
+    per_request_s: float = 0.0
+    """How long it makes each request last, where it answers them all."""
     otlp: dict[str, Any] = {}
     """Settings that it needs beside the usual short ones."""
 
@@ -124,12 +130,37 @@ def _judge(plan: Plan) -> Callable[[], Judge]:
     return lambda: Judge(plan)
 
 
-class _Nowhere(Silent):
-    """A name that no name server knows (RFC 6761)."""
+class Nowhere(Silent):
+    """A name that no name server knows (RFC 6761).
 
-    def __init__(self) -> None:
+    In this process the answer is made up, since a real server may take any time for it.
+
+    Args:
+        hangs: it doesn't answer at all until this ends.
+    """
+
+    def __init__(self, *, hangs: bool = False) -> None:
         super().__init__()
-        self.endpoint = "http://receiver.invalid:4318"
+        self.endpoint = f"http://{_NO_HOST}:4318"
+        self._ended = threading.Event()
+        self._hangs = hangs
+        self._real = socket.getaddrinfo
+
+    def __enter__(self) -> Self:
+        socket.getaddrinfo = self._look_up
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        socket.getaddrinfo = self._real
+        self._ended.set()
+        super().__exit__(*error)
+
+    def _look_up(self, host: Any, *more: Any, **options: Any) -> Any:
+        if host != _NO_HOST:
+            return self._real(host, *more, **options)
+        if self._hangs:
+            self._ended.wait()
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def _fault(
@@ -141,19 +172,17 @@ def _fault(
 FAULTS = [
     _fault("well", _always(ACCEPT), "all"),
     _fault("refused connection", Silent, "none", _NEVER),
-    *(
-        _fault(f"{status}", _refuses(status), "none", _NO_ROOM)
-        for status in (400, 401, 403, 404, 413, 500)
-    ),
-    _fault("302", _refuses(302, location="/elsewhere"), "none", _NO_ROOM),
+    *(_fault(f"{s}", _refuses(s), "none", _REFUSED) for s in (401, 403, 404, 500)),
+    *(_fault(f"{s}", _refuses(s), "none", _HALVED) for s in (400, 413)),
+    _fault("302", _refuses(302, location="/elsewhere"), "none", _REFUSED),
     _fault("503", _refuses(503), "none", _NEVER),
     _fault("429, Retry-After 1 s", _judge(_throttled), "all")._replace(
         seconds=1.3, otlp={"give_up_s": 10.0}
     ),
-    _fault("partial success, half", _judge(_half), "some", _NO_ROOM),
-    _fault("partial success, none", _judge(_none), "none", _NO_ROOM),
+    _fault("partial success, half", _judge(_half), "some", _REFUSED),
+    _fault("partial success, none", _judge(_none), "none", _REFUSED),
     _fault("one bad record, 400", _judge(_picky), "all"),
-    _fault("slow", _always(after(slowly(0.1, answer(200)))), "all"),
+    _fault("slow", _always(after(slowly(0.1, answer(200)))), "all")._replace(per_request_s=0.1),
     _fault("hang at connect", lambda: Silent(hangs=True), "none", _NEVER),
     _fault("hang at headers", _always(after(hang)), "none", _NO_ANSWER),
     _fault(
@@ -166,7 +195,7 @@ FAULTS = [
     _fault("end without an answer", _always(after(close)), "none", _NO_ANSWER),
     _fault("garbage answer", _always(after(raw(_GARBAGE))), "none", _NO_ANSWER),
     _fault("huge answer", _always(after(stream(_HUGE_BYTES))), "all"),
-    _fault("DNS failure", _Nowhere, "none", _NEVER),
+    _fault("DNS failure", Nowhere, "none", _NEVER),
     _fault("TLS failure", lambda: Deaf(shake_no_hands, scheme="https"), "none", _NEVER),
     _fault("flapping", _judge(_flapping), "all")._replace(seconds=1.2, otlp={"give_up_s": 60.0}),
 ]

@@ -110,8 +110,6 @@ class Judge(FaultyReceiver):
         self._first_s: float | None = None
         self._logs: set[str] = set()
         self._spans: set[bytes] = set()
-        self.asked = 0
-        """Requests so far."""
 
     def kept(self) -> Kept:
         """So far."""
@@ -123,7 +121,6 @@ class Judge(FaultyReceiver):
         uids = list(_uids(request)) if request.path == "/v1/logs" else []
         spans = list(_span_ids(request)) if request.path == "/v1/traces" else []
         with self._lock:
-            self.asked += 1
             step = self._plan(Asked(self._age_s(), request.body, len(uids or spans)))
             if step.keeps:
                 self._logs.update(uids[-step.keeps :])
