@@ -7,7 +7,7 @@ import pytest
 
 from supervisors import SystemClock
 from supervisors.testing import crash, end_thread
-from tests.faults.scenario import Scale, run_through
+from tests.faults.scenario import SHORT, Scale, run_through
 from tests.receivers.faults import FAULTS, Nowhere, outage
 from tests.receivers.faulty import answer
 from tests.receivers.judge import ACCEPT, Judge, Kept, before
@@ -38,6 +38,7 @@ def go_through(fault, scale, **more):
     run = run_through(fault.receiver(), scale, otlp=fault.otlp, **more)
     sending_s = scale.events / scale.rate_per_s
     waiting_s = scale.flush_s if fault.delivers != "all" else fault.seconds
+    waiting_s += fault.per_request_s * scale.events / SHORT["sink"]["batch_records"]
     run.check(emitted=scale.events, at_most_s=sending_s + waiting_s + LIMIT_S, stop_s=scale.stop_s)
     assert_delivers(fault, run)
     return run
