@@ -6,6 +6,7 @@ A fork child gets a new one; a stopped one stays readable.
 from __future__ import annotations
 
 import threading
+from _thread import get_ident
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from telemetry_actors.tree import Holder, Tree
 
 __all__ = ["Life"]
+
+_ENDING = ("stopping", "stopped")
+_UNDO_S = 5.0
 
 
 class Life:
@@ -108,6 +112,10 @@ class Life:
         self._parked: set[str] = set()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
+        self.builder: int | None = None
+        """Who does, by thread id."""
+        self.given_up = False
+        """Stopped without waiting for a start that was under way: it is to undo itself."""
 
     # -- building -------------------------------------------------------------------------------
 
@@ -118,19 +126,38 @@ class Life:
             ChildStartError: a child did not start. It may be tried again.
         """
         with self.building:
-            if self.root is not None or self.state in ("stopping", "stopped"):
+            if self.root is not None or self.state in _ENDING:
                 return
-            self.state = "starting"
-            from telemetry_actors._building import parts_of
-            from telemetry_actors.tree import build_tree
+            self.builder = get_ident()
+            try:
+                self._build()
+            finally:
+                self.builder = None
+        if self.given_up:  # looked at with the lock free: until then nobody could know
+            self._undo()
 
-            parts = parts_of(self)
-            self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
-            self.books.sinks = max(1, len(parts.sinks))
-            self.budget.on_begin(self._end_waits)
-            self._start(build_tree(parts))
-            self.intake.asleep = False
+    def _build(self) -> None:
+        self.state = "starting"
+        from telemetry_actors._building import parts_of
+        from telemetry_actors.tree import build_tree
+
+        parts = parts_of(self)
+        self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
+        self.books.sinks = max(1, len(parts.sinks))
+        self.budget.on_begin(self._end_waits)
+        self._start(build_tree(parts))
+        self.intake.asleep = False
+        if self.state not in _ENDING:
             self.state = "running"
+
+    def _undo(self) -> None:
+        """It was stopped while it started, and whoever stopped it could not wait."""
+        if self.root is None:
+            return
+        self.slots = dict(self.slots)
+        self.root.stop(_UNDO_S)
+        for holder in self.holders():
+            bury(self, holder, Reason.SHUTDOWN)
 
     def _start(self, tree: Tree) -> None:
         """Tree and slots are known before anyone runs: an event may be taken at once."""
@@ -145,6 +172,18 @@ class Life:
         except BaseException:
             self.tree, self.slots = None, {}
             raise
+
+    @property
+    def has_given_runtime(self) -> bool:
+        """The threads are the user's, or a test's."""
+        return self._given_runtime is not None
+
+    def run_on_who_waits(self) -> None:
+        """No thread can be started: the tree is to run on whatever thread waits for it."""
+        from supervisors._caller import CallersRuntime
+
+        self._given_runtime = CallersRuntime()
+        self.clock = self._given_runtime.clock
 
     # -- what the tree calls back ----------------------------------------------------------------
 

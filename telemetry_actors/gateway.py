@@ -10,7 +10,6 @@ from __future__ import annotations
 import _thread
 import os
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -19,19 +18,20 @@ from typing import Any, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from telemetry_actors._draining import flush_life
 from telemetry_actors._intake import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
-from telemetry_actors._stopping import flush_life, stop_life
+from telemetry_actors._stopping import Stopping, end_unbuilt
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger
-from telemetry_actors.lifecycle import when_forked
+from telemetry_actors.lifecycle import when_exiting, when_forked
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
@@ -77,8 +77,6 @@ class TelemetryGateway:
     def _begin(self) -> None:
         """Begin a life: everything that a fork's child must not share with its parent."""
         self._awakening: dict[str, bool] = {}
-        self._stop_lock = threading.Lock()
-        self._report: StopReport | None = None
         self._pid = os.getpid()
         self._life = Life(
             self._settings,
@@ -90,6 +88,7 @@ class TelemetryGateway:
             self._providers,
         )
         note_reader(self._life.intake)
+        self._stopping = Stopping(self._life)
 
     def _after_fork(self) -> None:
         """In the child of a fork: a fresh tree on the first event, nothing of the parent's.
@@ -187,6 +186,7 @@ class TelemetryGateway:
             ChildStartError: a part did not start.
         """
         when_forked(self)
+        when_exiting(self)
         self._here().build()
         return self
 
@@ -200,25 +200,41 @@ class TelemetryGateway:
 
         Returns:
             True only if both are so: every earlier event has its outcome, and one collection of
-            all metrics was accepted (or there is no point to send, or no sink).
+            all metrics was accepted (or there is no point to send, or no sink). After `stop`:
+            whether both were so at its end.
         """
-        return flush_life(self._here(), timeout_s)
+        life, report = self._here(), self._stopping.report
+        if report is not None:
+            return report.drained and report.metrics_exported
+        return flush_life(life, timeout_s)
 
     def stop(self, timeout_s: float | None = None) -> StopReport:
         """Close the intake, drain what is queued, stop the tree. Idempotent.
 
         What does not get out in time is counted: ``shutdown``, or ``unconfirmed`` if it was in a
-        request that had no answer. `ledger` and `status` stay readable.
+        request that had no answer. `ledger` and `status` stay readable. Any thread, also the
+        tree's own and in a signal handler. The end of the process does it, too, so this is for
+        who wants it earlier, or wants the report.
 
         Args:
             timeout_s: the longest that it may take; ``lifecycle.stop_timeout_s`` by default.
+
+        Returns:
+            What became of the rest. If another call is at it and takes longer than *timeout_s*:
+            how things stand.
         """
         if timeout_s is None:
             timeout_s = self._settings.lifecycle.stop_timeout_s
-        with self._stop_lock:
-            if self._report is None:
-                self._report = stop_life(self._here(), timeout_s)
-        return self._report
+        self._here()
+        return self._stopping.stop(timeout_s)
+
+    def _exit_timeout_s(self) -> float | None:
+        if self._pid != os.getpid() or self._stopping.report is not None:
+            return None
+        return self._settings.lifecycle.exit_timeout_s
+
+    def _stop_at_exit(self, timeout_s: float) -> StopReport:
+        return self._stopping.stop(timeout_s, quietly=True)
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -243,11 +259,13 @@ class TelemetryGateway:
     def _awaken(self) -> bool:
         """Start the tree in the background, once. Caller's thread: no lock, no wait.
 
-        False: no thread can be started (the interpreter is ending).
+        False: no thread can be started, or nobody would stop it (the interpreter is ending).
         """
         mine = self._awakening.setdefault("begun", False)
         if mine:
             return True
+        if not when_exiting(self):
+            return False
         self._awakening["begun"] = True
         try:
             _thread.start_new_thread(self._build_patiently, ())
@@ -271,8 +289,6 @@ class TelemetryGateway:
             attempts(life.build)
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
-        from telemetry_actors._stopping import end_unbuilt
-
         error = state.outcome.exception() if state.outcome is not None else None
         warn("the tree can't be started: %s; trying again", error)
         end_unbuilt(self._life)
