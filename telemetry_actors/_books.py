@@ -10,7 +10,7 @@ it afterwards, so at every instant an accepted event is booked or held, never ne
 
 from __future__ import annotations
 
-import _thread
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -113,7 +113,7 @@ class Books:
         dead_letters: DeadLetters,
         on_dropped: Callable[[Sequence[Item]], None] = lambda _items: None,
     ) -> None:
-        self.lock = _thread.RLock()  # a signal handler that stops may interrupt `ledger()`
+        self.lock = threading.Lock()
         self.dead_letters = dead_letters
         self.on_dropped = on_dropped
         self.exported = [0] * cases

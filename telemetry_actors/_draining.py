@@ -7,12 +7,12 @@ waits, it waits for a limited time.
 
 from __future__ import annotations
 
-import _thread
 from collections.abc import Callable
 from contextlib import suppress
 
 from supervisors import Ref
 from supervisors._clock import Token, new_token, release
+from telemetry_actors._aside import run_aside
 from telemetry_actors._life import Life
 from telemetry_actors.sinks._metrics_actor import Collect
 
@@ -122,7 +122,7 @@ def await_tree(life: Life, until_s: float) -> bool:
         release(token)
 
     try:
-        _thread.start_new_thread(build, ())
+        run_aside(build)
     except RuntimeError:
         _build_here(life, until_s)
         return life.root is not None
@@ -138,7 +138,7 @@ def _try_to_build(life: Life) -> None:
 def _build_here(life: Life, until_s: float) -> None:
     """Whoever builds at this moment will fail, having no threads either, or has just done it."""
     left_s = max(0.0, until_s - life.clock.now_s())
-    if life.builder == _thread.get_ident() or not life.building.acquire(timeout=left_s):
+    if not life.building.acquire(timeout=left_s):
         return
     life.building.release()
     if life.root is None:
@@ -176,7 +176,7 @@ def wait(life: Life, until_s: float, done: Callable[[], bool], token: Token | No
     try:
         while not done():
             left_s = until_s - life.clock.now_s()
-            if left_s <= 0:
+            if left_s <= 0 or life.impatient:
                 return False
             life.clock.wait(token, min(pause_s, left_s))
             pause_s = min(pause_s * 1.5, _LAST_LOOK_S)

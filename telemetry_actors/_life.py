@@ -6,7 +6,6 @@ A fork child gets a new one; a stopped one stays readable.
 from __future__ import annotations
 
 import threading
-from _thread import get_ident
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -112,8 +111,8 @@ class Life:
         self._parked: set[str] = set()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
-        self.builder: int | None = None
-        """Who does, by thread id."""
+        self.impatient = False
+        """The process ends: nobody waits for anything any more."""
         self.given_up = False
         """Stopped without waiting for a start that was under way: it is to undo itself."""
 
@@ -128,11 +127,7 @@ class Life:
         with self.building:
             if self.root is not None or self.state in _ENDING:
                 return
-            self.builder = get_ident()
-            try:
-                self._build()
-            finally:
-                self.builder = None
+            self._build()
         if self.given_up:  # looked at with the lock free: until then nobody could know
             self._undo()
 

@@ -7,12 +7,14 @@ requests have ended, and before that everything drains (`_draining.py`).
 
 from __future__ import annotations
 
-from _thread import get_ident
+from contextlib import suppress
 
 from supervisors import Exit
+from supervisors._clock import Token, new_token, release
+from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._burial import bury, bury_calls
-from telemetry_actors._draining import await_tree, drain_life, is_empty, wait
+from telemetry_actors._draining import await_tree, drain_life, is_empty
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.ledger import Reason
@@ -22,6 +24,8 @@ __all__ = ["Stopping", "end_unbuilt"]
 
 _RESERVE, _RESERVE_S = 0.3, 0.5
 """Share of the time-out that is kept for the end, and the most that it may be."""
+_GRACE_S = 0.1
+"""Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
 _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
 
@@ -29,51 +33,64 @@ _WORTH_BUILDING_S = 0.5
 class Stopping:
     """The end of one life: it comes once, whoever asks for it, and from wherever.
 
-    The first caller carries it out; others wait for that one, for as long as they have.
+    It is carried out on a thread of its own, and whoever asked waits, for no longer than
+    allowed: the caller may be a signal handler that has interrupted `ledger()` in the middle of
+    its lock, or an actor of the very tree that is to end.
     """
 
     def __init__(self, life: Life) -> None:
         self._life = life
-        self._taken: dict[str, tuple[int, object]] = {}
+        self._begun: dict[str, object] = {}
+        self._waiters: list[Token] = []
         self.report: StopReport | None = None
         """What became of it, once it is over."""
 
     def stop(self, timeout_s: float, *, quietly: bool = False) -> StopReport:
         """See `TelemetryGateway.stop`. With *quietly* the losses are the caller's to say."""
-        if self.report is not None:
-            return self.report
-        mine = get_ident(), object()
-        if self._taken.setdefault("by", mine) is not mine:
-            return self._join_in(max(0.0, timeout_s))
-        try:
-            self.report = _Stop(self._life, max(0.0, timeout_s)).run()
-        except BaseException:  # Ctrl-C: whoever comes next is to try
-            self._taken.clear()
-            raise
-        if not quietly and (self.report.shutdown or self.report.unconfirmed):
-            warn("stopped with losses: %s", self.report)
-        return self.report
+        timeout_s = max(0.0, timeout_s)
+        began_s = self._life.clock.now_s()
+        mine = object()
+        if self._begun.setdefault("by", mine) is mine:
+            self._begin(_Stop(self._life, timeout_s), quietly)
+        self._await_report(began_s + timeout_s + _GRACE_S)
+        return self.report or self._as_it_stands(began_s)
 
-    def _join_in(self, timeout_s: float) -> StopReport:
-        """Somebody is at it: wait for the end, or say how things stand when time is up.
+    def hurry(self) -> None:
+        """Whoever is at it is to wait for nothing any more: the process ends."""
+        life = self._life
+        life.impatient = True
+        if life.budget is not None:
+            life.budget.begin(life.clock.now_s())
 
-        In a signal handler that has interrupted that very call its end can't come before ours
-        does; what can be waited for is that everything has its outcome.
-        """
-        life, began_s = self._life, self._life.clock.now_s()
-        taken = self._taken.get("by")
-        interrupted = taken is not None and taken[0] == get_ident()
-        wait(
-            life,
-            began_s + timeout_s,
-            lambda: self.report is not None or (interrupted and is_empty(life)),
-        )
-        return self.report or StopReport(
-            drained=is_empty(life),
+    def _begin(self, stop: _Stop, quietly: bool) -> None:
+        if not self._life.has_given_runtime:  # else it may be bound to this very thread
+            with suppress(RuntimeError):  # no thread can be started: here, then
+                run_aside(lambda: self._carry_out(stop, quietly))
+                return
+        self._carry_out(stop, quietly)
+
+    def _carry_out(self, stop: _Stop, quietly: bool) -> None:
+        report = stop.run()
+        if not quietly and (report.shutdown or report.unconfirmed):
+            warn("stopped with losses: %s", report)
+        self.report = report
+        for token in list(self._waiters):
+            release(token)
+
+    def _await_report(self, until_s: float) -> None:
+        clock, token = self._life.clock, new_token()
+        self._waiters.append(token)
+        while self.report is None and clock.now_s() < until_s:
+            clock.wait(token, until_s - clock.now_s())
+
+    def _as_it_stands(self, began_s: float) -> StopReport:
+        """Time is up for this caller, and not for the one who began."""
+        return StopReport(
+            drained=is_empty(self._life),
             metrics_exported=False,
             shutdown=0,
             unconfirmed=0,
-            seconds=life.clock.now_s() - began_s,
+            seconds=self._life.clock.now_s() - began_s,
             threads_left=0,
         )
 
@@ -116,12 +133,11 @@ class _Stop:
     def _end_building(self) -> None:
         """Whoever builds at this moment is done first, if there is time; nobody begins after this.
 
-        In a signal handler it may be the very call that was interrupted: that one isn't waited
-        for. A start that was not waited for undoes itself when it comes to its end.
+        A start that was not waited for undoes itself when it comes to its end.
         """
         life = self._life
         left_s = max(0.0, self._drain_until_s - life.clock.now_s())
-        if life.building.acquire(timeout=0.0 if life.builder == get_ident() else left_s):
+        if life.building.acquire(timeout=left_s):
             life.state = "stopping"
             life.building.release()
             return

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from supervisors import SystemClock
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.status import StopReport
 
-__all__ = ["Stoppable", "running", "when_exiting"]
+__all__ = ["Stoppable", "running", "say_what_was_lost", "stop_all", "when_exiting"]
 
 _LAST = -1000
 """Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
@@ -39,7 +39,13 @@ class Stoppable(Protocol):
         """Seconds that it may take; None: there is nothing to stop."""
         ...
 
-    def _stop_at_exit(self, timeout_s: float) -> StopReport: ...
+    def _stop_at_exit(self, timeout_s: float) -> StopReport:
+        """Stop without a word in the log. Comes back in time, whoever else is stopping it."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait for what has been emitted so far."""
+        ...
 
 
 class _Process:
@@ -94,31 +100,34 @@ def _at_exit() -> None:
     left = running()
     if left:
         try:
-            reports = _stop_all(left)
+            reports = stop_all(left)
         except KeyboardInterrupt:  # somebody has no patience: count the rest, and go
             reports = [one._stop_at_exit(0.0) for one in left]
-        _say_what_was_lost(reports)
+        say_what_was_lost(reports, say_at_the_end)
     process = _PROCESSES.get(os.getpid())
     if process is not None:
         process.over = True
 
 
-def _stop_all(left: Sequence[Stoppable]) -> list[StopReport]:
-    """All at the same time, under one budget: the longest that one of them has."""
-    budget_s = max(one._exit_timeout_s() or 0.0 for one in left)
-    until_s = _now_s() + budget_s
+def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[StopReport]:
+    """Stop all of *left* at the same time, under one budget.
+
+    Args:
+        left: those that run.
+        budget_s: seconds in all; the longest that one of them has for an exit, by default.
+    """
+    limits = {one: one._exit_timeout_s() or 0.0 for one in left}
+    until_s = _now_s() + (max(limits.values()) if budget_s is None else budget_s)
     reports: list[StopReport] = []
 
     def stop(one: Stoppable) -> None:
-        limit_s = one._exit_timeout_s()
-        if limit_s is not None:
-            left_s = max(0.0, until_s - _now_s())
-            reports.append(one._stop_at_exit(min(limit_s, left_s)))
+        left_s = max(0.0, until_s - _now_s())
+        reports.append(one._stop_at_exit(min(limits[one], left_s) if budget_s is None else left_s))
 
-    threads = [threading.Thread(target=stop, args=(one,), daemon=True) for one in left[1:]]
     started = []
-    for thread in threads:
-        with suppress(RuntimeError):  # 3.12 starts none at this point: one after the other, then
+    for one in left[1:]:
+        thread = threading.Thread(target=stop, args=(one,), daemon=True)
+        with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
             thread.start()
             started.append(thread)
     stop(left[0])
@@ -129,13 +138,14 @@ def _stop_all(left: Sequence[Stoppable]) -> list[StopReport]:
     return list(reports)
 
 
-def _say_what_was_lost(reports: Sequence[StopReport]) -> None:
+def say_what_was_lost(reports: Sequence[StopReport], say: Callable[[str], None]) -> None:
+    """In one line; nothing, if nothing was."""
     shutdown = sum(report.shutdown for report in reports)
     unconfirmed = sum(report.unconfirmed for report in reports)
     if not shutdown and not unconfirmed and all(report.drained for report in reports):
         return
     seconds = max(report.seconds for report in reports)
-    say_at_the_end(
+    say(
         f"{shutdown + unconfirmed} events were not delivered before the process ended"
         f" (shutdown {shutdown}, unconfirmed {unconfirmed}; waited {seconds:.1f} s)"
     )
