@@ -110,6 +110,7 @@ def _sinks(life: Life) -> Sequence[Sink]:
             "OTLP over grpc in a process that gevent has patched: a silent receiver stalls the"
             " hub for otlp.attempt_timeout_s; use http"
         )
+    _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
     return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]
 
@@ -118,3 +119,10 @@ def _is_patched_by_gevent() -> bool:
     """Then the sinks' own threads are greenlets, and a call of gRPC's stops them all."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _import_what_it_sends_with() -> None:
+    """Now and not at the first request: see `lifecycle/fork.py`."""
+    from telemetry_actors.sinks import _answer, _encode, _encode_metrics, _transport
+
+    _ = _answer, _encode, _encode_metrics, _transport

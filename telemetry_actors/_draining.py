@@ -16,7 +16,7 @@ from telemetry_actors._aside import run_aside
 from telemetry_actors._life import Life
 from telemetry_actors.sinks._metrics_actor import Collect
 
-__all__ = ["await_tree", "drain_life", "flush_life", "is_empty", "wait"]
+__all__ = ["await_tree", "drain_life", "flush_life", "held_count", "is_empty"]
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
 _METRICS_SHARE = 0.25
@@ -36,7 +36,7 @@ def flush_life(life: Life, timeout_s: float) -> bool:
         return False
     before = next(life.intake.serials)
     with _Hurry(life):
-        if not wait(life, until_s, lambda: not _holds_older_than(life, before)):
+        if not _wait(life, until_s, lambda: not _holds_older_than(life, before)):
             return False
         return _collect(life, until_s)
 
@@ -55,13 +55,13 @@ def drain_life(life: Life, end_s: float) -> tuple[bool, bool]:
     life.budget.begin(end_s)
     metrics = _Collections(life)
     with _Hurry(life):
-        mapped = wait(life, late_s, lambda: not _holds_unmapped(life))
+        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life))
         metrics.begin()
         enough_s = min(end_s, clock.now_s() + _LAST_METRICS_S)
-        wait(life, end_s, lambda: is_empty(life) and metrics.over(enough_s), metrics.token)
+        _wait(life, end_s, lambda: is_empty(life) and metrics.over(enough_s), metrics.token)
         if not mapped and is_empty(life):  # what was mapped after the collection is in none
             metrics.begin()
-            wait(life, end_s, lambda: metrics.over(end_s), metrics.token)
+            _wait(life, end_s, lambda: metrics.over(end_s), metrics.token)
     return is_empty(life), metrics.accepted()
 
 
@@ -69,6 +69,16 @@ def is_empty(life: Life) -> bool:
     """Whether everything accepted has its outcome."""
     _cut_long_waits(life)
     return next(life.held(), None) is None
+
+
+def held_count(life: Life) -> int:
+    """About how many events are held, records at sinks counted one by one. Takes no copy."""
+    if life.tree is None:
+        return len(life.mailbox.user)
+    slots = [life.slots.get(holder.path) for holder in life.holders()]
+    flights = [slot.in_flight for slot in slots if slot is not None]
+    in_hand = sum(len(flight.batch) for flight in flights if flight is not None)
+    return in_hand + sum(len(holder.mailbox.user) for holder in life.holders())
 
 
 def _holds_older_than(life: Life, serial: int) -> bool:
@@ -126,7 +136,7 @@ def await_tree(life: Life, until_s: float) -> bool:
     except RuntimeError:
         _build_here(life, until_s)
         return life.root is not None
-    wait(life, until_s, lambda: life.root is not None or bool(over), token)
+    _wait(life, until_s, lambda: life.root is not None or bool(over), token)
     return life.root is not None
 
 
@@ -164,7 +174,7 @@ class _Hurry:
             mailbox.hurry(False)
 
 
-def wait(life: Life, until_s: float, done: Callable[[], bool], token: Token | None = None) -> bool:
+def _wait(life: Life, until_s: float, done: Callable[[], bool], token: Token | None = None) -> bool:
     """Look now, and again at growing intervals, after bookings and when *token* is released.
 
     Returns:
@@ -192,7 +202,7 @@ def _collect(life: Life, until_s: float) -> bool:
     """One collection of each metric sink, tried again until it is accepted or time is up."""
     metrics = _Collections(life)
     metrics.begin()
-    wait(life, until_s, lambda: metrics.over(until_s), metrics.token)
+    _wait(life, until_s, lambda: metrics.over(until_s), metrics.token)
     return metrics.accepted()
 
 

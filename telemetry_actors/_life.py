@@ -32,6 +32,7 @@ from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
+from telemetry_actors.lifecycle import importing
 from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
@@ -133,10 +134,11 @@ class Life:
 
     def _build(self) -> None:
         self.state = "starting"
-        from telemetry_actors._building import parts_of
-        from telemetry_actors.tree import build_tree
+        with importing():
+            from telemetry_actors._building import parts_of
+            from telemetry_actors.tree import build_tree
 
-        parts = parts_of(self)
+            parts = parts_of(self)
         self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
         self.books.sinks = max(1, len(parts.sinks))
         self.budget.on_begin(self._end_waits)

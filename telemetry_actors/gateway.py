@@ -272,6 +272,7 @@ class TelemetryGateway:
             return True
         if not when_exiting(self):
             return False
+        when_forked(self)
         self._awakening["begun"] = True
         try:
             _thread.start_new_thread(self._build_patiently, ())
@@ -283,7 +284,6 @@ class TelemetryGateway:
     def _build_patiently(self) -> None:
         """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
         life = self._life
-        when_forked(self)
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),
