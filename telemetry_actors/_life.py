@@ -22,6 +22,8 @@ from supervisors import (
     Supervisor,
     SupervisorRef,
 )
+from supervisors._clock import new_token, release
+from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
@@ -131,6 +133,36 @@ class Life:
             self._build()
         if self.given_up:  # looked at with the lock free: until then nobody could know
             self._undo()
+
+    def build_aside(self) -> None:
+        """`build`, on a thread of its own while the caller waits.
+
+        A signal handler that interrupts the caller may need the tree (`stop` does).
+
+        Raises:
+            ChildStartError: a child did not start. It may be tried again.
+        """
+        token = new_token()
+        errors: list[BaseException] = []
+
+        def build() -> None:
+            try:
+                self.build()
+            except BaseException as error:  # noqa: BLE001 -- it is raised where it was asked for
+                errors.append(error)
+            finally:
+                release(token)
+
+        try:
+            if self.root is not None or self.has_given_runtime:  # that may be bound to this thread
+                build()
+            else:
+                run_aside(build)
+        except RuntimeError:  # no thread can be started
+            build()
+        token.acquire()
+        if errors:
+            raise errors[0]
 
     def _build(self) -> None:
         self.state = "starting"

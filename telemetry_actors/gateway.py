@@ -189,7 +189,7 @@ class TelemetryGateway:
         """
         when_forked(self)
         when_exiting(self)
-        self._here().build()
+        self._here().build_aside()
         return self
 
     def flush(self, timeout_s: float = 10.0) -> bool:
