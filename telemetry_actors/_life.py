@@ -35,6 +35,7 @@ from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
 from telemetry_actors.lifecycle import importing
+from telemetry_actors.lifecycle.fork import importing
 from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind

@@ -32,6 +32,8 @@ from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger
 from telemetry_actors.lifecycle import when_exiting, when_forked
+from telemetry_actors.lifecycle.exit import when_exiting
+from telemetry_actors.lifecycle.fork import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport

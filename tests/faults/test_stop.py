@@ -187,7 +187,7 @@ def test_g22_the_three_signals_are_drained_at_the_same_time():
     """Each of them takes most of the time that there is."""
 
     def very_slow(connection, ended):
-        ended.wait(1.2)
+        ended.wait(1.6)
         return answer(200)(connection, ended)
 
     with FaultyReceiver(very_slow) as receiver:
