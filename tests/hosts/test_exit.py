@@ -191,14 +191,20 @@ def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
 
 
 def test_g23_several_gateways_share_one_budget():
-    program = """
-from telemetry_actors import TelemetryGateway
-made = [TelemetryGateway().start() for _ in range(4)]
-time.sleep(0.3)
-say(sum(bool(one.emit("app_created", {}, {})) for one in made))
-"""
-    ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=1)
-    assert ended.took_s < 1 + GRACE_S + INTERPRETER_S
+    """Each of them needs a third of it: one after the other they would not all get out."""
+
+    def slow(connection, ended):
+        ended.wait(0.7)
+        return answer(200)(connection, ended)
+
+    program = f"{MADE}for _ in range(4): made_some(1)"
+    settings = {"lifecycle__exit_timeout_s": 2, "sink__linger_s": 60}
+    with FaultyReceiver(slow) as receiver:
+        ended = run(program, receiver.endpoint, **settings)
+        assert sum(request.path == "/v1/logs" for request in receiver.requests) == 4
+    assert (ended.accepted, ended.errors) == (4, "")
+    ended = run(program, "http://127.0.0.1:9", **settings)
+    assert ended.took_s < 2 + GRACE_S + INTERPRETER_S
     assert "4 events were not delivered" in ended.errors
     assert len(lines_of_ours(ended.errors)) == 1
 

@@ -104,8 +104,9 @@ def test_g23_where_sigterm_is_ignored_it_stays_ignored(tap):
     program = f"""{ON_REQUEST}
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 stop_on_sigterm()
+emit_some(50)
 os.kill(os.getpid(), signal.SIGTERM)
-emit_some(100)
+emit_some(50)
 """
     end = run(program, tap.endpoint)
     assert end.code == 0
