@@ -34,7 +34,6 @@ from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
-from telemetry_actors.lifecycle import importing
 from telemetry_actors.lifecycle.fork import importing
 from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings

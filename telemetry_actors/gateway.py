@@ -31,7 +31,6 @@ from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger
-from telemetry_actors.lifecycle import when_exiting, when_forked
 from telemetry_actors.lifecycle.exit import when_exiting
 from telemetry_actors.lifecycle.fork import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
