@@ -14,7 +14,7 @@ from supervisors import Ref
 from supervisors._clock import Token, new_token, release
 from telemetry_actors._aside import run_aside
 from telemetry_actors._life import Life
-from telemetry_actors.sinks._metrics_actor import Collect
+from telemetry_actors.sinks._metrics_actor import Collect, Collected
 
 __all__ = ["await_tree", "drain_life", "flush_life", "held_count", "is_empty"]
 
@@ -23,6 +23,7 @@ _METRICS_SHARE = 0.25
 """Of the time to drain in; the metrics have it even if the events before them never end."""
 _LAST_METRICS_S = 2.0
 """At the end a metric sink that does not answer is not worth a longer wait than this."""
+_REFUSED_FOR_GOOD = 2
 _LONG_WAIT_S = 0.25
 """A back-off that goes on for longer than this is cut short at the end."""
 
@@ -223,11 +224,11 @@ class _Collections:
         self.over(0.0)
 
     def over(self, enough_s: float) -> bool:
-        """Ask again where the last one failed; whether all were accepted, or it is *enough_s*."""
+        """Ask again where the last one failed; whether there is nothing left to wait for."""
         now_s = self._clock.now_s()
         for one in self._each:
             one.look(now_s)
-        return now_s >= enough_s or self.accepted()
+        return now_s >= enough_s or all(one.accepted or one.hopeless for one in self._each)
 
     def accepted(self) -> bool:
         """All were."""
@@ -235,7 +236,11 @@ class _Collections:
 
 
 class _Collection:
-    """Of one metric sink; asked for again, at growing intervals, until it is accepted."""
+    """Of one metric sink; asked for again, at growing intervals, until it is accepted.
+
+    Or until it has been refused a second time (a wrong key, a wrong address): no third answer
+    would be another.
+    """
 
     def __init__(self, ref: Ref, token: Token) -> None:
         self._ref = ref
@@ -243,19 +248,26 @@ class _Collection:
         self._asked = False
         self._next_s = 0.0
         self._pause_s = 0.05
+        self._refused = 0
         self.accepted = False
+
+    @property
+    def hopeless(self) -> bool:
+        """It isn't worth waiting for."""
+        return self._refused >= _REFUSED_FOR_GOOD
 
     def look(self, now_s: float) -> None:
         """Ask, if it is time to."""
-        if self.accepted or self._asked or now_s < self._next_s:
+        if self.accepted or self.hopeless or self._asked or now_s < self._next_s:
             return
         self._asked = True
         self._next_s = now_s + self._pause_s
         self._pause_s = min(self._pause_s * 2, 1.0)
         self._ref.tell(Collect(self._done))
 
-    def _done(self, accepted: bool) -> None:
+    def _done(self, became: Collected) -> None:
         """The sink's thread."""
-        self.accepted = accepted
+        self.accepted = became is Collected.ACCEPTED
+        self._refused += became is Collected.REFUSED
         self._asked = False
         release(self._token)

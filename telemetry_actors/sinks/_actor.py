@@ -42,6 +42,10 @@ class _Sending:
         """A request is on its way, or was when the incarnation ended."""
         self.crashes = 0
         self.plan: RetryPlan | None = None
+        self.accepted = False
+        """Some of it was."""
+        self.probed = False
+        """Single records have been tried; see `RecordSinkActor._split`."""
 
     def maybe_received(self) -> bool:
         """An earlier attempt at the present chunk was sent in full and not answered."""
@@ -88,6 +92,8 @@ class RecordSinkActor(BatchActor):
         self._attempt_timeout_s = attempt_timeout_s
         self._budget = budget
         self._note = note
+        self._takes_nothing = False
+        """Of the last batch the receiver could take no record at all, not even alone."""
 
     def handle(self, item: SinkItem, index: int, flight: InFlight) -> Any:
         """Encode one record; one that can't be encoded hurts only itself."""
@@ -203,18 +209,35 @@ class RecordSinkActor(BatchActor):
         if result.verdict is Verdict.ACCEPTED:
             self._accepted(flight, sending, chunk, result)
         elif result.verdict is Verdict.SPLIT and len(chunk) > 1:
-            half = len(chunk) // 2
-            sending.work[:1] = [chunk[:half], chunk[half:]]
+            self._split(sending, chunk, result)
         elif result.verdict is Verdict.RETRY:
             return self._again_later(flight, sending, result)
         else:
             self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
         return True
 
+    def _split(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
+        """Halve the chunk, down to the culprits.
+
+        A receiver that says 400 to everything would be asked twice for each record, batch after
+        batch. If of the last batch nothing could be taken, two records of this one are tried
+        alone, and only if one of them passes is the rest worth looking through.
+        """
+        if not self._takes_nothing:
+            half = len(chunk) // 2
+            sending.work[:1] = [chunk[:half], chunk[half:]]
+        elif not sending.probed:
+            sending.probed = True
+            parts = [chunk[:1], chunk[-1:], chunk[1:-1]]
+            sending.work[:1] = [part for part in parts if part]
+        else:
+            self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
+
     def _accepted(
         self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
     ) -> None:
         """``partial_success`` names a number, not records: the last ones are assumed."""
+        sending.accepted, self._takes_nothing = True, False
         kept = len(chunk) - min(result.rejected, len(chunk))
         if kept < len(chunk):
             drop = self._assumed(flight, chunk, len(chunk) - kept, result.message)
@@ -249,6 +272,8 @@ class RecordSinkActor(BatchActor):
         self._end(sending, sending.work[0], Drop(reason, self._stage, why))
 
     def _report(self, flight: InFlight, sending: _Sending) -> None:
+        refused = [end for end in sending.ends if end and end.reason is Reason.REJECTED]
+        self._takes_nothing = not sending.accepted and len(refused) > 1
         if not self._books.seal(flight):
             return
         ends = [

@@ -2,30 +2,47 @@
 
 Points are cumulative, so a collection that fails is not kept: the next one says all it said.
 One that stands behind an open circuit breaker isn't sent, and the next comes when it is time.
+A request that is refused for what is in it (400, 413) is halved down to the culprits, as records
+are: one label that a receiver can't take must not cost all the others their points (g12).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from supervisors import TICK, Clock, SupervisedActor
 from telemetry_actors.inside import inside_the_tree
-from telemetry_actors.ports import ExportResult, MetricRecorder, Sink, Verdict
+from telemetry_actors.ports import ExportResult, MetricPoint, MetricRecorder, Sink, Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
 
-__all__ = ["Collect", "MetricSinkActor"]
+__all__ = ["Collect", "Collected", "MetricSinkActor"]
+
+
+_LEAST_S = 0.001
+
+
+class Collected(Enum):
+    """What became of one collection."""
+
+    ACCEPTED = auto()
+    """All of it (or there was nothing)."""
+    NOT_NOW = auto()
+    """It may be accepted when it is tried again."""
+    REFUSED = auto()
+    """All or part of it, by an answer that trying again seldom changes."""
 
 
 class Collect:
-    """Ask for one collection and export now; *done* gets True if it was accepted.
+    """Ask for one collection and export now; *done* is told what became of it.
 
     *done* is called on the sink's thread and must not wait.
     """
 
-    def __init__(self, done: Callable[[bool], None]) -> None:
+    def __init__(self, done: Callable[[Collected], None]) -> None:
         self.done = done
 
 
@@ -73,15 +90,15 @@ class MetricSinkActor(SupervisedActor):
             self.wake_in(min(seconds, self._interval_s))
         return seconds is not None
 
-    def _export(self) -> bool:
+    def _export(self) -> Collected:
         points = self._recorder.collect()
         if not points:
-            return True
+            return Collected.ACCEPTED
         now_s, hurry = self._clock.now_s(), self._budget.begun
         if self._wait(self._breaker.ask(now_s, SignalKind.METRICS, hurry=hurry)):
-            return False
-        timeout_s = self._budget.limit(self._attempt_timeout_s)
-        result = self._sink.export_metrics(points, timeout_s)
+            return Collected.NOT_NOW
+        until_s = now_s + self._budget.limit(self._attempt_timeout_s)
+        result = self._send(points, until_s)
         self.check_revoked()
         self._note(self._sink.name, SignalKind.METRICS, result)
         now_s, failed = self._clock.now_s(), result.verdict is Verdict.RETRY
@@ -89,4 +106,39 @@ class MetricSinkActor(SupervisedActor):
             now_s, SignalKind.METRICS, failed=failed, retry_after_s=result.retry_after_s
         )
         self._wait(self._breaker.wait_s(now_s))
-        return result.verdict is Verdict.ACCEPTED and not result.rejected
+        if result.verdict is Verdict.ACCEPTED:
+            return Collected.REFUSED if result.rejected else Collected.ACCEPTED
+        return Collected.NOT_NOW if failed else Collected.REFUSED
+
+    def _send(self, points: Sequence[MetricPoint], until_s: float) -> ExportResult:
+        """All of *points*, halved where the receiver can't take one of them.
+
+        Returns:
+            The one answer; of several, ``accepted`` with the number of points that were refused,
+            unless one of them says to come again.
+        """
+        left_s = max(_LEAST_S, until_s - self._clock.now_s())
+        result = self._sink.export_metrics(points, left_s)
+        if result.verdict is not Verdict.SPLIT or len(points) == 1:
+            return result
+        if self._clock.now_s() >= until_s:
+            return result  # the next collection goes on with it
+        half = len(points) // 2
+        one, other = self._send(points[:half], until_s), self._send(points[half:], until_s)
+        return _joined((one, half), (other, len(points) - half))
+
+
+def _joined(*parts: tuple[ExportResult, int]) -> ExportResult:
+    """One answer for parts of one collection: each with its number of points."""
+    again = next((result for result, _ in parts if result.verdict is Verdict.RETRY), None)
+    if again is not None:
+        return again
+    refused = [
+        (result, result.rejected if result.verdict is Verdict.ACCEPTED else points)
+        for result, points in parts
+    ]
+    message = next((result.message for result, count in refused if count), "")
+    rejected = sum(count for _, count in refused)
+    if rejected == sum(points for _, points in parts):
+        return parts[0][0]._replace(verdict=Verdict.SPLIT, rejected=0, message=message)
+    return ExportResult(Verdict.ACCEPTED, rejected=rejected, message=message)

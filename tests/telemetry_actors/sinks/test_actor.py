@@ -226,6 +226,40 @@ def test_halving_finds_the_culprits_and_no_others(culprits):
     assert delivered == [n for n in range(20) if n not in culprits]  # in order, once each
 
 
+class Fussy(Wire):
+    """Says 400 to each request with a record that it can't take."""
+
+    def __init__(self):
+        super().__init__()
+        self.takes = lambda _number: False
+
+    def export(self, kind, encoded, timeout_s):
+        self.requests.append([int(e) for e in encoded])
+        good = all(self.takes(int(e)) for e in encoded)
+        return ExportResult(Verdict.ACCEPTED if good else Verdict.SPLIT, message="HTTP 400")
+
+
+def test_a_receiver_that_takes_nothing_is_not_asked_about_every_record_for_ever():
+    """Once it is looked through; then two records speak for the rest, until one passes."""
+    books, wire = Books(1, DeadLetters(1000, 10**6)), Fussy()
+    sink, batch = a_sink(books, FakeClock(), wire), [b"%d" % n for n in range(32)]
+    asked = []
+    for takes in (None, None, lambda n: n == 31, None, lambda _n: True):
+        wire.takes = takes or (lambda _n: False)
+        wire.requests.clear()
+        assert send_all(sink, a_flight(books, *batch))
+        asked.append(len(wire.requests))
+
+    first, second, third, fourth, fifth = asked
+    assert first == 63
+    assert second == 4  # all of it, two alone, the rest
+    assert third > 32  # one of the two has passed, so each of the others is given its chance
+    assert fourth == 63
+    assert fifth == 1
+    assert books.exported == [1 + 32]
+    assert len(books.dead_letters) == 3 * 32 + 31
+
+
 # -- after a crash --------------------------------------------------------------------------------
 
 

@@ -80,3 +80,45 @@ def poll(condition):
             return
         breath.wait(0.005)
     raise AssertionError("it never came")
+
+
+class CantTake(Answering):
+    """Says 400 to every request with a point of one tenant."""
+
+    def __init__(self, tenant):
+        super().__init__()
+        self._tenant = tenant
+        self.taken = []
+
+    def export_metrics(self, points, timeout_s):
+        self.exports.append(len(points))
+        if any(self._tenant in point.label_values for point in points):
+            return ExportResult(Verdict.SPLIT, message="what is this?", status_code=400)
+        self.taken += [(p.instrument.name, p.label_values) for p in points]
+        return ExportResult(Verdict.ACCEPTED)
+
+
+def test_g12_a_point_that_the_receiver_cannot_take_costs_no_other_its_place():
+    sink = CantTake("odd")
+    with a_gateway(sink) as gateway:
+        for tenant in ("a", "b", "odd", "c", "d"):
+            gateway.emit("app_created", {"tenant_id": tenant}, {})
+        assert not gateway.flush(5)  # not all of it was accepted
+        status = next(s for s in gateway.status().sinks if s.kind == "metrics")
+
+    tenants = {labels[0] for _, labels in sink.taken}
+    assert tenants == {"a", "b", "c", "d"}
+    assert "what is this?" in status.last_failure
+
+
+@pytest.mark.timeout(20)
+def test_a_collection_that_is_refused_for_good_is_not_waited_for():
+    """A wrong key stays wrong, however long it is tried."""
+    sink = Answering(*[ExportResult(Verdict.REFUSED, message="who are you?")] * 1000)
+    with a_gateway(sink) as gateway:
+        gateway.emit("app_created", TENANT, {})
+        assert not gateway.flush(3600)
+        assert len(sink.exports) == 2
+        report = gateway.stop(3600)
+
+    assert (report.drained, report.metrics_exported) == (True, False)
