@@ -32,8 +32,7 @@ __all__ = ["parts_of"]
 def parts_of(life: Life) -> Parts:
     """Sinks from the settings unless the user gave some, and what all parts share."""
     settings = life.settings
-    if settings.redis_url is not None:
-        warn("redis_url is set, and this version remembers event ids in memory only")
+    _remember_across_processes(life)
     sinks = _sinks(life)
     health = life.health = _health(life, sinks)
     return Parts(
@@ -56,6 +55,22 @@ def parts_of(life: Life) -> Parts:
         budget=StopBudget(life.clock.now_s),
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
+    )
+
+
+def _remember_across_processes(life: Life) -> None:
+    """Put Redis behind this process's own claims, where a `redis_url` says so. Once; no I/O."""
+    url = life.settings.redis_url
+    if url is None or life.dedup is not life.local_claims:
+        return
+    from telemetry_actors.stores.redis_dedup import RedisDedupStore
+
+    life.dedup = RedisDedupStore.at(
+        url.get_secret_value(),
+        life.local_claims,
+        life.settings.dedup,
+        life.clock,
+        life.settle_dedup,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from supervisors import (
     Clock,
@@ -32,12 +32,13 @@ from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
-from telemetry_actors.envelope import Envelope, Item
+from telemetry_actors.envelope import Envelope, Item, claim_of
 from telemetry_actors.ledger import Reason
 from telemetry_actors.lifecycle.fork import importing
-from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
+from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
+from telemetry_actors.stages.dedup import SETTLE
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = ["Life"]
 
 _ENDING = ("stopping", "stopped")
 _UNDO_S = 5.0
+DEDUP: Final = ("root", "stages", "dedup")
 
 
 class Life:
@@ -82,7 +84,9 @@ class Life:
         self.entries = entries
         self.cases = list(entries)
         letters = DeadLetters(settings.dead_letters.max_count, settings.dead_letters.max_bytes)
-        self.dedup = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
+        self.local_claims = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
+        self.dedup: DedupStore = self.local_claims
+        """With a `redis_url` another one, once the tree is built."""
         self.books = Books(len(entries), letters, self._release_claims)
         self.mailbox = Mailbox(
             MailboxSpec(
@@ -249,7 +253,13 @@ class Life:
                 holder.mailbox.wake()
 
     def _release_claims(self, items: Sequence[Item]) -> None:
-        self.dedup.release([(e.tenant_id, e.event_id, t.serial) for t, e in items])
+        self.dedup.release([claim_of(item) for item in items])
+
+    def settle_dedup(self) -> None:
+        """Have the dedup stage ask its store to settle. Any thread; never waits."""
+        for holder in self.holders():
+            if holder.path == DEDUP:
+                holder.mailbox.steer(SETTLE)
 
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
         """Control thread: a part parks or comes back."""

@@ -135,7 +135,18 @@ class DedupSettings(Part):
     ttl_s: Seconds = 3600.0
     """Seconds for which an event id is remembered."""
     max_ids: Count = 1_000_000
-    """Ids remembered at most; beyond it the oldest are forgotten first."""
+    """Ids remembered in this process at most; beyond it the oldest are forgotten first."""
+    timeout_s: Seconds = 0.5
+    """Seconds that a batch may wait for Redis, connecting included; then its events pass."""
+    breaker_failures: Count = 3
+    """Failures in a row after which Redis is left alone for a while."""
+    breaker_open_s: Seconds = 1.0
+    """Seconds until Redis is tried again; doubles at each failure."""
+    breaker_max_s: Seconds = 5.0
+    """Seconds between two tries at most."""
+
+    def _contradiction(self) -> str | None:
+        return self._at_least("breaker_max_s", "breaker_open_s")
 
 
 class SinkSettings(Part):

@@ -26,6 +26,7 @@ from telemetry_actors.signals import SignalKind
 from telemetry_actors.status import (
     BreakerStatus,
     DeadLetterStatus,
+    DedupStatus,
     FailureStatus,
     InstrumentStatus,
     MailboxStatus,
@@ -163,6 +164,7 @@ def read_status(life: Life) -> Status:
         tree=tree,
         mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
         sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
+        dedup=DedupStatus(**life.dedup.health()._asdict()),
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
         instruments=_instruments(life),
         dead_letters=_letters(life),
@@ -271,6 +273,9 @@ def _problems(life: Life) -> list[str]:
         for (sink, kind), health in life.health.items()
         if not health.healthy
     ]
+    dedup = life.dedup.health()
+    if not dedup.healthy:
+        found.append(f"dedup is this process's own: {dedup.store} fails: {dedup.last_failure}")
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
     found += [

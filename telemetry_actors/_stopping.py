@@ -32,6 +32,8 @@ _GRACE_S = 0.15
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
 _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
+_LAST_RELEASES_S = 0.1
+"""Claims of events that were dropped just now are released even if all the time is used up."""
 
 
 class Stopping:
@@ -122,6 +124,7 @@ class _Stop:
         threads_left = self._stop_tree()
         shutdown, unconfirmed = self._count_what_is_left()
         self._close_sinks()
+        self._close_dedup()
         life.state = "stopped"
         return StopReport(
             drained=drained,
@@ -183,6 +186,10 @@ class _Stop:
                 sink.close()
             except Exception as error:  # noqa: BLE001 -- a user's sink; the others are closed, too
                 warn("sink %s could not be closed: %s", sink.name, error)
+
+    def _close_dedup(self) -> None:
+        left_s = self._until_s - self._life.clock.now_s()
+        self._life.dedup.close(max(_LAST_RELEASES_S, min(left_s, 1.0)))
 
 
 def _counts(life: Life) -> tuple[int, int]:

@@ -29,6 +29,7 @@ __all__ = [
     "TelemetryContext",
     "TelemetryEnvelope",
     "Ticket",
+    "claim_of",
     "unpack_map",
 ]
 
@@ -124,6 +125,22 @@ class Envelope(NamedTuple):
 
 
 Item = tuple[Ticket, Envelope]
+
+
+def claim_of(item: Item) -> tuple[str, str, int | str]:
+    """Whose an event's id is: tenant, event id, and the holder of its claim (g09).
+
+    The holder is the admission that the event was first given: its serial, or for an event that
+    came here from outside (journal, dead letter, bridge) the ``origin`` that it brings along.
+    So an event that is met again passes its own claim.
+    """
+    ticket, envelope = item
+    origin = envelope.metadata.get("origin") if envelope.metadata else None
+    if origin is None:
+        return envelope.tenant_id, envelope.event_id, ticket.serial
+    parts = origin if isinstance(origin, list | tuple) else (origin,)
+    return envelope.tenant_id, envelope.event_id, ":".join(map(str, parts))
+
 
 _TYPES: tuple[type | tuple[type, ...], ...] = (
     int,

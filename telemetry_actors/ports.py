@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, SignalKind, SpanSignal
 
 __all__ = [
+    "Claim",
+    "DedupHealth",
     "DedupStore",
     "ExportResult",
     "InstrumentState",
@@ -157,15 +159,69 @@ class MetricRecorder(Protocol):
         ...
 
 
-class DedupStore(Protocol):
-    """Remembers ids for a while. Called from any thread of the tree."""
+Claim = tuple[str, str, int | str]
+"""Tenant id, event id and holder: an admission serial of this process, or another's origin."""
 
-    def claim(self, keys: Sequence[tuple[str, str, int]]) -> list[bool]:
-        """Claim each ``(tenant_id, event_id, serial)``; True = first, or already this serial's."""
+
+class DedupHealth(NamedTuple):
+    """One look at a dedup store; all numbers since it was made."""
+
+    store: str
+    """``memory`` or ``redis``."""
+    healthy: bool
+    """The last round trip went well (memory: always)."""
+    ids: int
+    """Claims held in this process's memory."""
+    hits: int
+    """Claims that another holder had: duplicates."""
+    misses: int
+    """Claims that were given."""
+    breaker: str = "closed"
+    unchecked: int = 0
+    """Claims that were given without the store's word, since it could not be asked."""
+    failures: int = 0
+    """Round trips that failed, and single answers that could not be used."""
+    last_failure: str = ""
+    """Without secrets; kept when all is well again."""
+    releases_waiting: int = 0
+    releases_lost: int = 0
+    """Claims that the store may keep to the end of their time although their events were
+    dropped: a retry by another process is a duplicate until then."""
+
+
+class DedupStore(Protocol):
+    """Remembers ids for a while. No failure of it is an exception: it lets events pass (g10)."""
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a call may wait for somebody else. Then it wants a thread of its own."""
         ...
 
-    def release(self, keys: Iterable[tuple[str, str, int]]) -> None:
-        """Give up claims, where the serial is still the holder."""
+    def claim(self, keys: Sequence[Claim]) -> list[bool]:
+        """Claim each of *keys*; True = first, or already this holder's. The stage's thread."""
+        ...
+
+    def release(self, keys: Iterable[Claim]) -> None:
+        """Give up claims, where the holder still is the holder. Any thread; never waits."""
+        ...
+
+    def settle(self) -> float | None:
+        """Do what is left undone, and look how the store is. The stage's thread.
+
+        Returns:
+            Seconds after which to be called again; None = not before it asks for it.
+        """
+        ...
+
+    def health(self) -> DedupHealth:
+        """One look. Any thread; never waits."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """Do what is left undone within *timeout_s* seconds, and let connections go.
+
+        Called once, when the tree has stopped.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -209,6 +210,8 @@ class TelemetrySettings(BaseSettings):
     def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(_REDIS_SCHEMES):
             raise ValueError(f"must start with {', '.join(_REDIS_SCHEMES)}")
+        if value is not None and not _is_redis_address(value.get_secret_value()):
+            raise ValueError("must be of the form redis://user:password@host:port/database")
         return value
 
     @model_validator(mode="wrap")
@@ -238,3 +241,15 @@ class TelemetrySettings(BaseSettings):
     @property
     def _protocol_is_given(self) -> bool:
         return "enterprise_otlp_protocol" in self.model_fields_set
+
+
+def _is_redis_address(url: str) -> bool:
+    """Whether host, port and number of the database can be read. No word of *url* gets out."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return usable and (
+        parts.scheme == "unix" or parts.path.strip("/").isdecimal() or parts.path in ("", "/")
+    )

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "BreakerStatus",
+    "DedupStatus",
     "DeadLetterStatus",
     "FailureStatus",
     "InstrumentStatus",
@@ -108,6 +109,35 @@ class InstrumentStatus(_Model):
     """Measurements of later label sets: they are in the point ``otel.metric.overflow``."""
 
 
+class DedupStatus(_Model):
+    """How event ids are remembered. All counts are since the tree was built."""
+
+    store: str = "memory"
+    """``memory``: in this process. ``redis``: across processes."""
+    healthy: bool = True
+    """False: events pass with this process's own word alone."""
+    ids: int = 0
+    """Ids remembered in this process."""
+    hits: int = 0
+    """Events whose id somebody else had."""
+    misses: int = 0
+    """Events whose id was free."""
+    breaker: str = "closed"
+    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
+    on its way to see."""
+    unchecked: int = 0
+    """Of *misses*: those that Redis was not there to be asked about."""
+    failures: int = 0
+    """Round trips that failed, and single answers that could not be used."""
+    last_failure: str = ""
+    """Without secrets; kept when all is well again."""
+    releases_waiting: int = 0
+    """Ids of dropped events that Redis is still to be told of."""
+    releases_lost: int = 0
+    """Ids of dropped events that Redis was never told of: they count as seen until their time
+    is over."""
+
+
 class DeadLetterStatus(_Model):
     """One dropped event, without its payload."""
 
@@ -133,6 +163,7 @@ class Status(_Model):
     tree: list[TreeNode]
     mailboxes: list[MailboxStatus]
     sinks: list[SinkStatus]
+    dedup: DedupStatus = DedupStatus()
     parked: list[str]
     """Cases that no one can take at present."""
     instruments: list[InstrumentStatus] = Field(default_factory=list)

@@ -299,20 +299,28 @@ class _Builder:
     def _stage_children(self) -> list[ChildSpec]:
         parts, hang_after_s = self._parts, self._settings.supervision.hang_deadline_s
 
-        def shared(id_: str, actor: type, **kwargs: Any) -> ChildSpec:
+        def stage(
+            id_: str, actor: type, *, dispatcher: str = _STAGES_THREAD, **kwargs: Any
+        ) -> ChildSpec:
             return ChildSpec(
                 id_,
                 actor,
                 args=(parts.books,),
                 kwargs=kwargs,
-                dispatcher=_STAGES_THREAD,
+                dispatcher=dispatcher,
                 hang_after_s=hang_after_s,
             )
 
         return [
-            shared("rehydrator", RehydratorActor, handlers=self._handlers),
-            shared("dedup", DedupActor, store=parts.dedup, rehydrator=self._rehydrator),
-            shared(
+            stage("rehydrator", RehydratorActor, handlers=self._handlers),
+            stage(
+                "dedup",
+                DedupActor,
+                dispatcher="own" if parts.dedup.reaches_out else _STAGES_THREAD,
+                store=parts.dedup,
+                rehydrator=self._rehydrator,
+            ),
+            stage(
                 "router",
                 RouterActor,
                 routes=self._routes(),
@@ -320,13 +328,7 @@ class _Builder:
                 has_sink=bool(parts.sinks),
                 give=parts.give,
             ),
-            ChildSpec(
-                "gateway",
-                GatewayActor,
-                args=(parts.books,),
-                kwargs={"router": self._router},
-                hang_after_s=hang_after_s,
-            ),
+            stage("gateway", GatewayActor, dispatcher="own", router=self._router),
         ]
 
     def _routes(self) -> Mapping[str, Route]:

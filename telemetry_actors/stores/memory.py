@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from supervisors import Clock
+from telemetry_actors.ports import Claim, DedupHealth
 
 __all__ = ["MemoryDedupStore"]
 
 _Key = tuple[str, str]
-_Claim = tuple[int, float]
+_Held = tuple[int | str, float]
 
 
 class MemoryDedupStore:
@@ -32,26 +33,36 @@ class MemoryDedupStore:
         self._half = max(1, max_ids // 2)
         self._clock = clock
         self._lock = threading.Lock()
-        self._young: dict[_Key, _Claim] = {}
-        self._old: dict[_Key, _Claim] = {}
+        self._young: dict[_Key, _Held] = {}
+        self._old: dict[_Key, _Held] = {}
         self._young_since_s = clock.now_s()
+        self._asked = 0
+        self._given = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def claim(self, keys: Sequence[tuple[str, str, int]]) -> list[bool]:
+    @property
+    def reaches_out(self) -> bool:
+        """It doesn't."""
+        return False
+
+    def claim(self, keys: Sequence[Claim]) -> list[bool]:
         """See `DedupStore.claim`. A claim exactly ``ttl_s`` old still counts."""
         now_s = self._clock.now_s()
         with self._lock:
-            return [self._claim((tenant, event), serial, now_s) for tenant, event, serial in keys]
+            found = [self._claim((tenant, event), holder, now_s) for tenant, event, holder in keys]
+            self._asked += len(found)
+            self._given += sum(found)
+        return found
 
-    def _claim(self, key: _Key, serial: int, now_s: float) -> bool:
+    def _claim(self, key: _Key, holder: int | str, now_s: float) -> bool:
         held = self._young.get(key) or self._old.get(key)
         if held is not None and now_s - held[1] <= self._ttl_s:
-            return held[0] == serial
+            return held[0] == holder
         self._rotate(now_s)
         self._old.pop(key, None)
-        self._young[key] = (serial, now_s)
+        self._young[key] = (holder, now_s)
         return True
 
     def _rotate(self, now_s: float) -> None:
@@ -59,11 +70,32 @@ class MemoryDedupStore:
             self._old, self._young = self._young, {}
             self._young_since_s = now_s
 
-    def release(self, keys: Iterable[tuple[str, str, int]]) -> None:
+    def release(self, keys: Iterable[Claim]) -> None:
         """See `DedupStore.release`."""
+        self.give_up(keys)
+
+    def give_up(self, keys: Iterable[Claim]) -> list[Claim]:
+        """`release`, and say which of *keys* were held. Any thread."""
         with self._lock:
-            for tenant, event, serial in keys:
-                for claims in (self._young, self._old):
-                    held = claims.get((tenant, event))
-                    if held is not None and held[0] == serial:
-                        del claims[(tenant, event)]
+            return [key for key in keys if self._give_up(key)]
+
+    def _give_up(self, key: Claim) -> bool:
+        tenant, event, holder = key
+        for claims in (self._young, self._old):
+            held = claims.get((tenant, event))
+            if held is not None and held[0] == holder:
+                del claims[(tenant, event)]
+                return True
+        return False
+
+    def settle(self) -> None:
+        """Nothing is ever left undone."""
+
+    def health(self) -> DedupHealth:
+        """See `DedupStore.health`."""
+        with self._lock:
+            given = self._given
+            return DedupHealth("memory", True, len(self), self._asked - given, given)
+
+    def close(self, timeout_s: float) -> None:
+        """Nothing to let go: what is remembered stays readable."""

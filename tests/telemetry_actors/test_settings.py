@@ -61,7 +61,14 @@ class TestDefaults:
             "total_bytes": 256 * 1024**2,
         }
         assert dump["stages"] == {"mailbox_batches": 64}
-        assert dump["dedup"] == {"ttl_s": 3600, "max_ids": 1_000_000}
+        assert dump["dedup"] == {
+            "ttl_s": 3600,
+            "max_ids": 1_000_000,
+            "timeout_s": 0.5,
+            "breaker_failures": 3,
+            "breaker_open_s": 1.0,
+            "breaker_max_s": 5.0,
+        }
         assert dump["sink"] == {
             "linger_s": 1,
             "batch_records": 512,
@@ -102,6 +109,7 @@ class TestDefaults:
     def test_every_quantity_has_its_unit(self):
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
+        units += ("_failures",)
         units += ("_items", "_levels")
         units += ("_failures",)
         for part in TelemetrySettings.model_fields.values():

@@ -1,0 +1,192 @@
+"""RedisLink: one connection to Redis, and round trips that end on time.
+
+redis-py speaks the protocol; three things it leaves open are closed here:
+
+- A *deadline* for the whole round trip (connect, TLS, AUTH, SELECT, all replies). Its own
+  time-outs are for one read each, so a peer that sends a byte now and then is never late. (Only
+  the resolver's look-up of a host's name keeps its own time.)
+- A *process*: after a fork the child makes a connection of its own and writes nothing into its
+  parent's, not even a goodbye.
+- *Words*: what an error says has no secret in it (g30).
+
+Nothing is retried but once: a connection that was idle may have been closed by the server
+without our noticing, so the first failure on it is answered with a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from redis import ConnectionError as RedisConnectionError
+from redis import RedisError, ResponseError
+from redis.backoff import NoBackoff
+from redis.connection import Connection, parse_url
+from redis.retry import Retry
+
+__all__ = ["LinkError", "RedisLink"]
+
+_SECRETS = ("password", "username", "ssl_password")
+_MAX_WORDS = 200
+
+Command = tuple[str | int, ...]
+
+
+class LinkError(Exception):
+    """No answer, or none that can be used. Its text may be shown."""
+
+
+class RedisLink:
+    """Round trips to the Redis at *url*. Any thread; one at a time is the usual case.
+
+    Two at once (a stage that hung comes back) have a connection each.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``, with redis-py's options.
+        now_s: the tree's clock.
+    """
+
+    def __init__(self, url: str, now_s: Callable[[], float]) -> None:
+        self._url = url
+        self._now_s = now_s
+        self._secrets = [url]
+        self._idle: tuple[int, Any] | None = None
+
+    def __repr__(self) -> str:
+        return "<RedisLink>"
+
+    def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+        """Send *commands* at once and read a reply for each; a refusal is a `ResponseError`.
+
+        Args:
+            commands: must bear being sent twice.
+            timeout_s: the longest that all of it may take.
+
+        Raises:
+            LinkError: refused, closed, late, or not let in.
+        """
+        until_s = self._now_s() + timeout_s
+        try:
+            return self._ask(commands, until_s)
+        except (RedisError, OSError) as error:
+            words = self.words_of(error)
+        except Exception as error:  # noqa: BLE001 -- of reading the URL, which its text may repeat
+            words = f"redis_url can't be used ({type(error).__name__})"
+        # Not inside the except: the cause may hold secrets and must not travel along (g30).
+        raise LinkError(words)
+
+    def _ask(self, commands: Sequence[Command], until_s: float) -> list[Any]:
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return self._talk(connection, commands, until_s)
+            except RedisConnectionError:  # a time-out is another class, and is not tried again
+                pass
+        return self._talk(self._new(until_s), commands, until_s)
+
+    def _talk(self, connection: Any, commands: Sequence[Command], until_s: float) -> list[Any]:
+        connection.until_s = until_s
+        try:
+            packed = connection.pack_commands(commands)
+            connection.send_packed_command(packed, check_health=False)
+            replies = [_reply(connection) for _ in commands]
+        except BaseException:
+            connection.disconnect()  # replies that are still to come would be taken for others'
+            raise
+        self._keep(connection)
+        return replies
+
+    # -- connections ------------------------------------------------------------------------------
+
+    def _take_idle(self) -> Any | None:
+        idle, self._idle = self._idle, None
+        # A parent's connection is let go: redis-py sees that the process is another one, and
+        # closes this process's end of it without a word to the server.
+        return idle[1] if idle is not None and idle[0] == os.getpid() else None
+
+    def _keep(self, connection: Any) -> None:
+        other, self._idle = self._idle, (os.getpid(), connection)
+        if other is not None:
+            other[1].disconnect()
+
+    def _new(self, until_s: float) -> Any:
+        options = {"protocol": 2, **parse_url(self._url)}  # type: ignore[no-untyped-call]
+        self._secrets = [self._url, *(str(options[name]) for name in _SECRETS if name in options)]
+        made = type(
+            "BoundedConnection", (_Bounded, options.pop("connection_class", Connection)), {}
+        )
+        left_s = max(0.001, until_s - self._now_s())
+        options |= {"socket_timeout": left_s, "socket_connect_timeout": left_s}
+        connection = made(**options, retry=Retry(NoBackoff(), 0))
+        connection.now_s = self._now_s
+        return connection
+
+    def close(self) -> None:
+        """Let the connection go. It may be used again."""
+        connection = self._take_idle()
+        if connection is not None:
+            connection.disconnect()
+
+    # -- words ------------------------------------------------------------------------------------
+
+    def words_of(self, error: BaseException) -> str:
+        """Type and text of *error*, on one line, without secrets; at most 200 characters."""
+        words = f"{type(error).__name__}: {error}"
+        for secret in self._secrets:
+            for written in {secret, quote(secret), quote(secret, safe="")} - {""}:
+                words = words.replace(written, "***")
+        return ascii(words[:_MAX_WORDS])[1:-1]
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+class _Bounded:
+    """What makes a connection class of redis-py end on time."""
+
+    until_s = 0.0
+    now_s: Callable[[], float]
+
+    def _connect(self) -> Any:
+        return _BoundedSocket(super()._connect(), self)  # type: ignore[misc]  # of redis-py
+
+    def left_s(self) -> float:
+        """Seconds until the deadline of the round trip.
+
+        Raises:
+            TimeoutError: there are none.
+        """
+        left_s = self.until_s - self.now_s()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        return left_s
+
+
+class _BoundedSocket:
+    """A socket whose reads and writes all end at one moment."""
+
+    def __init__(self, plain: socket.socket, connection: _Bounded) -> None:
+        self._plain = plain
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    def recv(self, size: int) -> bytes:
+        self._plain.settimeout(self._connection.left_s())
+        return self._plain.recv(size)
+
+    def recv_into(self, buffer: Any, *sizes: int) -> int:  # hiredis, where it is installed
+        self._plain.settimeout(self._connection.left_s())
+        return self._plain.recv_into(buffer, *sizes)
+
+    def sendall(self, data: bytes) -> None:
+        self._plain.settimeout(self._connection.left_s())
+        self._plain.sendall(data)
