@@ -1,4 +1,4 @@
-"""``python -m benchmarks emit|supervise|faults|collector [--json [FILE]]``."""
+"""``python -m benchmarks NAME [--json [FILE]]``; ``--help`` lists the names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import collector, emit, faults, supervise
+from benchmarks import collector, dedup, emit, faults, supervise
 from benchmarks.machine import facts
 
 _STDOUT = Path("-")
@@ -19,7 +19,7 @@ _EMIT_COLUMNS = ("subject", "threads", "p50_us", "p99_us", "max_us", "calls")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one benchmark, and print its table, or its JSON where that is asked for."""
     arguments = _parser().parse_args(argv)
-    header, rows = _HEADERS[arguments.command], _RUNS[arguments.command]
+    header, columns, rows = _ALL[arguments.command]
     print(header, file=sys.stderr)
     result: dict[str, Any] = {
         "benchmark": arguments.command,
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.json == _STDOUT:
         sys.stdout.write(text)
         return
-    _print_table(result["rows"], _COLUMNS[arguments.command])
+    _print_table(result["rows"], columns)
     if arguments.json is not None:
         arguments.json.write_text(text)
 
@@ -59,19 +59,17 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-_HEADERS = {
-    "emit": emit.HEADER,
-    "supervise": supervise.HEADER,
-    "faults": faults.HEADER,
-    "collector": collector.HEADER,
+def _dedup(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return dedup.run(arguments.batches, arguments.events, arguments.server)
+
+
+_ALL = {
+    "emit": (emit.HEADER, _EMIT_COLUMNS, _emit),
+    "supervise": (supervise.HEADER, supervise.COLUMNS, _supervise),
+    "faults": (faults.HEADER, faults.COLUMNS, _faults),
+    "collector": (collector.HEADER, collector.COLUMNS, _collector),
+    "dedup": (dedup.HEADER, dedup.COLUMNS, _dedup),
 }
-_COLUMNS = {
-    "emit": _EMIT_COLUMNS,
-    "supervise": supervise.COLUMNS,
-    "faults": faults.COLUMNS,
-    "collector": collector.COLUMNS,
-}
-_RUNS = {"emit": _emit, "supervise": _supervise, "faults": _faults, "collector": _collector}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--events", type=int, default=20_000, help="in each flood")
     command.add_argument("--repeats", type=int, default=5, help="floods of each subject")
     command.add_argument("--threads", type=_counts, default=[1, 8, 32], metavar="N,N,...")
+    command = commands.add_parser(
+        "dedup", help="what finding repeats costs, with and without Redis"
+    )
+    _add_json(command)
+    command.add_argument("--events", type=int, default=20_000, help="new ids for each batch size")
+    command.add_argument("--batches", type=_counts, default=[1, 16, 256], metavar="N,N,...")
+    command.add_argument("--server", metavar="FILE", help="a redis-server; that on the PATH")
     command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():

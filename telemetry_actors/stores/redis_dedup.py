@@ -23,16 +23,14 @@ from supervisors import Clock
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
-from telemetry_actors.stores._breaker import StoreBreaker
+from telemetry_actors.stores._breaker import StoreBreaker, StoreState
 from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 __all__ = ["RedisDedupStore"]
 
-_RELEASE = (
-    "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
-)
+_RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end"
 _PROBE = "telemetry:dedup:~probe"
 """No claim's key: those have a tenant and an event. It is written, since a full or read-only
 Redis reads well."""
@@ -91,6 +89,7 @@ class RedisDedupStore:
         self._awaited = False
         self._looked = False
         self._healthy = True
+        self._said = False
         self._hits = self._misses = self._unchecked = self._failures = self._lost = 0
         self._last_failure = ""
 
@@ -302,10 +301,12 @@ class RedisDedupStore:
         self._put_back(releases)
         self._note_failure(words)
         self._breaker.failed(self._clock.now_s())
+        opened = self._breaker.state is not StoreState.CLOSED
         with self._lock:
-            said, self._healthy, self._looked = not self._healthy, False, True
+            self._healthy, self._looked = False, True
+            say, self._said = opened and not self._said, opened
             wake, self._awaited = not self._awaited, True
-        if not said:
+        if say:  # one failure alone is the status's to tell: a store at its limit has many
             warn("dedup: Redis fails (%s); ids are remembered in this process only", words)
         if wake:  # to find out when it is back, also where no event asks
             self._wake()
@@ -313,7 +314,8 @@ class RedisDedupStore:
     def _succeed(self) -> None:
         self._breaker.succeeded()
         with self._lock:
-            back, self._healthy, self._looked = not self._healthy, True, True
+            self._healthy = self._looked = True
+            back, self._said = self._said, False
         if back:
             warn("dedup: Redis is back; ids are remembered across processes again")
 

@@ -15,6 +15,8 @@ from telemetry_actors.envelope import (
     PAYLOAD_FALLBACK_MAX_BYTES,
     PAYLOAD_SIZE_THRESHOLD_BYTES,
     Envelope,
+    Ticket,
+    claim_of,
     unpack_map,
 )
 from telemetry_actors.errors import EnvelopeError
@@ -337,3 +339,22 @@ def test_a_context_takes_more_than_it_names_and_never_changes():
     assert TelemetryContext().tenant_id == ""
     with pytest.raises(pydantic.ValidationError):
         context.tenant_id = "other"  # type: ignore[misc]
+
+
+# -- whose an event's id is -----------------------------------------------------------------------
+
+
+def an_item(metadata=None):
+    return Ticket(7, 0, 100), Envelope("c", "t", "e", 1, b"\x80", b"\x80", None, metadata)
+
+
+def test_g09_the_holder_of_a_claim_is_the_admission():
+    assert claim_of(an_item()) == ("t", "e", 7)
+    assert claim_of(an_item({"payload_ref": "x"})) == ("t", "e", 7)
+
+
+@pytest.mark.parametrize(
+    ("origin", "holder"), [(["0b5e", 17], "0b5e:17"), ("task-id", "task-id"), ([None], "None")]
+)
+def test_g09_who_comes_from_outside_brings_its_holder_along(origin, holder):
+    assert claim_of(an_item({"origin": origin})) == ("t", "e", holder)
