@@ -407,7 +407,8 @@ class SameAsTheModel(RuleBasedStateMachine):
     def settle(self):
         assert self.redis.settle() is None
 
-    @rule(share=st.sampled_from([0.1, 0.45, 0.999, 1.001]))
+    # No sum of these is a whole window, where the two clocks may differ by the test's own time.
+    @rule(share=st.sampled_from([0.11, 0.43, 0.999, 1.001]))
     def advance(self, share):
         self.clock.advance(TTL_S * share)
         self.model.now_s += TTL_S * share
@@ -419,6 +420,7 @@ class SameAsTheModel(RuleBasedStateMachine):
             self.redis.close(1.0)
 
 
+@pytest.mark.timeout(40)
 def test_g09_memory_and_redis_say_what_the_model_says(redis):
     from hypothesis.stateful import run_state_machine_as_test
 
