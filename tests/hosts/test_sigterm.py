@@ -14,7 +14,7 @@ from tests.receivers.oteltap import OtelTap
 
 pytestmark = pytest.mark.timeout(60)
 
-GRACE_S = 0.5
+GRACE_S = 1.0
 """For the time-out's own 0.2 s, and for the signal's way to a process on a busy machine."""
 ON_REQUEST = "from telemetry_actors.lifecycle import stop_on_sigterm\n"
 RUNS = "say(0)\nwhile True: time.sleep(10)\n"
