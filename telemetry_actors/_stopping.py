@@ -28,7 +28,7 @@ an idle machine; a tree that is full to the brim holds 140,000)."""
 _TREE_SHARE, _RESERVE_SHARE = 0.15, 0.5
 """Of a short time-out they are at most these shares."""
 _WORTH_DRAINING_S = 0.1
-_GRACE_S = 0.15
+_GRACE_S = 0.1
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
 _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
@@ -73,7 +73,11 @@ class Stopping:
             with suppress(RuntimeError):  # no thread can be started: here, then
                 run_aside(lambda: self._carry_out(stop, quietly))
                 return
-        self._carry_out(stop, quietly)
+        try:
+            self._carry_out(stop, quietly)
+        except BaseException:  # Ctrl-C: the next one is to try
+            self._begun.clear()
+            raise
 
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()

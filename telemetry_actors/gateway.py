@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -297,6 +298,8 @@ class TelemetryGateway:
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
+        if not threading.main_thread().is_alive():
+            return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
         warn("the tree can't be started: %s; trying again", error)
         end_unbuilt(self._life)
 

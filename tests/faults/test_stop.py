@@ -273,6 +273,7 @@ def test_g22_stop_while_others_are_at_it(what):
         time.sleep(0.05)
         try:
             stop_on_time(gateway, 1.0)
+            until_stopped(gateway)
         finally:
             over.set()
             for thread in threads:

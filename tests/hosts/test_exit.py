@@ -193,6 +193,7 @@ def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
     assert "5000 events were not delivered" in ended.errors
 
 
+@pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="no thread starts at its exit")
 def test_g23_several_gateways_share_one_budget():
     """Each of them needs a third of it: one after the other they would not all get out."""
 
