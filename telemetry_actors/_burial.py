@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from supervisors import InFlight, Slot
+from supervisors import ExitKind, InFlight, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
 from telemetry_actors.batch_actor import crash_reason_of, describe
 from telemetry_actors.ledger import Reason
@@ -26,7 +26,7 @@ def bury(life: Life, holder: Holder, reason: Reason) -> None:
     slot = life.slots.get(holder.path)
     flight = slot.in_flight if slot is not None else None
     if holder.kind is None:
-        if slot is not None and flight is not None:
+        if slot is not None and flight is not None and not _cut_short(slot, drop):
             _charge(slot, flight, drop.stage)
         in_hand = _stage_ends(life, flight, drop) if flight is not None else []
         if flight is not None:
@@ -77,6 +77,12 @@ def _end_unreached(life: Life, flight: InFlight, drop: Drop) -> None:
     for kind, sink_number, records in outlets_not_reached(flight, len(life.sinks)):
         ends = [RecordEnd((item[0], item[1]), ordinal, drop) for item, ordinal in records]
         life.books.report(kind, life.sinks[sink_number].name, ends)
+
+
+def _cut_short(slot: Slot, drop: Drop) -> bool:
+    """It was ended by the stop itself in the middle of an item, which is then no culprit."""
+    killed = slot.last_exit is not None and slot.last_exit.kind is ExitKind.killed
+    return killed and drop.reason is Reason.SHUTDOWN
 
 
 def _charge(slot: Slot, flight: InFlight, stage: str) -> None:

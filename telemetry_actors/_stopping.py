@@ -130,9 +130,10 @@ class _Stop:
         self._close_sinks()
         self._close_dedup()
         life.state = "stopped"
+        lost = shutdown + unconfirmed  # also where there was no tree to drain into
         return StopReport(
-            drained=drained,
-            metrics_exported=metrics,
+            drained=drained and not lost,
+            metrics_exported=metrics and not (lost and life.root is None),
             shutdown=shutdown,
             unconfirmed=unconfirmed,
             seconds=life.clock.now_s() - self._began_s,

@@ -265,6 +265,7 @@ def test_g22_stop_while_others_are_at_it(what):
         def keep_on():
             while not over.is_set():
                 do()
+                time.sleep(0.0005)  # three that never pause would starve all other threads
 
         threads = [threading.Thread(target=keep_on) for _ in range(3)]
         for thread in threads:
@@ -272,8 +273,9 @@ def test_g22_stop_while_others_are_at_it(what):
         gateway.emit("app_created", TENANT, APP)
         time.sleep(0.05)
         try:
-            stop_on_time(gateway, 1.0)
+            report = stop_on_time(gateway, 1.0)
             until_stopped(gateway)
+            assert not report.drained
         finally:
             over.set()
             for thread in threads:
@@ -376,7 +378,9 @@ def test_g22_no_time_at_all_counts_everything():
     emit(gateway, 2000)
     stop_on_time(gateway, 0)
     until_stopped(gateway)  # on a busy machine counting takes longer than no time
-    assert gateway.ledger().dropped == {"shutdown": 2000}
+    dropped = gateway.ledger().dropped
+    assert set(dropped) <= {"shutdown", "unconfirmed"}  # a request may be on its way
+    assert sum(dropped.values()) == 2000
     assert gateway.ledger().balanced()
 
 
