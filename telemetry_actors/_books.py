@@ -11,8 +11,9 @@ it afterwards, so at every instant an accepted event is booked or held, never ne
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from supervisors import InFlight
@@ -116,6 +117,11 @@ class Books:
         self.lock = threading.Lock()
         self.dead_letters = dead_letters
         self.on_dropped = on_dropped
+        self.off_loaded: Container[int] = ()
+        """Serials of events that have an object in the payload store."""
+        self.on_off_loaded_end: Callable[[int], None] = lambda _serial: None
+        """Told of each of them that has its outcome. Called with the lock not held."""
+        self._ended_off_loaded: deque[int] = deque()
         self.exported = [0] * cases
         self.duplicate = [0] * cases
         self.dropped: list[Counter[str]] = [Counter() for _ in range(cases)]
@@ -143,6 +149,8 @@ class Books:
                 if duplicate:
                     self.duplicate[item[0].case_index] += 1
                     self.endings += 1
+                    if item[0].serial in self.off_loaded:
+                        self._ended_off_loaded.append(item[0].serial)
                 else:
                     self._book(item, drop, dropped)
         self._after(dropped)
@@ -150,6 +158,8 @@ class Books:
     def _book(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
         ticket, envelope = item
         self.endings += 1
+        if ticket.serial in self.off_loaded:
+            self._ended_off_loaded.append(ticket.serial)
         if drop is None:
             self.exported[ticket.case_index] += 1
             return
@@ -162,6 +172,9 @@ class Books:
     def _after(self, dropped: list[Item]) -> None:
         if dropped:
             self.on_dropped(dropped)
+        while self._ended_off_loaded:
+            with suppress(IndexError):  # another thread was quicker
+                self.on_off_loaded_end(self._ended_off_loaded.popleft())
         for wake in list(self._waiters):
             wake()
 
@@ -176,6 +189,19 @@ class Books:
                 logs.made += n_logs
                 spans.made += n_spans
                 self._joins[ticket.serial] = _Join((n_logs + n_spans) * self.sinks)
+
+    def open_lost(self, tickets: Sequence[Ticket], drop: Drop) -> None:
+        """Register events whose payload is lost: each has one log, the diagnostic.
+
+        They end as *drop* when that log has its end, whatever it is.
+        """
+        line = self.lines[SignalKind.LOGS]
+        with self.lock:
+            line.made += len(tickets)
+            self.diagnostic += len(tickets)
+            for ticket in tickets:
+                join = self._joins[ticket.serial] = _Join(self.sinks)
+                join.drop = drop
 
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from supervisors import Runtime
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import Remote, Sink
@@ -21,6 +22,7 @@ from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
+from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
 from telemetry_actors.tree import Parts
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def parts_of(life: Life) -> Parts:
     _remember_across_processes(life)
     sinks = _sinks(life)
     health = life.health = _health(life, sinks)
+    if life.payloads is None:
+        life.payloads = _keeper(life)
     return Parts(
         settings=settings,
         clock=life.clock,
@@ -55,6 +59,7 @@ def parts_of(life: Life) -> Parts:
         budget=StopBudget(life.clock.now_s),
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
+        payloads=life.payloads,
     )
 
 
@@ -72,6 +77,20 @@ def _remember_across_processes(life: Life) -> None:
         life.clock,
         life.settle_dedup,
     )
+
+
+def _keeper(life: Life) -> PayloadKeeper:
+    """Nothing is made or read before there is something to put away."""
+    settings = life.settings.payload_store
+    runtime = life.runtime
+    keeper = PayloadKeeper(
+        (lambda: open_store(settings)) if settings.enabled else None,
+        settings,
+        life.clock,
+        threads=runtime is None or type(runtime) is Runtime,
+    )
+    life.books.off_loaded, life.books.on_off_loaded_end = keeper.objects, keeper.ended
+    return keeper
 
 
 def _say_overflow(instrument: str, limit: int) -> None:

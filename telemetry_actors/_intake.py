@@ -258,7 +258,9 @@ class Intake:
                 manager = None  # no trace case: nobody will call it
             else:
                 self.shards.mine().given[0] += 1
-        ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager))
+        ticket: Ticket = _new(
+            Ticket, (next(self.serials), entry.row, charged, manager, get_ident(), None)
+        )
         mailbox.append((ticket, envelope), charged)
         return _ACCEPTED
 

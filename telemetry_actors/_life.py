@@ -42,6 +42,7 @@ from telemetry_actors.stages.dedup import SETTLE
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 if TYPE_CHECKING:
+    from telemetry_actors.stores.payload_keeper import PayloadKeeper
     from telemetry_actors.tree import Holder, Tree
 
 __all__ = ["Life"]
@@ -106,13 +107,16 @@ class Life:
         self.intake = Intake(
             entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
         )
-        self._given_runtime = runtime
+        self.runtime = runtime
+        """The user's, or None: its own."""
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
         self.sinks: Sequence[Sink] = ()
         self.slots: dict[tuple[str, ...], Slot] = {}
         self.health: dict[tuple[str, SignalKind], SinkHealth] = {}
         self.budget: Any = None
+        self.payloads: PayloadKeeper | None = None
+        """Of the payload store; made with the tree."""
         self.recorder: MetricRecorder | None = None
         self.state = "new"
         self._parked: set[str] = set()
@@ -182,6 +186,8 @@ class Life:
         self.intake.asleep = False
         if self.state not in _ENDING:
             self.state = "running"
+        if self.payloads is not None:
+            self.payloads.sweep()
 
     def _undo(self) -> None:
         """It was stopped while it started, and whoever stopped it could not wait."""
@@ -194,7 +200,7 @@ class Life:
 
     def _start(self, tree: Tree) -> None:
         """Tree and slots are known before anyone runs: an event may be taken at once."""
-        runtime = self._given_runtime or Runtime(
+        runtime = self.runtime or Runtime(
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
         tree.adopt(runtime)

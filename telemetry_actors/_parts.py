@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
@@ -31,7 +32,9 @@ __all__ = [
     "MetricSettings",
     "OtlpSettings",
     "Part",
+    "PayloadStoreSettings",
     "ProviderSettings",
+    "RehydratorSettings",
     "SinkSettings",
     "StageSettings",
     "SupervisionSettings",
@@ -147,6 +150,54 @@ class DedupSettings(Part):
 
     def _contradiction(self) -> str | None:
         return self._at_least("breaker_max_s", "breaker_open_s")
+
+
+class PayloadStoreSettings(Part):
+    """Where payloads of over 1 MiB wait, so that they don't in memory."""
+
+    part = "payload_store"
+
+    enabled: bool = True
+    """Off: large payloads stay in memory like all others."""
+    url: str = ""
+    """``s3://bucket/prefix`` (extra ``s3``) or ``memory://``; empty: a directory."""
+    directory: Path | None = None
+    """Folder for the objects; none: ``telemetry-actors-<user id>`` below the system's temporary
+    directory, for this user alone."""
+    timeout_s: Seconds = 5.0
+    """Seconds that writing or reading one object may take; then it is done without."""
+    thread_count: Count = 4
+    """Threads each for writing and reading, started when they are needed."""
+    max_events: Count = 64
+    """Payloads that may be under way to the store; one more travels inline."""
+    max_bytes: Count = 67_108_864
+    """Packed bytes that may be under way to the store; more travel inline."""
+    orphan_age_s: Seconds = 86_400.0
+    """Seconds after which an object belongs to nobody, and is deleted at a start. Well above the
+    longest that an event may be under way, in all processes that share the store."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if value and not value.startswith(("s3://", "memory://")):
+            raise ValueError("must start with s3:// or memory:// (a folder goes into directory)")
+        if value == "s3://":
+            raise ValueError("must name a bucket")
+        return value
+
+    def _contradiction(self) -> str | None:
+        if self.url and self.directory is not None:
+            return f"url ({self.url}) and directory ({self.directory}) are two stores: give one"
+        return None
+
+
+class RehydratorSettings(Part):
+    """What may be made whole again out of which bytes."""
+
+    part = "rehydrator"
+
+    allow_pickle_fallback: bool = False
+    """Read a ``payload_fallback`` that old producers have pickled: plain data, never a class."""
 
 
 class SinkSettings(Part):

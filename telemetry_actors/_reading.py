@@ -30,6 +30,7 @@ from telemetry_actors.status import (
     FailureStatus,
     InstrumentStatus,
     MailboxStatus,
+    PayloadStoreStatus,
     SinkStatus,
     Status,
     TreeNode,
@@ -167,6 +168,7 @@ def read_status(life: Life) -> Status:
         dedup=DedupStatus(**life.dedup.health()._asdict()),
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
         instruments=_instruments(life),
+        payload_store=_payload_store(life),
         dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         problems=_problems(life),
@@ -215,6 +217,20 @@ def _failure(failure: Failure) -> FailureStatus:
         rpc_code=result.rpc_code,
         rejected=result.rejected,
         message=result.message,
+    )
+
+
+def _payload_store(life: Life) -> PayloadStoreStatus | None:
+    keeper = life.payloads
+    if keeper is None or not life.settings.payload_store.enabled:
+        return None
+    names = ("written", "read", "deleted", "failed", "delete_failed", "swept", "inline")
+    return PayloadStoreStatus(
+        healthy=keeper.healthy,
+        objects=len(keeper.objects),
+        in_flight_bytes=keeper.in_flight_bytes,
+        last_failure=keeper.last_failure,
+        **{name: keeper.counts[name] for name in names},
     )
 
 
@@ -276,6 +292,8 @@ def _problems(life: Life) -> list[str]:
     dedup = life.dedup.health()
     if not dedup.healthy:
         found.append(f"dedup is this process's own: {dedup.store} fails: {dedup.last_failure}")
+    if life.payloads is not None and not life.payloads.healthy:
+        found.append(f"the payload store fails: {life.payloads.last_failure}")
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
     found += [

@@ -34,6 +34,8 @@ _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
 _LAST_RELEASES_S = 0.1
 """Claims of events that were dropped just now are released even if all the time is used up."""
+_LAST_DELETIONS_S = 1.0
+"""Objects of events that have just ended are deleted; what takes longer is swept by and by."""
 
 
 class Stopping:
@@ -129,6 +131,7 @@ class _Stop:
         shutdown, unconfirmed = self._count_what_is_left()
         self._close_sinks()
         self._close_dedup()
+        threads_left += self._close_payloads()
         life.state = "stopped"
         lost = shutdown + unconfirmed  # also where there was no tree to drain into
         return StopReport(
@@ -195,6 +198,13 @@ class _Stop:
     def _close_dedup(self) -> None:
         left_s = self._until_s - self._life.clock.now_s()
         self._life.dedup.close(max(_LAST_RELEASES_S, min(left_s, 1.0)))
+
+    def _close_payloads(self) -> int:
+        """Threads of the payload store that are stuck."""
+        if self._life.payloads is None:
+            return 0
+        left_s = self._until_s - self._life.clock.now_s()
+        return self._life.payloads.close(min(_LAST_DELETIONS_S, max(0.1, left_s)))
 
 
 def _counts(life: Life) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from telemetry_actors._marks import distinct
 from telemetry_actors.errors import EnvelopeError
 
 __all__ = [
+    "DEGRADED",
     "PAYLOAD_FALLBACK_MAX_BYTES",
     "PAYLOAD_SIZE_THRESHOLD_BYTES",
     "Envelope",
@@ -30,6 +31,7 @@ __all__ = [
     "TelemetryEnvelope",
     "Ticket",
     "claim_of",
+    "is_degraded",
     "unpack_map",
 ]
 
@@ -38,6 +40,9 @@ PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
 
 PAYLOAD_FALLBACK_MAX_BYTES = 65_536
 """``payload_fallback`` may be exactly so long, and no longer."""
+
+DEGRADED = "degraded"
+"""Key of an envelope's metadata: its payload is the fallback of one that did not come back."""
 
 WIRE_VERSION = 1
 _FIELDS = 9
@@ -73,6 +78,10 @@ class Ticket(NamedTuple):
     """What the event weighs in every mailbox."""
     companion: Any = None
     """The host's trace manager, until the router takes it off."""
+    thread: int = 0
+    """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
+    packed: bytes | None = None
+    """The payload of an off-loaded event that trace managers get, until the router takes it."""
 
 
 class Envelope(NamedTuple):
@@ -140,6 +149,11 @@ def claim_of(item: Item) -> tuple[str, str, int | str]:
         return envelope.tenant_id, envelope.event_id, ticket.serial
     parts = origin if isinstance(origin, list | tuple) else (origin,)
     return envelope.tenant_id, envelope.event_id, ":".join(map(str, parts))
+
+
+def is_degraded(envelope: Envelope) -> bool:
+    """Whether its payload is the fallback of one that did not come back."""
+    return envelope.metadata is not None and envelope.metadata.get(DEGRADED) is True
 
 
 _TYPES: tuple[type | tuple[type, ...], ...] = (

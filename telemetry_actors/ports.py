@@ -6,7 +6,7 @@ the small shapes on this page. A user may hand in a `Sink` and a `TraceProvider`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -16,13 +16,17 @@ __all__ = [
     "Claim",
     "DedupHealth",
     "DedupStore",
+    "Errand",
     "ExportResult",
     "InstrumentState",
     "MetricPoint",
     "MetricRecorder",
     "Remote",
+    "PayloadKeeper",
+    "PayloadStore",
     "Sink",
     "TraceProvider",
+    "Unfit",
     "Verdict",
 ]
 
@@ -222,6 +226,97 @@ class DedupStore(Protocol):
 
         Called once, when the tree has stopped.
         """
+        ...
+
+
+class Unfit(Exception):
+    """A payload that a store can't keep as it is, or an object that holds none.
+
+    Nothing is wrong with the store. Never leaves the tree.
+    """
+
+
+class PayloadStore(Protocol):
+    """Keeps off-loaded payloads. Called on threads of its keeper alone, which may be held up.
+
+    A key is ``telemetry/{tenant}/{event}.json``, the ids encoded (semantics.md g29). Whatever a
+    method raises beside what is said here means that the store is not well.
+    """
+
+    def put(self, key: str, data: bytes) -> bool:
+        """Keep *data*, whole or not at all; False: it has an object of that name, and keeps it."""
+        ...
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        """The object.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it has more than *max_bytes*, or is no object.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete the object; nothing if there is none."""
+        ...
+
+    def sweep(self, older_than_ns: int) -> int:
+        """Delete all objects that were written before that time (ns since the epoch).
+
+        Returns:
+            How many.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held. Called once."""
+        ...
+
+
+class Errand(Protocol):
+    """A piece of work that a keeper has taken on; `PayloadKeeper`."""
+
+    done: bool
+    result: Any
+    error: BaseException | None
+    since_s: float
+
+
+class PayloadKeeper(Protocol):
+    """Puts payloads away and gets them back, without ever holding up a stage.
+
+    ``stores.payload_keeper`` has it; the stages know only this much.
+    """
+
+    @property
+    def timeout_s(self) -> float:
+        """After which an errand is to be given up."""
+        ...
+
+    def put(
+        self,
+        serial: int,
+        ids: tuple[str, str],
+        size_bytes: int,
+        encode: Callable[[], tuple[bytes, Any]],
+        woken: Callable[[], None],
+    ) -> Errand | None:
+        """Put a payload away; None: let it travel inline."""
+        ...
+
+    def get(
+        self,
+        serial: int,
+        ids: tuple[str, str],
+        ref: object,
+        decode: Callable[[bytes], bytes],
+        woken: Callable[[], None],
+    ) -> Errand | None:
+        """Get a payload back; None: there is nothing to read."""
+        ...
+
+    def give_up(self, errand: Any) -> bool:
+        """Go on without an errand; False: it is done."""
         ...
 
 

@@ -40,7 +40,9 @@ from telemetry_actors._parts import (
     LimitSettings,
     MetricSettings,
     OtlpSettings,
+    PayloadStoreSettings,
     ProviderSettings,
+    RehydratorSettings,
     SinkSettings,
     StageSettings,
     SupervisionSettings,
@@ -56,7 +58,9 @@ __all__ = [
     "MetricSettings",
     "OtlpSettings",
     "OtlpTarget",
+    "PayloadStoreSettings",
     "ProviderSettings",
+    "RehydratorSettings",
     "SinkSettings",
     "StageSettings",
     "SupervisionSettings",
@@ -111,6 +115,8 @@ class TelemetrySettings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     stages: StageSettings = StageSettings()
     dedup: DedupSettings = DedupSettings()
+    payload_store: PayloadStoreSettings = PayloadStoreSettings()
+    rehydrator: RehydratorSettings = RehydratorSettings()
     sink: SinkSettings = SinkSettings()
     otlp: OtlpSettings = OtlpSettings()
     metrics: MetricSettings = MetricSettings()

@@ -11,6 +11,7 @@ __all__ = [
     "FailureStatus",
     "InstrumentStatus",
     "MailboxStatus",
+    "PayloadStoreStatus",
     "SinkStatus",
     "Status",
     "StopReport",
@@ -138,6 +139,30 @@ class DedupStatus(_Model):
     is over."""
 
 
+class PayloadStoreStatus(_Model):
+    """What became of payloads of over 1 MiB."""
+
+    healthy: bool
+    """It has worked since it last failed."""
+    objects: int
+    """Written or being written, and not deleted yet."""
+    in_flight_bytes: int
+    """Packed bytes of the payloads that are being written."""
+    written: int
+    read: int
+    deleted: int
+    failed: int
+    """Writes and reads that failed or took too long."""
+    delete_failed: int
+    """Objects that are left for a later sweep."""
+    swept: int
+    """Objects that nobody waited for, deleted at the start."""
+    inline: int
+    """Large payloads that were not written: too many under way, the store is down, its id has
+    an object already, or JSON can't carry them."""
+    last_failure: str = ""
+
+
 class DeadLetterStatus(_Model):
     """One dropped event, without its payload."""
 
@@ -168,6 +193,8 @@ class Status(_Model):
     """Cases that no one can take at present."""
     instruments: list[InstrumentStatus] = Field(default_factory=list)
     """Of metrics that have had a value."""
+    payload_store: PayloadStoreStatus | None = None
+    """None: it is off, or the tree has not been built."""
     dead_letters: list[DeadLetterStatus]
     """The last ones that are kept, oldest first; `TelemetryGateway.dead_letters` has the whole
     envelopes."""

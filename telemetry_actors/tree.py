@@ -7,13 +7,14 @@ a living downstream:
     root (gives up by parking)
     |- sinks      logs, spans, metrics (per sink), providers
     |- handlers   one small supervisor per case
-    `- stages     rehydrator, dedup, router, gateway
+    `- stages     recall, rehydrator, dedup, router, offload, gateway
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, SupervisorSpec
@@ -24,7 +25,7 @@ from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSetti
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
+from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, PayloadKeeper, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
@@ -32,8 +33,12 @@ from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._metrics_actor import MetricSinkActor
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 from telemetry_actors.stages import (
+    CutRule,
     DedupActor,
     GatewayActor,
+    Lane,
+    OffloadActor,
+    RecallActor,
     RehydratorActor,
     Route,
     RouterActor,
@@ -76,6 +81,7 @@ class Parts(NamedTuple):
     note: Callable[[str, SignalKind, ExportResult], None]
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
+    payloads: PayloadKeeper
 
 
 class Tree(NamedTuple):
@@ -113,6 +119,8 @@ class _Builder:
         self._dedup = self._stage_mailbox()
         self._router = self._stage_mailbox()
         self._rehydrator = self._stage_mailbox()
+        self._offload = Lane(self._lane_mailbox())
+        self._recall = Lane(self._stage_mailbox())
         self._definitions = [*DEFINITIONS.values(), *parts.registered.values()]
         self._handlers = {str(d.case): self._stage_mailbox() for d in self._definitions}
         self._outlets = [
@@ -144,6 +152,10 @@ class _Builder:
             MailboxSpec(max_items=batches * self._batch, batch_max_items=self._batch), _charge
         )
 
+    def _lane_mailbox(self) -> Mailbox:
+        spec = self._stage_mailbox().spec
+        return Mailbox(replace(spec, max_bytes=self._settings.payload_store.max_bytes), _charge)
+
     def _sink_mailbox(self) -> Mailbox:
         sink = self._settings.sink
         spec = MailboxSpec(
@@ -157,19 +169,23 @@ class _Builder:
 
     def _wire(self) -> None:
         """Pressure runs back along these lines to the gateway mailbox."""
-        self._parts.gateway.feed([self._router])
+        self._parts.gateway.feed([self._router, self._offload.mailbox])
+        self._offload.mailbox.feed([self._router])
         self._router.feed([self._dedup])
         self._dedup.feed([self._rehydrator])
-        self._rehydrator.feed(self._handlers.values())
+        self._rehydrator.feed([*self._handlers.values(), self._recall.mailbox])
+        self._recall.mailbox.feed(self._handlers.values())
         for mailbox in self._handlers.values():
             mailbox.feed([outlet for _, _, outlet in self._outlets])
 
     def _holders(self) -> list[Holder]:
         stages = (
             ("gateway", self._parts.gateway),
+            ("offload", self._offload.mailbox),
             ("router", self._router),
             ("dedup", self._dedup),
             ("rehydrator", self._rehydrator),
+            ("recall", self._recall.mailbox),
         )
         return [
             *(Holder(("root", "stages", id_), mailbox, None) for id_, mailbox in stages),
@@ -311,8 +327,18 @@ class _Builder:
                 hang_after_s=hang_after_s,
             )
 
+        common = {"keeper": parts.payloads, "clock": parts.clock}
         return [
-            stage("rehydrator", RehydratorActor, handlers=self._handlers),
+            stage(
+                "recall",
+                RecallActor,
+                lane=self._recall,
+                handlers=self._handlers,
+                allow_pickle=self._settings.rehydrator.allow_pickle_fallback,
+                max_event_bytes=self._settings.gateway.max_event_bytes,
+                **common,
+            ),
+            stage("rehydrator", RehydratorActor, handlers=self._handlers, lane=self._recall),
             stage(
                 "dedup",
                 DedupActor,
@@ -328,7 +354,22 @@ class _Builder:
                 has_sink=bool(parts.sinks),
                 give=parts.give,
             ),
-            stage("gateway", GatewayActor, dispatcher="own", router=self._router),
+            stage(
+                "offload",
+                OffloadActor,
+                lane=self._offload,
+                router=self._router,
+                rules={str(d.case): _cut_rule(d) for d in self._definitions},
+                given=frozenset(c for c, r in self._routes().items() if r.task_name is not None),
+                **common,
+            ),
+            stage(
+                "gateway",
+                GatewayActor,
+                dispatcher="own",
+                router=self._router,
+                lane=self._offload,
+            ),
         ]
 
     def _routes(self) -> Mapping[str, Route]:
@@ -337,3 +378,12 @@ class _Builder:
             str(route.case): Route(str(route.case) in self._handlers, route.task_name)
             for route in (*CASE_ROUTING.values(), *own)
         }
+
+
+def _cut_rule(definition: CaseDefinition[Any]) -> CutRule:
+    """What a fallback of the case keeps first and last."""
+    model, gated = definition.model, frozenset(definition.route.gated)
+    fields = getattr(model, "model_fields", None)
+    if fields is None:
+        return CutRule(frozenset(getattr(model, "__required_keys__", ())), gated)
+    return CutRule(frozenset(n for n, field in fields.items() if field.is_required()), gated)

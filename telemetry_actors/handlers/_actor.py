@@ -17,16 +17,21 @@ from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors.batch_actor import BatchActor, SinkItem, forward_records
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.envelope import Envelope, Item, unpack_map
+from telemetry_actors.envelope import Envelope, Item, is_degraded, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._limits import limited, surely_short
+from telemetry_actors.handlers._records import degraded
+from telemetry_actors.handlers.rehydration import rehydration_failed
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.signals import LogSignal, SignalKind, Signals, SpanSignal
 
 __all__ = ["HandlerActor", "outlets_not_reached"]
 
+_LOST = Drop(
+    Reason.REHYDRATION_FAILED, "stages/recall", "neither the object nor the fallback can be read"
+)
 _FIRST_OUTLET = 3
 """Number of the forward that goes to the first sink; see `HandlerActor.deliver`."""
 
@@ -69,14 +74,21 @@ class HandlerActor(BatchActor):
     def handle(self, item: Item, index: int, flight: InFlight) -> Signals | Drop:
         """Validate and map one event."""
         envelope = item[1]
+        if envelope.payload is None:
+            return self._lost(envelope)
         try:
             context = unpack_map(envelope.context)
-            payload = self._definition.validate(unpack_map(envelope.payload or b""))
+            payload = self._definition.validate(unpack_map(envelope.payload))
         except ValidationError as error:
+            if is_degraded(envelope):  # what is left of it is not enough
+                flight.batch[index] = (item[0], envelope._replace(payload=None))
+                return self._lost(envelope)
             return Drop(Reason.INVALID_PAYLOAD, self._stage, _words(error))
         except EnvelopeError as error:
             return Drop(Reason.INVALID_PAYLOAD, self._stage, str(error))
         signals = self._definition.map(self._facts(envelope, context), payload, self._settings)
+        if is_degraded(envelope):
+            signals = degraded(signals)
         most_bytes = self._settings.attribute_bytes
         if self._built_in and surely_short(_size(envelope), most_bytes):
             return signals
@@ -89,7 +101,13 @@ class HandlerActor(BatchActor):
             envelope.emitted_at,
             self._clock.now_ns(),
             context,
+            is_degraded(envelope),
         )
+
+    def _lost(self, envelope: Envelope) -> Signals:
+        """Of an event whose payload did not come back: the diagnostic log, and nothing else."""
+        facts = self._facts(envelope, {})
+        return Signals(logs=(rehydration_failed(facts, envelope.case),))
 
     def deliver(self, flight: InFlight) -> bool:
         """Measurements first, whatever becomes of the records; then records to the sinks."""
@@ -116,8 +134,11 @@ class HandlerActor(BatchActor):
         joins = [
             (item[0], len(signals.logs), len(signals.spans))
             for item, signals in mapped
-            if signals.logs or signals.spans
+            if (signals.logs or signals.spans) and item[1].payload is not None
         ]
+        lost = [item[0] for item, _ in mapped if item[1].payload is None]
+        if lost:
+            self._books.open_lost(lost, _LOST)
         self._books.open(joins, sum(signals.spans_sampled_out for _, signals in mapped))
 
     def _send(self, kind: SignalKind, mailbox: Mailbox, mapped: list[tuple[Item, Signals]]) -> None:

@@ -11,9 +11,12 @@ from typing import Final
 
 from telemetry_actors._emits import LogType
 from telemetry_actors.handlers._definition import EventFacts
-from telemetry_actors.signals import AttributeValue, LogSignal
+from telemetry_actors.signals import AttributeValue, LogSignal, Signals
 
-__all__ = ["METRIC_ONLY", "SPAN_DETAIL", "log_record", "log_type"]
+__all__ = ["DEGRADED_KEY", "METRIC_ONLY", "SPAN_DETAIL", "degraded", "log_record", "log_type"]
+
+DEGRADED_KEY: Final = "dify.telemetry.degraded"
+"""True on each record of an event whose off-loaded payload did not come back; else absent."""
 
 SPAN_DETAIL: Final = "span_detail"
 """The signal of a log with a span beside it, whose ids it carries."""
@@ -65,3 +68,20 @@ def log_record(
         facts.emitted_at_ns,
         facts.observed_ns,
     )
+
+
+def degraded(signals: Signals) -> Signals:
+    """The same signals, each log and span with a mark that something may be missing in it."""
+    logs = tuple(
+        [
+            log._replace(keys=(*log.keys, DEGRADED_KEY), values=(*log.values, True))
+            for log in signals.logs
+        ]
+    )
+    spans = tuple(
+        [
+            span._replace(keys=(*span.keys, DEGRADED_KEY), values=(*span.values, True))
+            for span in signals.spans
+        ]
+    )
+    return signals._replace(logs=logs, spans=spans)

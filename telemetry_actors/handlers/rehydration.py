@@ -1,8 +1,9 @@
 """The one record that the product makes about an event it could not read back.
 
-Made by the rehydrator when an off-loaded payload and its fallback are both gone; then
-the event makes nothing else. Counted as ``signals.logs.diagnostic``, no signal of the
-event itself, and so with a ``log.record.uid`` of its own.
+Made by the case's handler when the recall lane could read neither the object of an off-loaded
+payload nor its fallback; then the event makes nothing else. Counted as
+``signals.logs.diagnostic``, no signal of the event itself, and so with a ``log.record.uid`` of its
+own.
 """
 
 from __future__ import annotations

@@ -1,14 +1,21 @@
-"""The four stages between the door and the handlers."""
+"""The four stages between the door and the handlers, and the lanes beside them."""
 
+from telemetry_actors.stages._lane import Lane
 from telemetry_actors.stages.dedup import DedupActor
 from telemetry_actors.stages.gateway import GatewayActor
+from telemetry_actors.stages.offload import CutRule, OffloadActor
 from telemetry_actors.stages.providers import TraceProviderActor
+from telemetry_actors.stages.recall import RecallActor
 from telemetry_actors.stages.rehydrator import RehydratorActor
 from telemetry_actors.stages.router import Route, RouterActor
 
 __all__ = [
+    "CutRule",
     "DedupActor",
     "GatewayActor",
+    "Lane",
+    "OffloadActor",
+    "RecallActor",
     "RehydratorActor",
     "Route",
     "RouterActor",

@@ -60,9 +60,11 @@ class RouterActor(BatchActor):
         ticket, envelope = item
         route = self._routes[envelope.case]
         if route.task_name is not None:
-            if ticket.companion is not None:
-                item = (ticket._replace(companion=None), envelope)
+            if ticket.companion is not None or ticket.packed is not None:
+                item = (ticket._replace(companion=None, packed=None), envelope)
                 flight.batch[index] = item  # taken off first: given at most once, whatever follows
+            if ticket.packed is not None:  # off-loaded
+                envelope = envelope._replace(payload=ticket.packed)
             self._give(ticket.companion, route.task_name, envelope)
         if not route.handled:
             return Drop(Reason.NO_HANDLER, self._stage)

@@ -33,7 +33,7 @@ def run(*command, cwd, **environment):
         check=False,
         timeout=8,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, "TMPDIR": str(cwd), **environment},
     )
 
 

@@ -1,0 +1,366 @@
+"""PayloadKeeper: what stands between the stages and the payload store.
+
+Beside the way: ``offload -> [keeper] -> store`` and ``store -> [keeper] -> recall``. A store may
+block, fail, or be gone; the keeper sees to it that a stage never waits for it: work is given to
+`Hands` and looked at later, no more than so many bytes are under way, and a breaker spares a
+store that is down. It knows which events have an object, so that each object is deleted once its
+event has its outcome, and what is left behind is swept by age at the next start (g11).
+
+Belongs to the life of the gateway: a restart of a stage forgets nothing (g17).
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from supervisors import Clock
+from telemetry_actors._say import say, warn
+from telemetry_actors.ports import PayloadStore, Unfit
+from telemetry_actors.settings import PayloadStoreSettings
+from telemetry_actors.stores._breaker import StoreBreaker, StoreState
+from telemetry_actors.stores._hands import Errand, Hands
+from telemetry_actors.stores._keys import payload_key
+from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory
+
+__all__ = ["MAX_OBJECT_BYTES", "PayloadKeeper", "open_store"]
+
+MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
+"""Of the JSON text of one payload. No larger one is written, none is read."""
+
+_FAILURES, _OPEN_S, _LONGEST_S = 1, 1.0, 60.0
+
+
+def open_store(settings: PayloadStoreSettings) -> PayloadStore:
+    """The store that *settings* name. May import a lot, and wait for a server."""
+    if settings.url:
+        from telemetry_actors.stores.payload_fsspec import FsspecPayloadStore
+
+        return FsspecPayloadStore(settings.url, settings.timeout_s)
+    if settings.directory is not None:
+        return DirectoryPayloadStore(settings.directory)
+    return DirectoryPayloadStore(private_directory(), private=True)
+
+
+def _may_hold_orphans(settings: PayloadStoreSettings) -> bool:
+    if settings.url:
+        return settings.url.startswith("s3://")
+    try:
+        return any((settings.directory or private_directory()).joinpath("telemetry").iterdir())
+    except OSError:
+        return False
+
+
+class _Object(NamedTuple):
+    """An object whose event has no outcome yet."""
+
+    key: str
+    size_bytes: int
+    """Of the packed payload."""
+
+
+class PayloadKeeper:
+    """Puts payloads away and gets them back. Any thread; nothing here waits.
+
+    Args:
+        open_store: makes the store, on a hand, when it is first needed; None: there is none.
+        settings: bounds.
+        clock: the tree's.
+        threads: False: work is done at once, on the caller's thread (deterministic runs).
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], PayloadStore] | None,
+        settings: PayloadStoreSettings,
+        clock: Clock,
+        *,
+        threads: bool = True,
+    ) -> None:
+        self._open_store = open_store
+        self._settings = settings
+        self._clock = clock
+        self._store: PayloadStore | None = None
+        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        hands = settings.thread_count if threads else 0
+        self._writers = Hands("telemetry-payloads-out", hands)
+        self._readers = Hands("telemetry-payloads-in", hands)
+        self._cleaner = Hands("telemetry-payloads-away", min(1, hands))
+        self._breaker = StoreBreaker(
+            failures=_FAILURES,
+            open_s=_OPEN_S,
+            longest_s=_LONGEST_S,
+            probe_limit_s=settings.timeout_s * 2,
+            rng=random.Random(clock.now_ns()),  # noqa: S311 -- spreads probes
+        )
+        self._healthy = True
+        self._closed = False
+        self.objects: dict[int, _Object] = {}
+        """By admission serial. Looked at by the books: whoever is in it is told of by `ended`."""
+        self._names: dict[str, int] = {}
+        self._writing: dict[int, int] = {}
+        self._over: set[int] = set()
+        self.counts: Counter[str] = Counter()
+        self.last_failure = ""
+
+    @property
+    def timeout_s(self) -> float:
+        """After which an errand is to be given up."""
+        return self._settings.timeout_s
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Packed bytes of the payloads that are being written."""
+        return sum(list(self._writing.values()))
+
+    @property
+    def healthy(self) -> bool:
+        """Nothing has failed since it last worked."""
+        return self._healthy
+
+    # -- away -------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        serial: int,
+        ids: tuple[str, str],
+        size_bytes: int,
+        encode: Callable[[], tuple[bytes, Any]],
+        woken: Callable[[], None],
+    ) -> Errand | None:
+        """Put an event's payload away.
+
+        Args:
+            serial: of its admission.
+            ids: of tenant and event.
+            size_bytes: packed bytes of the payload.
+            encode: gives the text and whatever is to come back with it; `Unfit` if it has none.
+            woken: called on the hand's thread when it is done.
+
+        Returns:
+            An errand whose result is ``(key, what came back)``, or None where it is to travel
+            inline. None at once: no store, or it is down, full, or has an object of the name.
+        """
+        key = payload_key(*ids)
+        with self._lock:
+            if not self._may_put(serial, key, size_bytes):
+                self.counts["inline"] += 1
+                return None
+            self.objects[serial] = _Object(key, size_bytes)
+            self._names[key] = serial
+            self._writing[serial] = size_bytes
+
+        def after(errand: Errand) -> None:
+            self._written(serial, key, errand)
+            woken()
+
+        errand = self._give(self._writers, lambda: self._write(key, encode), after)
+        if errand is None:
+            self._forgotten(serial)
+        return errand
+
+    def _may_put(self, serial: int, key: str, size_bytes: int) -> bool:
+        settings = self._settings
+        return (
+            self._open_store is not None
+            and not self._closed
+            and key not in self._names
+            and serial not in self.objects
+            and len(self._writing) < settings.max_events
+            and sum(self._writing.values()) + size_bytes <= settings.max_bytes
+            and self._breaker.may_ask(self._clock.now_s())
+        )
+
+    def _write(self, key: str, encode: Callable[[], tuple[bytes, Any]]) -> Any:
+        text, beside = encode()
+        if len(text) > MAX_OBJECT_BYTES:
+            raise Unfit(f"{len(text)} bytes of text")
+        return (key, beside) if self._opened().put(key, text) else None
+
+    def _written(self, serial: int, key: str, errand: Errand) -> None:
+        """The writer's thread: it went away, or it didn't."""
+        if isinstance(errand.error, Unfit):
+            self.counts["inline"] += 1
+            self._breaker.succeeded()
+        else:
+            self._judge("put", errand)
+        with self._lock:
+            self._writing.pop(serial, None)
+            stored = errand.result is not None
+            unwanted = errand.given_up or serial in self._over
+            if stored:
+                self.counts["written"] += 1
+            elif errand.error is None:
+                self.counts["inline"] += 1
+            errand.done = True
+        if not stored:
+            self._forgotten(serial)
+        elif unwanted:
+            self._throw_away(serial)
+
+    def _forgotten(self, serial: int) -> None:
+        with self._lock:
+            self._writing.pop(serial, None)
+            self._over.discard(serial)
+            found = self.objects.pop(serial, None)
+            if found is not None and self._names.get(found.key) == serial:
+                del self._names[found.key]
+
+    # -- back -------------------------------------------------------------------------------------
+
+    def get(
+        self,
+        serial: int,
+        ids: tuple[str, str],
+        ref: object,
+        decode: Callable[[bytes], bytes],
+        woken: Callable[[], None],
+    ) -> Errand | None:
+        """Get an event's payload back.
+
+        Args:
+            serial: of its admission.
+            ids: of tenant and event.
+            ref: the ``payload_ref`` that it came with. Only the event's own name is read.
+            decode: makes a packed payload of the text; `Unfit` if it is none.
+            woken: called on the hand's thread when it is done.
+
+        Returns:
+            An errand whose result is the packed payload, or None: there is nothing to read.
+        """
+        key = payload_key(*ids)
+        if ref != key or self._open_store is None or self._closed:
+            return None
+        with self._lock:
+            if serial not in self.objects and key not in self._names:
+                self.objects[serial] = _Object(key, 0)  # another process wrote it; it ends here
+                self._names[key] = serial
+
+        def after(errand: Errand) -> None:
+            self._judge("get", errand)
+            if errand.error is None:
+                self.counts["read"] += 1
+            errand.done = True
+            woken()
+
+        return self._give(
+            self._readers, lambda: decode(self._opened().get(key, MAX_OBJECT_BYTES)), after
+        )
+
+    # -- done -------------------------------------------------------------------------------------
+
+    def give_up(self, errand: Errand) -> bool:
+        """Go on without *errand*, unless it is done by now. What it still writes is deleted."""
+        with self._lock:
+            if errand.done:
+                return False
+            errand.given_up = True
+        self._failed("timeout", f"no answer within {self.timeout_s:g} s")
+        return True
+
+    def ended(self, serial: int) -> None:
+        """The event has its outcome: its object may go. Any thread; never waits."""
+        with self._lock:
+            if serial not in self.objects:
+                return
+            self._over.add(serial)
+            if serial in self._writing:
+                return  # deleted when it is written
+        self._throw_away(serial)
+
+    def _throw_away(self, serial: int) -> None:
+        found = self.objects.get(serial)
+        if found is None:
+            return
+
+        def after(errand: Errand) -> None:
+            self.counts["deleted" if errand.error is None else "delete_failed"] += 1
+            if errand.error is not None:
+                self._say(False, f"delete: {_words(errand.error)}")
+            self._forgotten(serial)
+
+        if self._give(self._cleaner, lambda: self._opened().delete(found.key), after) is None:
+            self._forgotten(serial)  # no thread to be had: swept at the next start
+
+    def sweep(self) -> None:
+        """Delete what others have left, in the background; nothing if there can't be any."""
+        if self._open_store is None or not _may_hold_orphans(self._settings):
+            return
+
+        def after(errand: Errand) -> None:
+            if errand.error is not None:
+                self._say(False, f"sweep: {_words(errand.error)}")
+            elif errand.result:
+                self.counts["swept"] += errand.result
+                say("%d payloads that nobody waits for were deleted", errand.result)
+
+        older_than_ns = self._clock.now_ns() - int(self._settings.orphan_age_s * 1e9)
+        self._give(self._cleaner, lambda: self._opened().sweep(older_than_ns), after)
+
+    def close(self, timeout_s: float) -> int:
+        """Delete what is to be deleted, for so long; how many threads are stuck."""
+        self._closed = True
+        left = self._cleaner.close(timeout_s)
+        left += self._writers.close(0.05) + self._readers.close(0.05)
+        if self._store is not None and not left:
+            self._store.close()
+        return left
+
+    # -- the store --------------------------------------------------------------------------------
+
+    def _give(
+        self, hands: Hands, work: Callable[[], Any], after: Callable[[Errand], None]
+    ) -> Errand | None:
+        errand = Errand(work, after, self._clock.now_s())
+        try:
+            hands.give(errand)
+        except RuntimeError:
+            return None
+        return errand
+
+    def _opened(self) -> PayloadStore:
+        """The store; a hand's thread, for it may take its time."""
+        with self._opening:
+            if self._store is None:
+                assert self._open_store is not None
+                self._store = self._open_store()
+            return self._store
+
+    def _judge(self, what: str, errand: Errand) -> None:
+        error = errand.error
+        if error is None or isinstance(error, Unfit):
+            self._breaker.succeeded()
+            self._say(True, "")
+        elif what == "put":
+            self._failed(what, _words(error))
+        else:
+            self.counts["failed"] += 1
+            self._say(False, f"{what}: {_words(error)}")
+
+    def _failed(self, what: str, words: str) -> None:
+        self.counts["failed"] += 1
+        self._breaker.failed(self._clock.now_s())
+        self._say(False, f"{what}: {words}")
+
+    def _say(self, well: bool, words: str) -> None:
+        if not well:
+            self.last_failure = words
+        if well is not self._healthy:
+            self._healthy = well
+            warn("the payload store %s", "works again" if well else f"fails ({words})")
+
+    @property
+    def state(self) -> StoreState:
+        """Of the breaker."""
+        return self._breaker.state
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, without a word of the object, whose name holds ids."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{type(error).__name__} (errno {error.errno})"
+    return type(error).__name__

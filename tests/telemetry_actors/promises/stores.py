@@ -1,0 +1,82 @@
+"""Payload stores that can be held and broken, and looks at what they hold."""
+
+import threading
+from contextlib import contextmanager
+
+from telemetry_actors.stores import payload_keeper
+
+WITHIN_S = 8.0
+
+
+class Gate:
+    """Stands before a store: calls of one kind may be held back, or made to fail."""
+
+    def __init__(self, store):
+        self.store = store
+        self.arrived = {name: threading.Semaphore(0) for name in ("put", "get", "delete")}
+        self.open = {name: threading.Event() for name in self.arrived}
+        self.keys = {name: [] for name in self.arrived}
+        self.broken = {}
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def hold(self, *names):
+        for name in names:
+            self.open[name].clear()
+
+    def release(self, *names):
+        for name in names or self.open:
+            self.open[name].set()
+
+    def wait_for(self, name):
+        assert self.arrived[name].acquire(timeout=WITHIN_S), f"no {name}"
+
+    def _pass(self, name, key):
+        self.keys[name].append(key)
+        self.arrived[name].release()
+        assert self.open[name].wait(WITHIN_S)
+        if name in self.broken:
+            raise self.broken[name]
+
+    def put(self, key, data):
+        self._pass("put", key)
+        return self.store.put(key, data)
+
+    def get(self, key, max_bytes):
+        self._pass("get", key)
+        return self.store.get(key, max_bytes)
+
+    def delete(self, key):
+        self._pass("delete", key)
+        return self.store.delete(key)
+
+
+@contextmanager
+def held_store(running, hold=("get",)):
+    """The gateway of *running* with a `Gate` before its store."""
+    with running as (gateway, recording):
+        keeper = gateway._life.payloads
+        gate = Gate(payload_keeper.open_store(gateway._life.settings.payload_store))
+        gate.release()
+        gate.hold(*hold)
+        keeper._store = gate
+        try:
+            yield gateway, recording, gate
+        finally:
+            gate.release()
+
+
+def settled_store(gateway):
+    """The store's status once nothing is under way in it."""
+    life = gateway._life
+    pause = threading.Event()
+    for _ in range(int(WITHIN_S / 0.005)):
+        if not life.payloads.objects:
+            break
+        pause.wait(0.005)
+    return gateway.status().payload_store
+
+
+def files(root):
+    return sorted(path for path in root.rglob("*") if path.is_file())
