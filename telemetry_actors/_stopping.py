@@ -204,7 +204,7 @@ class _Stop:
         if self._life.payloads is None:
             return 0
         left_s = self._until_s - self._life.clock.now_s()
-        return self._life.payloads.close(min(_LAST_DELETIONS_S, max(0.1, left_s)))
+        return self._life.payloads.close(min(_LAST_DELETIONS_S, max(0.05, left_s)))
 
 
 def _counts(life: Life) -> tuple[int, int]:

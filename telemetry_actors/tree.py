@@ -327,7 +327,7 @@ class _Builder:
                 hang_after_s=hang_after_s,
             )
 
-        common = {"keeper": parts.payloads, "clock": parts.clock}
+        common: dict[str, Any] = {"keeper": parts.payloads, "clock": parts.clock}
         return [
             stage(
                 "recall",
@@ -335,7 +335,6 @@ class _Builder:
                 lane=self._recall,
                 handlers=self._handlers,
                 allow_pickle=self._settings.rehydrator.allow_pickle_fallback,
-                max_event_bytes=self._settings.gateway.max_event_bytes,
                 **common,
             ),
             stage("rehydrator", RehydratorActor, handlers=self._handlers, lane=self._recall),

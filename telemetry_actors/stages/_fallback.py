@@ -26,6 +26,8 @@ __all__ = ["CutRule", "cut_down", "read_fallback"]
 _LONG_TEXT_BYTES: Final = 1_024
 _MAP_HEADER_BYTES: Final = 5
 _DEEPEST: Final = 100
+_MOST_UNPICKLED_BYTES: Final = 4 * PAYLOAD_FALLBACK_MAX_BYTES
+"""Written out in full: a pickle may say one thing many times, and a list of it twice, and so on."""
 _PLAIN: Final = (str, bytes, bool, int, float, type(None))
 
 # What a pickle of plain data is made of. None of them looks up a name or calls anything.
@@ -87,13 +89,12 @@ def _rank(key: str, value: Any, rule: CutRule) -> int:
     return 2 if isinstance(value, dict | list) else 1
 
 
-def read_fallback(data: bytes | None, *, allow_pickle: bool, most_bytes: int) -> bytes | None:
+def read_fallback(data: bytes | None, *, allow_pickle: bool) -> bytes | None:
     """The packed payload in *data*, or None: there is nothing to be read in it.
 
     Args:
         data: at most `PAYLOAD_FALLBACK_MAX_BYTES`.
         allow_pickle: pickles are read as well.
-        most_bytes: of the packed payload; a pickle may say one thing many times.
     """
     if data is None or len(data) > PAYLOAD_FALLBACK_MAX_BYTES:
         return None
@@ -105,7 +106,7 @@ def read_fallback(data: bytes | None, *, allow_pickle: bool, most_bytes: int) ->
     if not (allow_pickle and data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05"):
         return None
     try:
-        return _unpickled(data, most_bytes)
+        return _unpickled(data)
     except Exception:  # noqa: BLE001 -- a parser of bytes from outside
         return None
 
@@ -136,7 +137,7 @@ class _PlainData(pickle.Unpickler):
         raise pickle.UnpicklingError("a reference")
 
 
-def _unpickled(data: bytes, most_bytes: int) -> bytes | None:
+def _unpickled(data: bytes) -> bytes | None:
     for opcode, argument, position in pickletools.genops(data):
         if opcode.name not in _OPCODES:
             return None
@@ -147,9 +148,8 @@ def _unpickled(data: bytes, most_bytes: int) -> bytes | None:
     value = _PlainData(io.BytesIO(data)).load()
     if type(value) is not dict:
         return None
-    _weigh(value, most_bytes)
-    packed = cast("bytes", msgpack.packb(sanitise(value)))
-    return packed if len(packed) <= most_bytes else None
+    _weigh(value, _MOST_UNPICKLED_BYTES)
+    return cast("bytes", msgpack.packb(sanitise(value)))
 
 
 def _weigh(value: Any, room: int, depth: int = 0) -> int:

@@ -133,7 +133,7 @@ class LaneActor(BatchActor):
 
     def _begun(self, item: Item, before: Sequence[Any]) -> Any:
         """In their order: one that is begun late must not wait for those behind it."""
-        if not self.has_time(before) or LATER in before:
+        if (before and before[-1] is LATER) or not self.has_time(before):
             return LATER
         return self.begin(item) or self._finished(item, None)
 
@@ -158,6 +158,8 @@ class LaneActor(BatchActor):
         now_s = self._clock.now_s()
         for n, (item, result) in enumerate(zip(flight.batch, flight.results, strict=False)):
             begun = result
+            if begun is LATER and n and flight.results[n - 1] is LATER:
+                break  # nor are those behind it begun
             if begun is LATER:
                 begun = self._begun(item, flight.results[:n])
             if not isinstance(begun, tuple) and begun is not LATER:
@@ -214,7 +216,9 @@ class LaneActor(BatchActor):
         """Those in the mailbox: in the batch before they are out of it (the books look)."""
         mailbox = self.slot.mailbox
         assert mailbox.batching is not None
-        coming = mailbox.held()[: max(0, mailbox.batching.max_items - len(flight.batch))]
+        room = mailbox.batching.max_items - len(flight.batch)
+        heavy = sum(item[0].charged_bytes for item in flight.batch) > mailbox.max_bytes
+        coming = mailbox.held()[:room] if mailbox.user and room > 0 and not heavy else []
         if coming:
             flight.batch.extend(coming)
             mailbox.take(len(coming), [], self._clock.now_s())

@@ -35,7 +35,6 @@ class RecallActor(LaneActor):
         clock: for time-outs.
         handlers: mailboxes by case.
         allow_pickle: read pickled fallbacks.
-        max_event_bytes: of a payload.
     """
 
     def __init__(
@@ -47,12 +46,10 @@ class RecallActor(LaneActor):
         clock: Clock,
         handlers: Mapping[str, Mailbox],
         allow_pickle: bool,
-        max_event_bytes: int,
     ) -> None:
         super().__init__("stages/recall", books, lane=lane, keeper=keeper, clock=clock)
         self._handlers = handlers
         self._allow_pickle = allow_pickle
-        self._max_event_bytes = max_event_bytes
 
     def has_time(self, before: Sequence[Any]) -> bool:
         """Not more than so many large payloads at once, read or being read."""
@@ -82,11 +79,7 @@ class RecallActor(LaneActor):
         metadata = dict(envelope.metadata or {})
         packed = errand.result if errand is not None else None
         if packed is None:
-            packed = read_fallback(
-                envelope.payload_fallback,
-                allow_pickle=self._allow_pickle,
-                most_bytes=self._max_event_bytes,
-            )
+            packed = read_fallback(envelope.payload_fallback, allow_pickle=self._allow_pickle)
             if packed is None:
                 return item
             metadata[DEGRADED] = True

@@ -32,6 +32,8 @@ MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 """Of the JSON text of one payload. No larger one is written, none is read."""
 
 _FAILURES, _OPEN_S, _LONGEST_S = 1, 1.0, 60.0
+_LAST_S: Final = 0.02
+"""For threads that have nothing left to do to be gone."""
 
 
 def open_store(settings: PayloadStoreSettings) -> PayloadStore:
@@ -97,13 +99,14 @@ class PayloadKeeper:
             probe_limit_s=settings.timeout_s * 2,
             rng=random.Random(clock.now_ns()),  # noqa: S311 -- spreads probes
         )
-        self._healthy = True
+        self._ill: set[str] = set()
         self._closed = False
         self.objects: dict[int, _Object] = {}
         """By admission serial. Looked at by the books: whoever is in it is told of by `ended`."""
         self._names: dict[str, int] = {}
         self._writing: dict[int, int] = {}
         self._over: set[int] = set()
+        self._going: set[int] = set()
         self.counts: Counter[str] = Counter()
         self.last_failure = ""
 
@@ -119,8 +122,8 @@ class PayloadKeeper:
 
     @property
     def healthy(self) -> bool:
-        """Nothing has failed since it last worked."""
-        return self._healthy
+        """Nothing that it does has failed since it last worked."""
+        return not self._ill
 
     # -- away -------------------------------------------------------------------------------------
 
@@ -158,7 +161,7 @@ class PayloadKeeper:
             self._written(serial, key, errand)
             woken()
 
-        errand = self._give(self._writers, lambda: self._write(key, encode), after)
+        errand = self._give(self._writers, lambda: self._write(key, encode), after, putting=True)
         if errand is None:
             self._forgotten(serial)
         return errand
@@ -183,18 +186,19 @@ class PayloadKeeper:
 
     def _written(self, serial: int, key: str, errand: Errand) -> None:
         """The writer's thread: it went away, or it didn't."""
-        if isinstance(errand.error, Unfit):
-            self.counts["inline"] += 1
+        well = errand.error is None or isinstance(errand.error, Unfit)
+        if well:
             self._breaker.succeeded()
-        else:
-            self._judge("put", errand)
+            self._say("put", None)
+        elif not errand.given_up:
+            self._put_failed(errand.error)
         with self._lock:
             self._writing.pop(serial, None)
             stored = errand.result is not None
             unwanted = errand.given_up or serial in self._over
             if stored:
                 self.counts["written"] += 1
-            elif errand.error is None:
+            elif not errand.given_up:
                 self.counts["inline"] += 1
             errand.done = True
         if not stored:
@@ -206,6 +210,7 @@ class PayloadKeeper:
         with self._lock:
             self._writing.pop(serial, None)
             self._over.discard(serial)
+            self._going.discard(serial)
             found = self.objects.pop(serial, None)
             if found is not None and self._names.get(found.key) == serial:
                 del self._names[found.key]
@@ -241,15 +246,21 @@ class PayloadKeeper:
                 self._names[key] = serial
 
         def after(errand: Errand) -> None:
-            self._judge("get", errand)
-            if errand.error is None:
-                self.counts["read"] += 1
-            errand.done = True
+            with self._lock:
+                given_up, errand.done = errand.given_up, True
+            if not given_up:
+                self._read(errand.error)
             woken()
 
         return self._give(
             self._readers, lambda: decode(self._opened().get(key, MAX_OBJECT_BYTES)), after
         )
+
+    def _read(self, error: BaseException | None) -> None:
+        self.counts["read" if error is None else "failed"] += 1
+        # An object that isn't there, or is damaged, says nothing about the store.
+        well = error is None or isinstance(error, Unfit | FileNotFoundError)
+        self._say("get", None if well else error)
 
     # -- done -------------------------------------------------------------------------------------
 
@@ -259,7 +270,11 @@ class PayloadKeeper:
             if errand.done:
                 return False
             errand.given_up = True
-        self._failed("timeout", f"no answer within {self.timeout_s:g} s")
+        if errand.putting:
+            self.counts["inline"] += 1
+            self._put_failed(TimeoutError())
+        else:
+            self._read(TimeoutError())
         return True
 
     def ended(self, serial: int) -> None:
@@ -273,14 +288,15 @@ class PayloadKeeper:
         self._throw_away(serial)
 
     def _throw_away(self, serial: int) -> None:
-        found = self.objects.get(serial)
-        if found is None:
-            return
+        with self._lock:
+            found = self.objects.get(serial)
+            if found is None or serial in self._going:
+                return
+            self._going.add(serial)
 
         def after(errand: Errand) -> None:
             self.counts["deleted" if errand.error is None else "delete_failed"] += 1
-            if errand.error is not None:
-                self._say(False, f"delete: {_words(errand.error)}")
+            self._say("delete", errand.error)
             self._forgotten(serial)
 
         if self._give(self._cleaner, lambda: self._opened().delete(found.key), after) is None:
@@ -292,9 +308,8 @@ class PayloadKeeper:
             return
 
         def after(errand: Errand) -> None:
-            if errand.error is not None:
-                self._say(False, f"sweep: {_words(errand.error)}")
-            elif errand.result:
+            self._say("sweep", errand.error)
+            if errand.result:
                 self.counts["swept"] += errand.result
                 say("%d payloads that nobody waits for were deleted", errand.result)
 
@@ -305,7 +320,7 @@ class PayloadKeeper:
         """Delete what is to be deleted, for so long; how many threads are stuck."""
         self._closed = True
         left = self._cleaner.close(timeout_s)
-        left += self._writers.close(0.05) + self._readers.close(0.05)
+        left += self._writers.close(_LAST_S) + self._readers.close(_LAST_S)
         if self._store is not None and not left:
             self._store.close()
         return left
@@ -313,9 +328,14 @@ class PayloadKeeper:
     # -- the store --------------------------------------------------------------------------------
 
     def _give(
-        self, hands: Hands, work: Callable[[], Any], after: Callable[[Errand], None]
+        self,
+        hands: Hands,
+        work: Callable[[], Any],
+        after: Callable[[Errand], None],
+        *,
+        putting: bool = False,
     ) -> Errand | None:
-        errand = Errand(work, after, self._clock.now_s())
+        errand = Errand(work, after, self._clock.now_s(), putting)
         try:
             hands.give(errand)
         except RuntimeError:
@@ -330,28 +350,23 @@ class PayloadKeeper:
                 self._store = self._open_store()
             return self._store
 
-    def _judge(self, what: str, errand: Errand) -> None:
-        error = errand.error
-        if error is None or isinstance(error, Unfit):
-            self._breaker.succeeded()
-            self._say(True, "")
-        elif what == "put":
-            self._failed(what, _words(error))
-        else:
-            self.counts["failed"] += 1
-            self._say(False, f"{what}: {_words(error)}")
-
-    def _failed(self, what: str, words: str) -> None:
+    def _put_failed(self, error: BaseException | None) -> None:
         self.counts["failed"] += 1
         self._breaker.failed(self._clock.now_s())
-        self._say(False, f"{what}: {words}")
+        self._say("put", error)
 
-    def _say(self, well: bool, words: str) -> None:
-        if not well:
-            self.last_failure = words
-        if well is not self._healthy:
-            self._healthy = well
-            warn("the payload store %s", "works again" if well else f"fails ({words})")
+    def _say(self, what: str, error: BaseException | None) -> None:
+        """Said once per change."""
+        if error is not None:
+            self.last_failure = f"{what}: {_words(error)}"
+        if (error is not None) is (what in self._ill):
+            return
+        if error is None:
+            self._ill.discard(what)
+            warn("the payload store works again (%s)", what)
+        else:
+            self._ill.add(what)
+            warn("the payload store fails (%s)", self.last_failure)
 
     @property
     def state(self) -> StoreState:

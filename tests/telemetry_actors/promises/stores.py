@@ -67,15 +67,31 @@ def held_store(running, hold=("get",)):
             gate.release()
 
 
-def settled_store(gateway):
-    """The store's status once nothing is under way in it."""
-    life = gateway._life
+def until(condition):
     pause = threading.Event()
     for _ in range(int(WITHIN_S / 0.005)):
-        if not life.payloads.objects:
-            break
+        if condition():
+            return
         pause.wait(0.005)
+    raise AssertionError("it did not come to be")
+
+
+def settled_store(gateway):
+    """The store's status once nothing is under way in it."""
+    until(lambda: not gateway._life.payloads.objects)
     return gateway.status().payload_store
+
+
+def cut_off_fallback(gateway):
+    """Damage from outside: envelopes lose their fallback on their way to the recall lane."""
+    lane = gateway._life.tree.holders
+    (mailbox,) = [h.mailbox for h in lane if h.path[-1] == "dedup"]
+    extend = mailbox.extend
+
+    def cut(items, size=0):
+        extend([(t, e._replace(payload_fallback=None)) for t, e in items], size)
+
+    mailbox.extend = cut
 
 
 def files(root):
