@@ -88,7 +88,7 @@ class FsspecPayloadStore:
 
 def _ns(when: Any) -> int:
     """Nanoseconds since the epoch; for what has no time: the far future."""
-    if not isinstance(when, datetime):
-        return 2**63
-    at = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return int(at.timestamp() * 1e9)
+    if isinstance(when, datetime):
+        at = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+        when = at.timestamp()
+    return int(when * 1e9) if isinstance(when, float) else 2**63

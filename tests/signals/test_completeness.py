@@ -10,8 +10,10 @@ import pytest
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, rehydration_failed
 from telemetry_actors.handlers import INSTRUMENTS as OURS
+from telemetry_actors.handlers._records import degraded
+from telemetry_actors.signals import Signals
 from tests.signals.events import CONTEXT, every_event
-from tests.signals.reference import CASES, EVENTS, INSTRUMENTS, SERIES
+from tests.signals.reference import CASES, EVENTS, INSTRUMENTS, ON_DEGRADED, SERIES
 from tests.signals.replay import run
 
 SETTINGS = {"include_content": True, "enterprise": True, "gateway_enabled": True}
@@ -86,3 +88,14 @@ def test_the_rehydration_diagnostic_has_its_own_names():
 
     assert (log.event_name, log.signal) == EVENTS["-"][:2]
     assert set(log.attributes) == EVENTS["-"].on_log
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_degraded_event_has_one_name_more_on_its_log_and_on_its_span(case):
+    whole = [one for one in emitted(case) if one.logs]
+    for one in whole:
+        marked = degraded(Signals(tuple(one.logs), tuple(one.spans)))
+        for signal, before in zip(
+            (*marked.logs, *marked.spans), (*one.logs, *one.spans), strict=True
+        ):
+            assert signal.attributes == {**before.attributes, ON_DEGRADED: True}

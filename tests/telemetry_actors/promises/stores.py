@@ -60,7 +60,8 @@ def held_store(running, hold=("get",)):
         gate = Gate(payload_keeper.open_store(gateway._life.settings.payload_store))
         gate.release()
         gate.hold(*hold)
-        keeper._store = gate
+        with keeper._opening:  # a sweep may be opening it at this moment
+            keeper._store = gate
         try:
             yield gateway, recording, gate
         finally:
