@@ -51,6 +51,7 @@ wheel-smoke: $(STAMP) ## build the wheel and try it in a clean venv, far from th
 
 bench: $(STAMP) ## each beside its peer: emit() (OpenTelemetry SDK), supervise (stock Pykka)
 	$(BIN)/python -m benchmarks emit $(ARGS)
+	$(BIN)/python -m benchmarks offload $(ARGS)
 	$(BIN)/python -m benchmarks supervise $(ARGS)
 
 soak: $(STAMP) ## the slow tests alone

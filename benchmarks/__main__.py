@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import collector, dedup, emit, faults, supervise
+from benchmarks import collector, dedup, emit, faults, offload, supervise
 from benchmarks.machine import facts
 
 _STDOUT = Path("-")
@@ -63,12 +63,17 @@ def _dedup(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return dedup.run(arguments.batches, arguments.events, arguments.server)
 
 
+def _offload(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return offload.run(arguments.events, arguments.repeats)
+
+
 _ALL = {
     "emit": (emit.HEADER, _EMIT_COLUMNS, _emit),
     "supervise": (supervise.HEADER, supervise.COLUMNS, _supervise),
     "faults": (faults.HEADER, faults.COLUMNS, _faults),
     "collector": (collector.HEADER, collector.COLUMNS, _collector),
     "dedup": (dedup.HEADER, dedup.COLUMNS, _dedup),
+    "offload": (offload.HEADER, offload.COLUMNS, _offload),
 }
 
 
@@ -87,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--events", type=int, default=20_000, help="new ids for each batch size")
     command.add_argument("--batches", type=_counts, default=[1, 16, 256], metavar="N,N,...")
     command.add_argument("--server", metavar="FILE", help="a redis-server; that on the PATH")
+    command = commands.add_parser("offload", help="payloads of 2 MB, and those beside them")
+    _add_json(command)
+    command.add_argument("--events", type=int, default=60, help="large ones in each turn")
+    command.add_argument("--repeats", type=int, default=3, help="turns of each subject")
     command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():

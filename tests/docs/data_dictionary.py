@@ -35,8 +35,8 @@ measurements. Nothing else is ever sent. How the tables are to be read:
   is kept all the same is named. An attribute that shows it then holds the reference that is named,
   or is absent where none is.
 - **Attributes.** One that is null is not sent. `log.record.uid` is the event's id.
-- `dify.telemetry.degraded` = true is on the log and the span of an event of which only a part came back from the
-  [payload store](payload-store.md), and on no other.
+- `dify.telemetry.degraded` = true is on the log and the span of an event of which only a part came
+  back from the [payload store](payload-store.md), and on no other.
 - **Edition.** With enterprise telemetry off only the cases for every edition are let in.
 
 """
