@@ -215,14 +215,14 @@ class Life:
     @property
     def has_given_runtime(self) -> bool:
         """The threads are the user's, or a test's."""
-        return self._given_runtime is not None
+        return self.runtime is not None
 
     def run_on_who_waits(self) -> None:
         """No thread can be started: the tree is to run on whatever thread waits for it."""
         from supervisors._caller import CallersRuntime
 
-        self._given_runtime = CallersRuntime()
-        self.clock = self._given_runtime.clock
+        self.runtime = CallersRuntime()
+        self.clock = self.runtime.clock
 
     # -- what the tree calls back ----------------------------------------------------------------
 
