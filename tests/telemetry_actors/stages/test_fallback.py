@@ -31,7 +31,7 @@ def read(data, *, allow_pickle=False):
 
 @given(PAYLOADS, st.integers(0, 300))
 @example({}, 0)
-def test_a_fallback_fits_and_has_whole_values_in_their_order(payload, most):
+def test_g11_a_fallback_fits_and_has_whole_values_in_their_order(payload, most):
     cut = cut_down(payload, RULE, most)
     if cut is None:
         assert payload
@@ -55,7 +55,7 @@ def test_the_bound_is_inclusive():
     assert cut_down({"a": "x" * (room + 1)}, RULE) is None
 
 
-def test_required_keys_first_then_scalars_then_what_is_nested_then_content_and_long_texts():
+def test_g11_required_keys_first_then_scalars_then_what_is_nested_then_content_and_long_texts():
     payload = {
         "inputs": "i" * 300,
         "note": "n" * 1_100,
