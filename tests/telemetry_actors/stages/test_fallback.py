@@ -134,7 +134,7 @@ def a_memo_claim(opcode):
 def said_many_times():
     """A long text, referred to 20,000 times."""
     text = b"X\x00\x80\x00\x00" + b"x" * 0x8000 + b"q\x00"
-    return b"\x80\x02}U\x01a]" + b"(" + text + b"h\x00" * 15_000 + b"es."
+    return b"\x80\x02}X\x01\x00\x00\x00a]" + b"(" + text + b"h\x00" * 15_000 + b"es."
 
 
 def doubled_many_times():
@@ -143,6 +143,12 @@ def doubled_many_times():
     for _ in range(30):
         value = [value, value]
     return pickle.dumps({"a": value}, 4)
+
+
+def test_the_bomb_is_one():
+    """Else the next test would prove nothing by it."""
+    said = pickle.loads(said_many_times())["a"]
+    assert sum(map(len, said)) > 400_000_000
 
 
 BOMBS = {
