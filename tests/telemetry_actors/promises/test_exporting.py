@@ -257,7 +257,7 @@ def test_g19_the_probe_comes_within_two_seconds_and_its_success_lets_all_go(runt
     assert receiver.requests[before][0] <= healed_s + 2.0
     assert breaker_of(gateway).state == "closed"
     assert gateway.ledger().exported == 120
-    assert uids(receiver)[:100] == [f"e{n}" for n in range(100)]
+    assert [u for u in uids(receiver) if u[0] == "e"] == [f"e{n}" for n in range(100)]
 
 
 def test_g19_the_three_signals_of_an_endpoint_share_one_breaker(runtime, running):
