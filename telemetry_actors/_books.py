@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from supervisors import InFlight
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
-from telemetry_actors.ledger import Reason
+from telemetry_actors.ledger import Outcome, Reason
 from telemetry_actors.signals import SignalKind
 
-__all__ = ["Books", "Drop", "Ending", "RecordEnd"]
+__all__ = ["Books", "Drop", "Ending", "OnEnd", "RecordEnd"]
 
 
 class Drop(NamedTuple):
@@ -43,6 +43,8 @@ class Ending(NamedTuple):
     drop: Drop | None = None
     """None = exported."""
     duplicate: bool = False
+    measured: bool = False
+    """Its measurements have been recorded."""
 
 
 class RecordEnd(NamedTuple):
@@ -61,6 +63,18 @@ class _Join:
     def __init__(self, left: int) -> None:
         self.left = left
         self.drop: Drop | None = None
+
+
+OnEnd = Callable[[Outcome, DeadLetter | None], None]
+"""Told of one event's outcome, with its letter if it was dropped; on a thread of the tree."""
+
+
+class _Told(NamedTuple):
+    """What is to be told once the lock is free."""
+
+    dropped: list[Item]
+    letters: list[DeadLetter]
+    followed: list[tuple[OnEnd, Outcome, DeadLetter | None]]
 
 
 class _Tally:
@@ -105,7 +119,7 @@ class Books:
         cases: number of columns.
         dead_letters: where dropped events are kept.
         on_dropped: told of each batch of dropped events (dedup releases their claims). Called
-            with the lock not held.
+            with the lock not held, as are *on_letters* and whoever follows an event.
     """
 
     def __init__(
@@ -132,6 +146,11 @@ class Books:
         self.providers: Counter[str] = Counter()
         self.lines = {kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS)}
         self.sinks = 1
+        self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
+        """Told of each batch of letters (they are written to a directory)."""
+        self.sources: dict[str, list[int]] = {}
+        """Events that came in by another way than `emit()`: by way, then by case."""
+        self._followed: dict[int, OnEnd] = {}
         self.endings = 0
         """Rises with each booking; a waiter compares."""
         self._joins: dict[int, _Join] = {}
@@ -141,42 +160,76 @@ class Books:
 
     def end(self, endings: Iterable[Ending]) -> None:
         """Book events that have no record under way."""
-        dropped: list[Item] = []
+        told = _Told([], [], [])
         with self.lock:
-            for item, drop, duplicate in endings:
+            for item, drop, duplicate, measured in endings:
                 if item[0].companion is not None:  # it never came to the router
                     self.providers["absent"] += 1
                 if duplicate:
                     self.duplicate[item[0].case_index] += 1
-                    self.endings += 1
-                    if item[0].serial in self.off_loaded:
-                        self._ended_off_loaded.append(item[0].serial)
+                    self._note_end(item[0], Outcome.DUPLICATE, None, told)
                 else:
-                    self._book(item, drop, dropped)
-        self._after(dropped)
+                    self._book(item, drop, measured, told)
+        self._after(told)
 
-    def _book(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
+    def _book(self, item: Item, drop: Drop | None, measured: bool, told: _Told) -> None:
         ticket, envelope = item
-        self.endings += 1
-        if ticket.serial in self.off_loaded:
-            self._ended_off_loaded.append(ticket.serial)
         if drop is None:
             self.exported[ticket.case_index] += 1
+            self._note_end(ticket, Outcome.EXPORTED, None, told)
             return
         self.dropped[ticket.case_index][drop.reason] += 1
         if drop.among is not None:
             self.assumed[ticket.case_index][drop.reason] += 1
-        self.dead_letters.keep(DeadLetter(envelope, *drop))
-        dropped.append(item)
+        letter = DeadLetter(envelope, *drop, measured or ticket.measured, ticket.serial)
+        self.dead_letters.keep(letter)
+        told.dropped.append(item)
+        told.letters.append(letter)
+        self._note_end(ticket, Outcome.DROPPED, letter, told)
 
-    def _after(self, dropped: list[Item]) -> None:
-        if dropped:
-            self.on_dropped(dropped)
+    def _note_end(
+        self, ticket: Ticket, outcome: Outcome, letter: DeadLetter | None, told: _Told
+    ) -> None:
+        self.endings += 1
+        if ticket.serial in self.off_loaded:
+            self._ended_off_loaded.append(ticket.serial)
+        if self._followed:
+            on_end = self._followed.pop(ticket.serial, None)
+            if on_end is not None:
+                told.followed.append((on_end, outcome, letter))
+
+    def _after(self, told: _Told) -> None:
+        if told.dropped:
+            self.on_dropped(told.dropped)
+        if told.letters and self.on_letters is not None:
+            self.on_letters(told.letters)
+        for on_end, outcome, letter in told.followed:
+            with suppress(Exception):  # a user's own; the books are done
+                on_end(outcome, letter)
         while self._ended_off_loaded:
             with suppress(IndexError):  # another thread was quicker
                 self.on_off_loaded_end(self._ended_off_loaded.popleft())
         for wake in list(self._waiters):
             wake()
+
+    # -- other ways in --------------------------------------------------------------------------
+
+    def take_in(self, source: str, by_case: Mapping[int, int]) -> None:
+        """Events that came in by *source*: they count as emitted and accepted."""
+        with self.lock:
+            taken = self.sources.setdefault(source, [0] * len(self.exported))
+            for case, n in by_case.items():
+                taken[case] += n
+            self.endings += 1
+
+    def follow(self, serial: int, on_end: OnEnd) -> None:
+        """Tell *on_end* of the outcome of an event that is about to come in.
+
+        On the thread that ends it, with the lock not held; it must not wait. What it raises is
+        left out.
+        """
+        with self.lock:
+            self._followed[serial] = on_end
 
     # -- joins ----------------------------------------------------------------------------------
 
@@ -205,15 +258,15 @@ class Books:
 
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
-        dropped: list[Item] = []
+        told = _Told([], [], [])
         with self.lock:
             line = self.lines[kind]
             tally = line.by_sink.setdefault(sink, _Tally())
             for item, ordinal, drop in ends:
                 tally.count(drop)
                 self._end_record(line, (item[0].serial, ordinal), drop)
-                self._end_join(item, drop, dropped)
-        self._after(dropped)
+                self._end_join(item, drop, told)
+        self._after(told)
 
     def seal(self, flight: InFlight) -> bool:
         """Whether the caller is the one to report *flight*: True once, whoever asks first.
@@ -241,7 +294,7 @@ class Books:
             del line.records[key]
         line.count(drop)
 
-    def _end_join(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
+    def _end_join(self, item: Item, drop: Drop | None, told: _Told) -> None:
         serial = item[0].serial
         join = self._joins.get(serial)
         if join is None:
@@ -250,7 +303,7 @@ class Books:
         join.drop = _worse(join.drop, drop)
         if join.left == 0:
             del self._joins[serial]
-            self._book(item, join.drop, dropped)
+            self._book(item, join.drop, True, told)  # a join is opened after the recording
 
     # -- other lines ----------------------------------------------------------------------------
 

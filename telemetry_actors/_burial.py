@@ -8,6 +8,7 @@ from supervisors import ExitKind, InFlight, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
 from telemetry_actors.batch_actor import crash_reason_of, describe
 from telemetry_actors.ledger import Reason
+from telemetry_actors.signals import Signals
 
 if TYPE_CHECKING:
     from telemetry_actors._life import Life
@@ -104,9 +105,11 @@ def _stage_ends(life: Life, flight: InFlight, drop: Drop) -> list[Ending]:
     if not flight.forwarded:
         results = [*flight.results, *([None] * (len(flight.batch) - len(flight.results)))]
         return [_decided(item, r, drop) for item, r in zip(flight.batch, results, strict=True)]
+    # A handler's first two forwards end what it dropped, and record what it measured.
+    recorded = flight.forwarded > 1
     elsewhere = {item[0].serial for _, item in life.held(besides=flight)}
     return [
-        Ending((item[0], item[1]), drop)
+        Ending((item[0], item[1]), drop, measured=recorded and type(result) is Signals)
         for item, result in zip(flight.batch, flight.results, strict=True)
         if type(result) is not Drop
         and not isinstance(result, str)

@@ -259,7 +259,7 @@ class Intake:
             else:
                 self.shards.mine().given[0] += 1
         ticket: Ticket = _new(
-            Ticket, (next(self.serials), entry.row, charged, manager, get_ident(), None)
+            Ticket, (next(self.serials), entry.row, charged, manager, get_ident(), None, False)
         )
         mailbox.append((ticket, envelope), charged)
         return _ACCEPTED

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from supervisors import (
     Clock,
@@ -119,6 +120,8 @@ class Life:
         """Of the payload store; made with the tree."""
         self.recorder: MetricRecorder | None = None
         self.state = "new"
+        self.process = uuid4().hex
+        """Names this life where events are kept that outlast it."""
         self._parked: set[str] = set()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""

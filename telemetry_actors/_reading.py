@@ -75,11 +75,12 @@ def read_ledger(life: Life) -> Ledger:
         settled = settled and again.emitted == counted.emitted
         cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
         signals = _signals(life, counted, held)
+        taken_in = {source: sum(by_case) for source, by_case in books.sources.items()}
     present = {name: case for name, case in cases.items() if case.emitted}
     total = _sum(list(cases.values()))
     return Ledger(
         **total,
-        sources={"emit": total["emitted"]},
+        sources={"emit": sum(counted.emitted)} | taken_in,
         signals=signals,
         by_case=present,
         settled=settled,
@@ -91,9 +92,10 @@ def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
     cells = counted.admissions[index * width : (index + 1) * width]
     by_admission = dict(zip(ADMISSIONS, cells, strict=True))
     accepted = by_admission.pop(Admission.ACCEPTED)
+    taken_in = sum(by_case[index] for by_case in books.sources.values())
     return CaseLedger(
-        emitted=counted.emitted[index],
-        accepted=accepted,
+        emitted=counted.emitted[index] + taken_in,
+        accepted=accepted + taken_in,
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
         duplicate=books.duplicate[index],

@@ -42,6 +42,10 @@ class DeadLetter(NamedTuple):
     """Type and digest of what went wrong; never content."""
     among: Among | None = None
     """Where the event is one of several that it may have been."""
+    measured: bool = False
+    """Its measurements were recorded before it was dropped; a replay doesn't record them again."""
+    serial: int = 0
+    """Its admission serial in the process that dropped it."""
 
     @property
     def attribution(self) -> str:

@@ -82,6 +82,8 @@ class Ticket(NamedTuple):
     """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
     packed: bytes | None = None
     """The payload of an off-loaded event that trace managers get, until the router takes it."""
+    measured: bool = False
+    """A replay: its measurements were recorded before, and are not recorded again."""
 
 
 class Envelope(NamedTuple):
@@ -98,6 +100,12 @@ class Envelope(NamedTuple):
     """Packed map, or None when off-loaded."""
     payload_fallback: bytes | None = None
     metadata: Mapping[str, Any] | None = None
+    """``origin``: process and serial of the first admission, where that was another one."""
+
+    @property
+    def is_from_outside(self) -> bool:
+        """It came in by another way than `emit()`: a dead letter, the journal, a bridge."""
+        return self.metadata is not None and "origin" in self.metadata
 
     def pack(self) -> bytes:
         """The wire form: one msgpack array, version first."""

@@ -23,6 +23,7 @@ from telemetry_actors._draining import flush_life
 from telemetry_actors._intake import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
+from telemetry_actors._readmission import readmit
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
 from telemetry_actors._stopping import Stopping, end_unbuilt
@@ -31,7 +32,7 @@ from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.ledger import Admission, Ledger
+from telemetry_actors.ledger import Admission, Ledger, Outcome
 from telemetry_actors.lifecycle.exit import when_exiting
 from telemetry_actors.lifecycle.fork import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
@@ -159,6 +160,36 @@ class TelemetryGateway:
         return life.mailbox.has_room(life.settings.gateway.max_context_bytes) and not (
             life.intake.parked
         )
+
+    def replay(
+        self,
+        letter: DeadLetter,
+        on_end: Callable[[Outcome, DeadLetter | None], None] | None = None,
+    ) -> Admission:
+        """Hand in once more an event that was dropped, here or in another process.
+
+        It keeps its event id, emit time and context, and passes dedup, since a dropped event
+        gives its claim back. If it is accepted it counts as ``emitted`` and ``accepted``, and
+        in the ledger's source ``dead_letters``; if not, it is in no line. Measurements that
+        were recorded before are not recorded again, and trace providers are not called again.
+        Content is taken out if it is off now. No thread that must not wait: it starts the tree
+        if need be.
+
+        Args:
+            letter: of `dead_letters`, or of a directory of them.
+            on_end: told of the outcome, with the new letter if the event was dropped again. On a
+                thread of ours; it must not wait. What it raises is left out.
+
+        Returns:
+            What `emit` would have said of the event.
+
+        Raises:
+            ChildStartError: a part of the tree did not start.
+        """
+        life = self._here()
+        if life.root is None and not life.intake.closed:
+            self.start()
+        return readmit(life, letter, on_end)
 
     def register_trace_provider(
         self, provider: TraceProvider | Callable[[str, Mapping[str, Any], Mapping[str, Any]], Any]

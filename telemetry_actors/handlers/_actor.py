@@ -125,7 +125,10 @@ class HandlerActor(BatchActor):
         return True
 
     def _record(self, mapped: list[tuple[Item, Signals]]) -> None:
-        measurements = [m for _, signals in mapped for m in signals.measurements]
+        # Those of a replay that was measured before are not recorded again.
+        measurements = [
+            m for item, signals in mapped if not item[0].measured for m in signals.measurements
+        ]
         if measurements:
             recorded = self._recorder.record(measurements)
             self._books.count_measurements(len(measurements), recorded)

@@ -2,7 +2,8 @@
 
 Second stage: ``gateway -> [router] -> dedup``. It decides ``no_handler`` and ``no_sink``
 before a claim is made, and takes the host's trace manager off the ticket: a live object
-rides beside the envelope this far and no further.
+rides beside the envelope this far and no further. Nobody is given the task of an event that
+came in by another way than `emit()`: it was given when the event was emitted.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class RouterActor(BatchActor):
         """Route one event."""
         ticket, envelope = item
         route = self._routes[envelope.case]
-        if route.task_name is not None:
+        if route.task_name is not None and not envelope.is_from_outside:
             if ticket.companion is not None or ticket.packed is not None:
                 item = (ticket._replace(companion=None, packed=None), envelope)
                 flight.batch[index] = item  # taken off first: given at most once, whatever follows

@@ -1,0 +1,90 @@
+"""Another way in than `emit()`: an event that was dropped comes once more.
+
+It keeps its event id, its emit time and its context, and goes the whole way again, through
+dedup too (its claim was given back when it was dropped, g09). It counts in the books under
+a source of its own. What the settings say now holds: content that was let in then is taken
+out if it is off now (g21).
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from typing import TYPE_CHECKING, Final, cast
+
+import msgpack
+
+from telemetry_actors._intake import OVERHEAD_BYTES, UNKNOWN_CASE
+from telemetry_actors.cases import gate
+from telemetry_actors.envelope import Envelope, Ticket, unpack_map
+from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ledger import Admission
+
+if TYPE_CHECKING:
+    from telemetry_actors._books import OnEnd
+    from telemetry_actors._intake import Entry
+    from telemetry_actors._life import Life
+    from telemetry_actors.dead_letters import DeadLetter
+
+__all__ = ["DEAD_LETTERS", "readmit"]
+
+DEAD_LETTERS: Final = "dead_letters"
+"""The source's name in the ledger."""
+
+
+def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admission:
+    """See `TelemetryGateway.replay`. The tree has been started; takes the books' lock."""
+    entry = life.entries.get(letter.envelope.case)
+    if entry is None or entry.name == UNKNOWN_CASE:
+        return Admission.UNKNOWN_CASE
+    envelope = _as_it_may_travel(entry, letter.envelope)
+    if envelope is None:
+        return Admission.INVALID
+    charged = len(envelope.payload or b"") + len(envelope.context) + OVERHEAD_BYTES
+    refusal = _refusal(life, entry, envelope, charged)
+    if refusal is not None:
+        return refusal
+    if not envelope.is_from_outside:
+        origin = {"origin": [life.process, letter.serial]}
+        envelope = envelope._replace(metadata={**(envelope.metadata or {}), **origin})
+    serial = next(life.intake.serials)
+    if on_end is not None:
+        life.books.follow(serial, on_end)
+    life.books.take_in(DEAD_LETTERS, {entry.row: 1})
+    ticket = Ticket(serial, entry.row, charged, None, get_ident(), measured=letter.measured)
+    life.mailbox.append((ticket, envelope), charged)
+    return Admission.ACCEPTED
+
+
+def _as_it_may_travel(entry: Entry, envelope: Envelope) -> Envelope | None:
+    """Without content where that is off; None: its payload can't be read."""
+    if not entry.gated or envelope.payload is None:
+        return envelope
+    try:
+        payload = gate(entry.route, unpack_map(envelope.payload))
+    except EnvelopeError:
+        return None
+    return envelope._replace(payload=cast("bytes", msgpack.packb(payload)))
+
+
+def _refusal(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Admission | None:
+    """What `emit()` would say of it, in the same order."""
+    limits = life.settings.gateway
+    if life.intake.closed:
+        return Admission.STOPPING
+    if entry.refusal is not None:
+        return entry.refusal
+    if (
+        len(envelope.payload or b"") > limits.max_event_bytes
+        or len(envelope.context) > limits.max_context_bytes
+    ):
+        return Admission.TOO_LARGE
+    return Admission.PARKED if entry.row in life.intake.parked else _want_of_room(life, charged)
+
+
+def _want_of_room(life: Life, charged: int) -> Admission | None:
+    mailbox = life.mailbox
+    if len(mailbox.user) >= mailbox.max_items:
+        return Admission.MAILBOX_FULL
+    if mailbox.queued_bytes + charged > mailbox.max_bytes:
+        return Admission.BYTES_FULL
+    return None
