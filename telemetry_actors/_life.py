@@ -40,6 +40,7 @@ from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sin
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stages.dedup import SETTLE
+from telemetry_actors.stores.letters import letters_of
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class Life:
         self.dedup: DedupStore = self.local_claims
         """With a `redis_url` another one, once the tree is built."""
         self.books = Books(len(entries), letters, self._release_claims)
+        self.process = uuid4().hex
+        """Names this life where events are kept that outlast it."""
+        self.letters = letters_of(settings.dead_letters, clock, self.process)
+        if self.letters is not None:
+            self.books.on_letters = self.letters.offer
         self.mailbox = Mailbox(
             MailboxSpec(
                 max_items=gateway.mailbox_events,
@@ -120,8 +126,6 @@ class Life:
         """Of the payload store; made with the tree."""
         self.recorder: MetricRecorder | None = None
         self.state = "new"
-        self.process = uuid4().hex
-        """Names this life where events are kept that outlast it."""
         self._parked: set[str] = set()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
@@ -185,6 +189,8 @@ class Life:
         self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
         self.books.sinks = max(1, len(parts.sinks))
         self.budget.on_begin(self._end_waits)
+        if self.letters is not None:
+            self.letters.prepare()
         self._start(build_tree(parts))
         self.intake.asleep = False
         if self.state not in _ENDING:

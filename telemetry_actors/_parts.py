@@ -321,7 +321,7 @@ class SupervisionSettings(Part):
 
 
 class DeadLetterSettings(Part):
-    """The ring of events that ended badly."""
+    """Events that ended badly: a ring in memory, and if wanted a directory with a file each."""
 
     part = "dead_letters"
 
@@ -329,6 +329,16 @@ class DeadLetterSettings(Part):
     """Letters kept; the oldest go first. 0 keeps none."""
     max_bytes: Count = 16_777_216
     """Packed bytes kept; the oldest go first."""
+    directory: Path | None = None
+    """Where each dropped event is written, too; see ``telemetry-actors dead-letters``."""
+    max_files: Count = 10_000
+    """Letters in the directory; the oldest go first."""
+    max_directory_bytes: Count = 268_435_456
+    """Bytes of all letters in the directory; the oldest go first."""
+    max_age_s: Seconds = 604_800.0
+    """Seconds that a letter stays in the directory; looked at when one is written, and at start."""
+    queue_bytes: Count = 16_777_216
+    """Packed bytes that may wait to be written; a letter that finds no room is counted."""
 
 
 class ProviderSettings(Part):

@@ -29,6 +29,7 @@ from telemetry_actors.status import (
     DedupStatus,
     FailureStatus,
     InstrumentStatus,
+    LetterFilesStatus,
     MailboxStatus,
     PayloadStoreStatus,
     SinkStatus,
@@ -173,6 +174,7 @@ def read_status(life: Life) -> Status:
         payload_store=_payload_store(life),
         dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
+        dead_letter_files=_letter_files(life),
         problems=_problems(life),
     )
 
@@ -255,6 +257,13 @@ def _letters(life: Life) -> list[DeadLetterStatus]:
     ]
 
 
+def _letter_files(life: Life) -> LetterFilesStatus | None:
+    if life.letters is None:
+        return None
+    directory = str(life.settings.dead_letters.directory)
+    return LetterFilesStatus(directory=directory, **life.letters.state()._asdict())
+
+
 def _state(life: Life) -> str:
     return "parked" if life.state == "running" and life.tree_parked() else life.state
 
@@ -298,6 +307,8 @@ def _problems(life: Life) -> list[str]:
         found.append(f"the payload store fails: {life.payloads.last_failure}")
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
+    if life.letters is not None and (problem := life.letters.state().problem):
+        found.append(f"dead letters can't be written: {problem}")
     found += [
         f"{name} has {sets} label sets: {overflowed} values of others are in otel.metric.overflow"
         for name, sets, overflowed in (life.recorder.instruments() if life.recorder else ())

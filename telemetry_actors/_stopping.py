@@ -30,6 +30,8 @@ _TREE_SHARE, _RESERVE_SHARE = 0.15, 0.5
 _WORTH_DRAINING_S = 0.1
 _GRACE_S = 0.1
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
+_LAST_LETTERS_S = 0.1
+"""For writing the last dead letters, also where all other time is spent."""
 _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
 _LAST_RELEASES_S = 0.1
@@ -129,6 +131,7 @@ class _Stop:
             life.slots = dict(life.slots)  # the tree forgets them as it ends
         threads_left = self._stop_tree()
         shutdown, unconfirmed = self._count_what_is_left()
+        self._close_letters()
         self._close_sinks()
         self._close_dedup()
         threads_left += self._close_payloads()
@@ -187,6 +190,11 @@ class _Stop:
         bury_calls(self._life)
         after = _counts(self._life)
         return after[0] - before[0], after[1] - before[1]
+
+    def _close_letters(self) -> None:
+        if self._life.letters is not None:
+            left_s = self._until_s - self._life.clock.now_s()
+            self._life.letters.close(max(_LAST_LETTERS_S, left_s))
 
     def _close_sinks(self) -> None:
         for sink in self._life.sinks:

@@ -10,6 +10,7 @@ __all__ = [
     "DeadLetterStatus",
     "FailureStatus",
     "InstrumentStatus",
+    "LetterFilesStatus",
     "MailboxStatus",
     "PayloadStoreStatus",
     "SinkStatus",
@@ -179,6 +180,20 @@ class DeadLetterStatus(_Model):
     """``assumed``: the receiver named a number, and may have meant another event."""
 
 
+class LetterFilesStatus(_Model):
+    """The directory of dead letters, as far as this process has written to it."""
+
+    directory: str
+    written: int
+    unwritten: int
+    """No room in the queue, a disk that said no, or a stop that came first."""
+    waiting: int
+    evicted: int
+    """Taken away again for want of room, or for their age."""
+    problem: str = ""
+    """Why the last one could not be written; empty when all is well."""
+
+
 class Status(_Model):
     """One look at a gateway. Readable after ``stop()`` as well."""
 
@@ -200,6 +215,8 @@ class Status(_Model):
     envelopes."""
     dead_letters_forgotten: int
     """Letters that had to make room for newer ones."""
+    dead_letter_files: LetterFilesStatus | None = None
+    """None: no directory is set."""
     problems: list[str]
     """What is missing or off, in sentences."""
 

@@ -1,0 +1,17 @@
+"""Dead letters on disk: a directory with one file for each dropped event (g18).
+
+books -> LetterWriter (a thread of its own) -> LetterDirectory -> telemetry-actors dead-letters
+"""
+
+from telemetry_actors.stores.letters._directory import BadLetter, LetterDirectory
+from telemetry_actors.stores.letters._form import StoredLetter
+from telemetry_actors.stores.letters._writer import LetterWriter, WriterState, letters_of
+
+__all__ = [
+    "BadLetter",
+    "LetterDirectory",
+    "LetterWriter",
+    "StoredLetter",
+    "WriterState",
+    "letters_of",
+]

@@ -1,0 +1,207 @@
+"""LetterWriter: letters on their way to the disk, on a thread of its own.
+
+Whoever books a drop hands its letter over and goes on; what the disk does, or doesn't, is
+nobody's wait. The queue is bounded in bytes. What can't be written (a full, read-only or
+missing disk) is said once, counted, and costs that letter alone. The thread is there while
+there is something to write.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from supervisors import Clock
+from supervisors._clock import new_token, release
+from telemetry_actors._say import say, warn
+from telemetry_actors.dead_letters import DeadLetter
+from telemetry_actors.inside import inside_the_tree
+from telemetry_actors.settings import DeadLetterSettings
+from telemetry_actors.stores.letters._directory import LetterDirectory
+from telemetry_actors.stores.letters._form import StoredLetter
+from telemetry_actors.stores.letters._redaction import without_values
+
+__all__ = ["LetterWriter", "WriterState", "letters_of"]
+
+
+_Job = tuple[DeadLetter, int] | None
+"""A letter and when it was handed in; None: make the directory ready."""
+
+
+class WriterState(NamedTuple):
+    """How the writing went so far. ``written + unwritten + waiting`` is all that was handed in."""
+
+    written: int
+    unwritten: int
+    """Not written: no room in the queue, a disk that says no, or a stop that came first."""
+    waiting: int
+    evicted: int
+    """Letters that were taken away again for want of room, or for their age."""
+    problem: str
+    """Why the last one could not be written; empty when all is well."""
+
+
+class LetterWriter:
+    """Writes letters in the background.
+
+    Args:
+        directory: used by this writer's thread alone.
+        queue_bytes: bytes of letters that may wait.
+        clock: says when a letter was handed in.
+        process: of the gateway.
+    """
+
+    def __init__(
+        self, directory: LetterDirectory, *, queue_bytes: int, clock: Clock, process: str
+    ) -> None:
+        self._directory = directory
+        self._queue_bytes = queue_bytes
+        self._clock = clock
+        self._process = process
+        self._lock = threading.Lock()
+        self._queue: deque[_Job] = deque()
+        self._bytes = 0
+        self._running = False
+        self._closed = False
+        self._idle = new_token()
+        self._written = 0
+        self._unwritten = 0
+        self._problem = ""
+
+    # -- any thread of the tree -------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the directory and see what is there, so that what is wrong is said at the start."""
+        with self._lock:
+            self._queue.append(None)
+        self._run_if_needed()
+
+    def offer(self, letters: Sequence[DeadLetter]) -> None:
+        """Take *letters* over. Never waits for the disk; what finds no room is counted."""
+        now_ns = self._clock.now_ns()
+        with self._lock:
+            for letter in letters:
+                if self._closed or self._bytes + letter.size_bytes > self._queue_bytes:
+                    self._unwritten += 1
+                else:
+                    self._queue.append((letter, now_ns))
+                    self._bytes += letter.size_bytes
+        self._run_if_needed()
+
+    def state(self) -> WriterState:
+        """At this instant."""
+        with self._lock:
+            waiting, evicted = self._waiting(), self._directory.evicted
+            return WriterState(self._written, self._unwritten, waiting, evicted, self._problem)
+
+    def close(self, timeout_s: float) -> WriterState:
+        """Take no more, and wait until all is written, or for so long. What is left is counted."""
+        with self._lock:
+            self._closed = True
+            running = self._running
+        if running:
+            self._clock.wait(self._idle, timeout_s)
+        with self._lock:
+            left = self._waiting()
+            self._queue.clear()
+            self._unwritten += left
+        if left:
+            warn("%d dead letters had not been written when the time to stop was over", left)
+        return self.state()
+
+    def _waiting(self) -> int:
+        """The one in hand is among them."""
+        return sum(job is not None for job in self._queue)
+
+    def _run_if_needed(self) -> None:
+        with self._lock:
+            if self._running or not self._queue:
+                return
+            self._running = True
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:  # the interpreter is ending
+            with self._lock:
+                self._running = False
+                self._unwritten += self._waiting()
+                self._queue.clear()
+
+    # -- its own thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with inside_the_tree():
+            while self._has_work():
+                job = self._queue[0]
+                problem = self._do(job)
+                self._done(job, problem)
+                self._tell(problem)
+
+    def _has_work(self) -> bool:
+        """False: the thread ends, and whoever hands in the next letter starts another."""
+        with self._lock:
+            if not self._queue:
+                self._running = False
+                if self._closed:
+                    release(self._idle)
+            return self._running
+
+    def _do(self, job: _Job) -> str:
+        """Write, or prepare; what went wrong, if anything did."""
+        try:
+            if job is None:
+                self._directory.prepare(self._clock.now_ns())
+            else:
+                self._write(*job)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        except Exception as error:  # noqa: BLE001 -- costs this letter, whatever it is
+            return type(error).__name__
+        return ""
+
+    def _write(self, letter: DeadLetter, at_ns: int) -> None:
+        error = without_values(letter.error, letter.envelope.payload)
+        stored = StoredLetter(letter._replace(error=error), at_ns, self._process, os.getpid())
+        self._directory.write(stored, self._clock.now_ns())
+
+    def _done(self, job: _Job, problem: str) -> None:
+        with self._lock:
+            if not self._queue or self._queue[0] is not job:
+                return  # a stop that did not wait any longer has counted it
+            self._queue.popleft()
+            if job is None:
+                return
+            self._bytes -= job[0].size_bytes
+            if problem:
+                self._unwritten += 1
+            else:
+                self._written += 1
+
+    def _tell(self, problem: str) -> None:
+        """Once per change: a disk that is full is full for every letter."""
+        before, self._problem = self._problem, problem
+        if problem and not before:
+            warn(
+                "dead letters can't be written to %s: %s; they are counted, and the last ones kept"
+                " in memory",
+                self._directory.path,
+                problem,
+            )
+        elif before and not problem:
+            say("dead letters are written to %s again", self._directory.path)
+
+
+def letters_of(settings: DeadLetterSettings, clock: Clock, process: str) -> LetterWriter | None:
+    """The writer that *settings* ask for; None: no directory is set."""
+    if settings.directory is None:
+        return None
+    directory = LetterDirectory(
+        settings.directory,
+        max_files=settings.max_files,
+        max_bytes=settings.max_directory_bytes,
+        max_age_s=settings.max_age_s,
+    )
+    return LetterWriter(directory, queue_bytes=settings.queue_bytes, clock=clock, process=process)
