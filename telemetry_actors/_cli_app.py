@@ -1,7 +1,7 @@
 """The command line as typer sees it: names, options, help. `cli.main` imports it.
 
-What a command does is in ``_cli_demo.py``, ``_cli_replay.py`` and ``_cli_config.py``, imported
-when it runs.
+What a command does is in a file of its own (``_cli_demo.py``, ``_cli_replay.py`` …), imported when
+it runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from telemetry_actors.ledger import Reason
 
 __all__ = ["app"]
 
@@ -187,3 +189,136 @@ def schema() -> None:
     from telemetry_actors._cli_config import show_schema
 
     raise typer.Exit(show_schema())
+
+
+_letters = typer.Typer(
+    help="Dropped events in a directory (setting dead_letters.directory).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(_letters, name="dead-letters")
+
+_DirArgument = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="The directory of letters.", show_default=False),
+]
+_ReasonOption = Annotated[
+    list[Reason] | None,
+    typer.Option("--reason", help="Only events dropped for this; may be given several times."),
+]
+_CaseOption = Annotated[
+    str | None, typer.Option("--case", metavar="CASE", help="Only events of this case.")
+]
+_TenantOption = Annotated[
+    str | None, typer.Option("--tenant", metavar="ID", help="Only events of this tenant.")
+]
+_SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only dropped since then: 30m, 2h, 7d ago, or a date."
+    ),
+]
+
+
+@_letters.command("list")
+def list_(
+    directory: _DirArgument,
+    reason: _ReasonOption = None,
+    case: _CaseOption = None,
+    tenant: _TenantOption = None,
+    since: _SinceOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """List letters, oldest first, without payloads.
+
+    Files that are torn or damaged are told on stderr and skipped.
+
+    Exit codes: 0 = done; 2 = a wrong option, or the directory can't be read.
+    """
+    from telemetry_actors._cli_letters import Filter, list_letters
+
+    wanted = Filter(tuple(reason or ()), case, tenant, since)
+    raise typer.Exit(list_letters(directory, wanted, as_json=as_json))
+
+
+@_letters.command("show")
+def show_letter(
+    directory: _DirArgument,
+    letter: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of the letter, or how it begins; or the event id.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Print one letter, with its payload, as JSON.
+
+    Exit codes: 0 = done; 2 = there is none, or several are meant, or the directory can't be read.
+    """
+    from telemetry_actors import _cli_letters
+
+    raise typer.Exit(_cli_letters.show_letter(directory, letter))
+
+
+@_letters.command("replay")
+def resend(
+    directory: _DirArgument,
+    reason: _ReasonOption = None,
+    case: _CaseOption = None,
+    tenant: _TenantOption = None,
+    since: _SinceOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be sent, and send nothing.")
+    ] = False,
+    endpoint: _EndpointOption = None,
+    config: _ConfigOption = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Send dropped events once more.
+
+    They keep their event ids and times, and wait for room. A letter is removed once its event
+    was exported, or was a duplicate; otherwise it stays, with the new reason. What was measured
+    before is not measured again. Content is sent only if ENTERPRISE_INCLUDE_CONTENT is on here.
+
+    Exit codes: 0 = all were exported, or were duplicates; 1 = some were not, or the books don't
+    balance; 2 = no endpoint, a wrong option or setting, or the directory can't be read;
+    130 = interrupted by Ctrl-C. Files that are no whole letters are told and skipped, and change
+    nothing of it.
+    """
+    from telemetry_actors._cli_letters import Filter
+    from telemetry_actors._cli_resend import run_resend
+
+    wanted = Filter(tuple(reason or ()), case, tenant, since)
+    raise typer.Exit(
+        run_resend(
+            directory, wanted, endpoint=endpoint, config=config, dry_run=dry_run, as_json=as_json
+        )
+    )
+
+
+@_letters.command("purge")
+def purge(
+    directory: _DirArgument,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="Only dropped before: 12h, 7d ago."),
+    ] = None,
+    reason: _ReasonOption = None,
+    case: _CaseOption = None,
+    tenant: _TenantOption = None,
+    since: _SinceOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Remove letters for good, after asking.
+
+    Torn, damaged and unfinished files go, too, unless --reason, --case or --tenant is given.
+
+    Exit codes: 0 = done; 1 = not confirmed, or some could not be removed; 2 = a wrong option, the
+    directory can't be read, or there is no terminal to ask on (give --yes).
+    """
+    from telemetry_actors._cli_letters import Filter, purge_letters
+
+    wanted = Filter(tuple(reason or ()), case, tenant, since, older_than)
+    raise typer.Exit(purge_letters(directory, wanted, sure=yes))

@@ -7,14 +7,18 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from telemetry_actors.demo._session import Books
 
-__all__ = ["print_books", "print_error", "print_json", "print_checks"]
+__all__ = ["print_books", "print_checks", "print_error", "print_json", "print_letters"]
+
+
+_FULL_WIDTH = 400
 
 
 def print_json(books: Books, **more: Any) -> None:
@@ -53,6 +57,19 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
     for text, holds in checks.items():
         verdict = "[green]ok[/]" if holds else "[bold red]NO[/]"
         console.print(f"{verdict}  {text}", soft_wrap=True)
+
+
+def print_letters(rows: Sequence[Sequence[str]]) -> None:
+    """A table of dead letters on stdout; in full width where it isn't a terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _FULL_WIDTH
+    table = Table(title=f"{len(rows):,} dead letters", title_justify="left")
+    for heading in ("letter", "age", "reason", "stage", "case", "tenant", "event id"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def _tree(books: Books) -> Table:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from supervisors import SystemClock
 from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
+from telemetry_actors._cli_endpoint import UsageError, sending_settings
 from telemetry_actors._cli_progress import ProgressDisplay
 from telemetry_actors.demo._azure import NotArrivalsError, read_azure
 from telemetry_actors.demo._jsonl import read_jsonl
 from telemetry_actors.demo._session import Session
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.settings import TelemetrySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,19 +26,11 @@ if TYPE_CHECKING:
 
     from telemetry_actors.demo._event import BadLine, MadeEvent
     from telemetry_actors.demo._session import Books
+    from telemetry_actors.settings import TelemetrySettings
 
 __all__ = ["run_replay"]
 
 _OK, _LOST, _USAGE, _INTERRUPTED = 0, 1, 2, 130
-
-_NO_ENDPOINT = (
-    "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "
-    "(OTEL_EXPORTER_OTLP_ENDPOINT does, too)"
-)
-
-
-class _UsageError(Exception):
-    """Nothing was started: an option, a setting or the file is wrong."""
 
 
 def run_replay(
@@ -57,10 +49,10 @@ def run_replay(
     """
     try:
         path, reader = _source(file, azure_llm)
-        settings = _settings(endpoint, config)
+        settings = sending_settings(endpoint, config)
         with _opened(path) as stream:
             books = _replay(_events(path, reader, stream), settings, speed)
-    except (_UsageError, SettingsError) as error:
+    except (UsageError, SettingsError) as error:
         print_error(str(error))
         return _USAGE
     return _report(books, as_json=as_json)
@@ -73,19 +65,7 @@ def _source(
         return file, read_jsonl
     if azure_llm is not None and file is None:
         return azure_llm, read_azure
-    raise _UsageError("give either FILE or --azure-llm CSV")
-
-
-def _settings(endpoint: str | None, config: Path | None) -> TelemetrySettings:
-    named: dict[str, Any] = {"enterprise_otlp_endpoint": endpoint, "config": config}
-    named = {name: value for name, value in named.items() if value is not None}
-    try:
-        settings = TelemetrySettings.enabled(**named)
-    except SettingsError as error:
-        raise _UsageError(str(error)) from None
-    if settings.resolved_otlp() is None:
-        raise _UsageError(_NO_ENDPOINT)
-    return settings
+    raise UsageError("give either FILE or --azure-llm CSV")
 
 
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
@@ -94,7 +74,7 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise _UsageError(f"can't read {path}: {error.strerror}") from None
+        raise UsageError(f"can't read {path}: {error.strerror}") from None
 
 
 def _events(
@@ -103,7 +83,7 @@ def _events(
     try:
         return reader(stream)
     except (NotArrivalsError, OSError) as error:
-        raise _UsageError(f"can't read {path}: {error}") from None
+        raise UsageError(f"can't read {path}: {error}") from None
 
 
 def _replay(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from telemetry_actors.ledger import Admission
 
 __all__ = ["BadLine", "MadeEvent"]
 
@@ -19,6 +22,8 @@ class MadeEvent(NamedTuple):
     """When it happened, on any scale; only differences count (``--speed``)."""
     line: int = 0
     """Line of the file that it came from; 0 where there is none."""
+    enter: Callable[[], Admission] | None = None
+    """Hands it in, where that isn't by ``emit()``: what was an event before is more than a call."""
 
 
 class BadLine(NamedTuple):

@@ -93,6 +93,8 @@ class PatientProducer:
 
     def _emit_once(self, event: MadeEvent) -> Admission:
         with self._undisturbed():
+            if event.enter is not None:
+                return event.enter()
             return self._gateway.emit(
                 event.case, event.context, event.payload, event_id=event.event_id
             )

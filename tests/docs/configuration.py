@@ -36,8 +36,8 @@ environment; an empty variable counts as unset; no file is read. `TelemetrySetti
 turns the first three switches on.
 
 The suffix of a name is its unit: `_s` seconds, `_bytes` bytes, `_events`, `_records`, `_batches`,
-`_ids`, `_calls`, `_items`, `_levels` a count. No time may be longer than a year, and no count above
-2⁴⁰: beyond that a number is a slip of the pen.
+`_ids`, `_calls`, `_files`, `_items`, `_levels` a count. No time may be longer than a year, and no
+count above 2⁴⁰: beyond that a number is a slip of the pen.
 
 ## Switches and destination
 

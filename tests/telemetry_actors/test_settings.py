@@ -110,6 +110,7 @@ class TestDefaults:
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
         units += ("_failures",)
+        units += ("_files",)
         units += ("_items", "_levels")
         units += ("_failures",)
         for part in TelemetrySettings.model_fields.values():

@@ -26,6 +26,7 @@ from telemetry_actors.stores.letters._form import (
     pack_letter,
     unpack_letter,
 )
+from telemetry_actors.stores.letters._redaction import without_values
 
 __all__ = ["BadLetter", "LetterDirectory"]
 
@@ -171,7 +172,7 @@ class LetterDirectory:
         """
         self._number += 1
         name = _name_of(stored, self._number)
-        data = pack_letter(stored)
+        data = _bytes_of(stored)
         try:
             self._put(name, data)
         except FileNotFoundError:  # the directory was taken away
@@ -192,7 +193,7 @@ class LetterDirectory:
         Raises:
             OSError: it can't be written; the old one is still there.
         """
-        self._put(stored.name, pack_letter(stored))
+        self._put(stored.name, _bytes_of(stored))
 
     def remove(self, name: str) -> bool:
         """Take one letter away; False: it was gone already.
@@ -244,6 +245,13 @@ class LetterDirectory:
             self._bytes -= oldest.size_bytes
             if self.remove(oldest.name):
                 self.evicted += 1
+
+
+def _bytes_of(stored: StoredLetter) -> bytes:
+    """The text of the error without what the payload says (g21)."""
+    letter = stored.letter
+    error = without_values(letter.error, letter.envelope.payload)
+    return pack_letter(stored._replace(letter=letter._replace(error=error)))
 
 
 def _name_of(stored: StoredLetter, number: int) -> str:

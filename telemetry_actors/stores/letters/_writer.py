@@ -23,7 +23,6 @@ from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.settings import DeadLetterSettings
 from telemetry_actors.stores.letters._directory import LetterDirectory
 from telemetry_actors.stores.letters._form import StoredLetter
-from telemetry_actors.stores.letters._redaction import without_values
 
 __all__ = ["LetterWriter", "WriterState", "letters_of"]
 
@@ -163,8 +162,7 @@ class LetterWriter:
         return ""
 
     def _write(self, letter: DeadLetter, at_ns: int) -> None:
-        error = without_values(letter.error, letter.envelope.payload)
-        stored = StoredLetter(letter._replace(error=error), at_ns, self._process, os.getpid())
+        stored = StoredLetter(letter, at_ns, self._process, os.getpid())
         self._directory.write(stored, self._clock.now_ns())
 
     def _done(self, job: _Job, problem: str) -> None:
