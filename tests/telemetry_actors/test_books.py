@@ -12,7 +12,7 @@ from supervisors import InFlight
 from telemetry_actors._books import Books, Drop, Ending, RecordEnd
 from telemetry_actors.dead_letters import Among, DeadLetters
 from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.ledger import Reason
+from telemetry_actors.ledger import Outcome, Reason
 from telemetry_actors.signals import SignalKind
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
@@ -226,3 +226,66 @@ def test_a_drop_that_is_known_outweighs_one_that_is_assumed(books, letters, know
     assert books.assumed[0] == {}
     assert books.lines[SPANS].assumed == {"rejected": 1}
     assert [letter.attribution for letter in letters.list()] == [""]
+
+
+# -- letters, followers, other ways in -------------------------------------------------------------
+
+
+def test_letters_are_told_with_the_lock_not_held(books, letters):
+    told = []
+
+    def on_letters(batch):
+        assert not books.lock.locked()
+        told.append(list(batch))
+
+    books.on_letters = on_letters
+    books.end([Ending(an_item(1), REJECTED), Ending(an_item(2)), Ending(an_item(3), PARKED)])
+    books.end([Ending(an_item(4), duplicate=True)])
+
+    assert told == [letters.list()]
+    assert [letter.serial for letter in letters.list()] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (Ending(an_item(1)), Outcome.EXPORTED),
+        (Ending(an_item(1), duplicate=True), Outcome.DUPLICATE),
+        (Ending(an_item(1), REJECTED), Outcome.DROPPED),
+    ],
+    ids=str,
+)
+def test_whoever_follows_an_event_is_told_once_with_the_lock_not_held(books, ending, outcome):
+    ends = []
+
+    def on_end(*end):
+        assert not books.lock.locked()
+        ends.append(end)
+
+    books.follow(1, on_end)
+    books.end([Ending(an_item(2))])
+    assert ends == []
+    books.end([ending])
+    books.end([ending])
+
+    ((told, letter),) = ends
+    assert told is outcome
+    assert (letter is not None) == (outcome is Outcome.DROPPED)
+
+
+def test_an_event_with_records_was_measured_and_one_without_says_it_itself(books, letters):
+    books.open([(an_item(1)[0], 1, 0)], 0)
+    books.report(LOGS, "otlp", [RecordEnd(an_item(1), 0, REJECTED)])
+    books.end([Ending(an_item(2), PARKED), Ending(an_item(3), PARKED, measured=True)])
+    ticket, envelope = an_item(4)
+    books.end([Ending((ticket._replace(measured=True), envelope), PARKED)])
+
+    assert [letter.measured for letter in letters.list()] == [True, False, True, True]
+
+
+def test_other_ways_in_are_counted_by_case(books):
+    books.take_in("dead_letters", {1: 2})
+    books.take_in("dead_letters", {0: 1, 1: 1})
+    books.take_in("journal", {0: 5})
+
+    assert books.sources == {"dead_letters": [1, 3], "journal": [5, 0]}
