@@ -64,7 +64,7 @@ def run_resend(
         print_error(str(error))
         return _USAGE
     resend = _Resend(directory, letters)
-    books = resend.run(settings, total=len(directory.names()))
+    books = resend.run(settings, total=len(directory.names()) if wanted == Filter() else None)
     print_bad(bad)
     return _report(books, resend, len(bad), as_json=as_json)
 
@@ -85,7 +85,7 @@ class _Resend:
         self.ended: Counter[str] = Counter()
         """By outcome; ``read``: all; ``kept``: letters that could not be taken away or marked."""
 
-    def run(self, settings: TelemetrySettings, total: int) -> Books:
+    def run(self, settings: TelemetrySettings, total: int | None) -> Books:
         clock = SystemClock()
         with (
             ProgressDisplay(clock, total=total) as progress,

@@ -28,7 +28,11 @@ __all__ = ["PatientProducer"]
 
 _T = TypeVar("_T")
 
-_WANT_OF_ROOM = (Admission.MAILBOX_FULL, Admission.BYTES_FULL, Admission.PARKED)
+_WANT_OF_ROOM: tuple[Admission, ...] = (
+    Admission.MAILBOX_FULL,
+    Admission.BYTES_FULL,
+    Admission.PARKED,
+)
 _SHORTEST_WAIT_S = 0.002
 _LONGEST_WAIT_S = 0.25
 
@@ -81,12 +85,15 @@ class PatientProducer:
         """
         if self._speed and event.at_ns is not None:
             self._keep_pace(event.at_ns)
-        if not self._gateway.has_room():
+        refusals = _WANT_OF_ROOM
+        if event.enter is not None:
+            refusals = _WANT_OF_ROOM[:2]  # what was dropped may be what parks its handler
+        elif not self._gateway.has_room():
             self._patiently(self._gateway.has_room, lambda room: not room)
         admission = self._emit_once(event)
-        if admission in _WANT_OF_ROOM:
+        if admission in refusals:
             admission = self._patiently(
-                lambda: self._emit_once(event), lambda answer: answer in _WANT_OF_ROOM
+                lambda: self._emit_once(event), lambda answer: answer in refusals
             )
         self.made += 1
         return admission

@@ -38,6 +38,7 @@ SNAPSHOT = {
     "telemetry_actors.lifecycle": "SigtermHandler stop_on_sigterm",
     "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
+    "telemetry_actors.stores.letters": "BadLetter LetterDirectory StoredLetter",
     "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",
 }
 
@@ -65,6 +66,7 @@ SIGNATURES = {
     telemetry_actors.TelemetryGateway.flush: "self, timeout_s=10.0",
     telemetry_actors.TelemetryGateway.stop: "self, timeout_s=None",
     telemetry_actors.TelemetryGateway.start: "self",
+    telemetry_actors.TelemetryGateway.replay: "self, letter, on_end=None",
     telemetry_actors.TelemetryGateway.status: "self",
     telemetry_actors.TelemetryGateway.ledger: "self",
     telemetry_actors.emit: "case, context, payload, trace_manager=None, *, event_id=None",

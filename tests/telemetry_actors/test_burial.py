@@ -11,7 +11,7 @@ from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.envelope import Envelope, Ticket
 from telemetry_actors.handlers._actor import HandlerActor
 from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import LogSignal, SignalKind
+from telemetry_actors.signals import LogSignal, SignalKind, Signals
 from telemetry_actors.sinks._actor import _Sending
 from telemetry_actors.testing import running_gateway
 from telemetry_actors.tree import Holder
@@ -142,6 +142,16 @@ def test_between_two_forwards_nothing_ends_twice(life):
 
     assert ends(life) == {"e5": ("parked", "stages/dedup")}
     assert life.books.endings == 1
+
+
+@pytest.mark.parametrize(("forwarded", "measured"), [(1, False), (2, True)])
+def test_what_a_handler_has_recorded_its_letter_says(life, forwarded, measured):
+    """The second forward of a handler records what was measured; the third opens the joins."""
+    holder = a_holder(life, HANDLER)
+    in_hand(life, holder, 1, 2, results=[INVALID, Signals()], forwarded=forwarded)
+    bury(life, holder, Reason.PARKED)
+
+    assert [letter.measured for letter in life.books.dead_letters.list()] == [measured]
 
 
 # -- sinks ----------------------------------------------------------------------------------------

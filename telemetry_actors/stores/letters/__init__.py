@@ -5,13 +5,5 @@ books -> LetterWriter (a thread of its own) -> LetterDirectory -> telemetry-acto
 
 from telemetry_actors.stores.letters._directory import BadLetter, LetterDirectory
 from telemetry_actors.stores.letters._form import StoredLetter
-from telemetry_actors.stores.letters._writer import LetterWriter, WriterState, letters_of
 
-__all__ = [
-    "BadLetter",
-    "LetterDirectory",
-    "LetterWriter",
-    "StoredLetter",
-    "WriterState",
-    "letters_of",
-]
+__all__ = ["BadLetter", "LetterDirectory", "StoredLetter"]

@@ -96,3 +96,12 @@ def test_the_pace(clock, speed, waits):
         producer.emit(event(at_s))
 
     assert clock.waits == pytest.approx(waits)
+
+
+def test_what_has_a_way_in_of_its_own_takes_it_and_waits_for_room_alone():
+    """A parked handler is nothing to wait for: what comes back may be what parks it."""
+    answers = [Admission.MAILBOX_FULL, Admission.BYTES_FULL, Admission.PARKED, Admission.ACCEPTED]
+    event = MadeEvent("app_created", {}, {}, enter=lambda: answers.pop(0))
+
+    assert PatientProducer(Gateway(), SteppingClock()).emit(event) is Admission.PARKED
+    assert answers == [Admission.ACCEPTED]

@@ -11,7 +11,8 @@ from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ledger import Reason
 from telemetry_actors.settings import DeadLetterSettings
-from telemetry_actors.stores.letters import LetterDirectory, LetterWriter, letters_of
+from telemetry_actors.stores.letters import LetterDirectory
+from telemetry_actors.stores.letters._writer import LetterWriter, letters_of
 
 PAYLOAD = msgpack.packb({"name": "Ada Lovelace"})
 
