@@ -204,7 +204,11 @@ _DirArgument = Annotated[
 ]
 _ReasonOption = Annotated[
     list[Reason] | None,
-    typer.Option("--reason", help="Only events dropped for this; may be given several times."),
+    typer.Option(
+        "--reason",
+        metavar="REASON",
+        help="Only events dropped for this (as in the ledger); may be given several times.",
+    ),
 ]
 _CaseOption = Annotated[
     str | None, typer.Option("--case", metavar="CASE", help="Only events of this case.")
