@@ -332,19 +332,53 @@ def test_g11_a_fallback_without_what_is_required_is_nothing(tmp_path):
 # -- beside the way -------------------------------------------------------------------------------
 
 
-def test_g11_a_crash_in_the_lane_costs_the_event_in_hand_and_its_object(tmp_path):
+def test_g11_a_lane_that_ends_while_it_waits_goes_on_where_it_was(tmp_path):
     with held_store(a_gateway(tmp_path), hold=["put"]) as (gateway, recording, gate):
         assert gateway.emit("message_run", CONTEXT, a_message(1))
         gate.wait_for("put")
-        crash(gateway._ref("stages/offload"), ValueError("ended by the test"), in_hand=False)
+        crash(gateway._ref("stages/offload"), ValueError("ended by the test"))
         assert gateway.emit("message_run", CONTEXT, a_message(2, "small"))
         gate.release()
         assert gateway.flush()
 
         assert [log.attributes["dify.message.id"] for log in recording.logs] == ["m1", "m2"]
-        assert gate.keys["put"] == ["telemetry/t1/" + gate.keys["put"][0].rpartition("/")[2]]
+        assert len(gate.keys["put"]) == 1
         assert settled_store(gateway).deleted == 1
         assert gateway.ledger().balanced()
+
+
+@pytest.mark.parametrize("lane", ["offload", "recall"])
+def test_g11_a_crash_in_the_lane_costs_the_event_in_hand_and_leaves_no_object(tmp_path, lane):
+    with a_gateway(tmp_path) as (gateway, recording):
+        crash(gateway._ref(f"stages/{lane}"), ValueError("ended by the test"), in_hand=True)
+        assert gateway.emit("message_run", CONTEXT, a_message(1))
+        until(lambda: gateway.ledger().dropped)
+        assert gateway.emit("message_run", CONTEXT, a_message(2))
+        assert gateway.flush()
+
+        assert gateway.ledger().dropped == {"stage_crash": 1}
+        assert [log.attributes["dify.message.id"] for log in recording.logs] == ["m2"]
+        assert settled_store(gateway).objects == 0
+        assert files(tmp_path) == []
+        assert gateway.ledger().balanced()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_g11_the_child_of_a_fork_leaves_the_parents_objects_alone(tmp_path):
+    with held_store(a_gateway(tmp_path)) as (gateway, recording, gate):
+        assert gateway.emit("message_run", CONTEXT, a_message(1))
+        gate.wait_for("get")
+        child = os.fork()
+        if not child:
+            gateway.emit("message_run", CONTEXT, a_message(2))
+            well = gateway.flush() and settled_store(gateway).deleted == 1
+            os._exit(0 if well and len(files(tmp_path)) == 1 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        gate.release()
+        assert gateway.flush()
+
+        assert recording.logs[0].attributes["dify.message.inputs"] == LARGE
+        assert "dify.telemetry.degraded" not in recording.logs[0].attributes
 
 
 def test_a_trace_manager_gets_the_whole_payload_of_an_off_loaded_event(tmp_path):
