@@ -40,7 +40,6 @@ from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sin
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stages.dedup import SETTLE
-from telemetry_actors.stores.letters import letters_of
 from telemetry_actors.stores.letters._writer import letters_of
 from telemetry_actors.stores.memory import MemoryDedupStore
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.mutate import ROOT, Mutation, Stale, mutated, read
 
-OWES = (1, 2, 3, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27, 28, 29, 30)
-OWED = {f"g{n:02}" for n in OWES}
+NOT_YET = (4, 8, 13, 25)
+OWED = {f"g{n:02}" for n in range(1, 31) if n not in NOT_YET}
 BOOKS = {"admission", "join", "in_flight", "partial", "exported", "pressure", "fence"}
 BESIDES = {"bridges", "providers", "sampling"}
 """Mechanisms with no number, and outside the books."""
