@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from supervisors import InFlight
@@ -78,7 +78,7 @@ class Books:
         cases: number of columns.
         dead_letters: where dropped events are kept.
         on_dropped: told of each batch of dropped events (dedup releases their claims). Called
-            with the lock not held.
+            with the lock not held, as is *on_ended*.
     """
 
     def __init__(
@@ -99,6 +99,10 @@ class Books:
         self.providers: Counter[str] = Counter()
         self.lines = {kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS)}
         self.sinks = 1
+        self.on_ended: Callable[[Sequence[Ticket]], None] | None = None
+        """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
+        self.sources: dict[str, list[int]] = {}
+        """Events that came in by another way than `emit()`: by way, then by case."""
         self.endings = 0
         """Rises with each booking; a waiter compares."""
         self._joins: dict[int, _Join] = {}
@@ -109,8 +113,10 @@ class Books:
     def end(self, endings: Iterable[Ending]) -> None:
         """Book events that have no record under way."""
         dropped: list[Item] = []
+        ended: list[Ticket] = []
         with self.lock:
             for item, drop, duplicate in endings:
+                ended.append(item[0])
                 if item[0].companion is not None:  # it never came to the router
                     self.providers["absent"] += 1
                 if duplicate:
@@ -118,7 +124,7 @@ class Books:
                     self.endings += 1
                 else:
                     self._book(item, drop, dropped)
-        self._after(dropped)
+        self._after(dropped, ended)
 
     def _book(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
         ticket, envelope = item
@@ -130,9 +136,11 @@ class Books:
         self.dead_letters.keep(DeadLetter(envelope, drop.reason, drop.stage, drop.error))
         dropped.append(item)
 
-    def _after(self, dropped: list[Item]) -> None:
+    def _after(self, dropped: list[Item], ended: list[Ticket]) -> None:
         if dropped:
             self.on_dropped(dropped)
+        if ended and self.on_ended is not None:
+            self.on_ended(ended)
         for wake in list(self._waiters):
             wake()
 
@@ -151,6 +159,7 @@ class Books:
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
         dropped: list[Item] = []
+        ended: list[Ticket] = []
         with self.lock:
             line = self.lines[kind]
             exported, by_reason = line.by_sink.setdefault(sink, ([0], Counter()))
@@ -160,8 +169,9 @@ class Books:
                 else:
                     by_reason[drop.reason] += 1
                 self._end_record(line, (item[0].serial, ordinal), drop)
-                self._end_join(item, drop, dropped)
-        self._after(dropped)
+                if self._end_join(item, drop, dropped):
+                    ended.append(item[0])
+        self._after(dropped, ended)
 
     def seal(self, flight: InFlight) -> bool:
         """Whether the caller is the one to report *flight*: True once, whoever asks first.
@@ -192,16 +202,39 @@ class Books:
         else:
             line.dropped[drop.reason] += 1
 
-    def _end_join(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
+    def _end_join(self, item: Item, drop: Drop | None, dropped: list[Item]) -> bool:
+        """Whether that was the last end of the event."""
         serial = item[0].serial
         join = self._joins.get(serial)
         if join is None:
-            return  # fenced: the event has been ended by other hands (shutdown, parked)
+            return False  # fenced: the event has been ended by other hands (shutdown, parked)
         join.left -= 1
         join.drop = join.drop or drop
-        if join.left == 0:
-            del self._joins[serial]
-            self._book(item, join.drop, dropped)
+        if join.left:
+            return False
+        del self._joins[serial]
+        self._book(item, join.drop, dropped)
+        return True
+
+    # -- other ways in ---------------------------------------------------------------------------
+
+    def take_in(self, source: str, by_case: Mapping[int, int]) -> None:
+        """Events that came in by *source*: they count as emitted and accepted."""
+        with self.lock:
+            self._take_in(source, by_case)
+
+    def lose(self, by_case: Mapping[int, int]) -> None:
+        """Events that an earlier process accepted and lost when it ended."""
+        with self.lock:
+            self._take_in(str(Reason.LOST_ON_CRASH), by_case)
+            for case, n in by_case.items():
+                self.dropped[case][Reason.LOST_ON_CRASH] += n
+
+    def _take_in(self, source: str, by_case: Mapping[int, int]) -> None:
+        taken = self.sources.setdefault(source, [0] * len(self.exported))
+        for case, n in by_case.items():
+            taken[case] += n
+        self.endings += 1
 
     # -- other lines ----------------------------------------------------------------------------
 

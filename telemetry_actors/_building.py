@@ -46,6 +46,7 @@ def parts_of(life: Life) -> Parts:
         registered=life.registered,
         budget=StopBudget(life.clock.now_s),
         note=life.note,
+        journal=life.journal,
     )
 
 

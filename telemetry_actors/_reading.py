@@ -11,7 +11,6 @@ from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._stopping import end_unbuilt
 from telemetry_actors.ledger import (
-    Admission,
     CaseLedger,
     Ledger,
     MeasurementLine,
@@ -70,11 +69,12 @@ def read_ledger(life: Life) -> Ledger:
         settled = settled and again.emitted == counted.emitted
         cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
         signals = _signals(life, counted, held)
+        taken_in = {source: sum(by_case) for source, by_case in books.sources.items()}
     present = {name: case for name, case in cases.items() if case.emitted}
     total = _sum(list(cases.values()))
     return Ledger(
         **total,
-        sources={"emit": total["emitted"]},
+        sources={"emit": sum(counted.emitted)} | taken_in,
         signals=signals,
         by_case=present,
         settled=settled,
@@ -83,12 +83,12 @@ def read_ledger(life: Life) -> Ledger:
 
 def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
     books, width = life.books, len(ADMISSIONS)
-    cells = counted.admissions[index * width : (index + 1) * width]
+    cells = counted.refused[index * width : (index + 1) * width]
     by_admission = dict(zip(ADMISSIONS, cells, strict=True))
-    accepted = by_admission.pop(Admission.ACCEPTED)
+    taken_in = sum(by_case[index] for by_case in books.sources.values())
     return CaseLedger(
-        emitted=counted.emitted[index],
-        accepted=accepted,
+        emitted=counted.emitted[index] + taken_in,
+        accepted=counted.accepted[index] + taken_in,
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
         duplicate=books.duplicate[index],
@@ -162,6 +162,7 @@ def read_status(life: Life) -> Status:
         instruments=_instruments(life),
         dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
+        journal=life.journal.status() if life.journal is not None else None,
         problems=_problems(life),
     )
 
@@ -226,6 +227,8 @@ def _problems(life: Life) -> list[str]:
         for (sink, kind), health in list(life.health.items())
         if not health.healthy
     ]
+    if life.journal is not None:
+        found += life.journal.problems()
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
     found += [

@@ -8,7 +8,8 @@ from typing import Any
 
 from supervisors import Exit
 from supervisors._clock import new_token, release
-from telemetry_actors._burial import bury, bury_calls
+from telemetry_actors._burial import bury, bury_calls, unspared
+from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.ledger import Reason
@@ -120,10 +121,12 @@ def stop_life(life: Life, timeout_s: float) -> StopReport:
         life.slots = dict(life.slots)  # the tree forgets them as it ends
     left = _stop_tree(life, until_s)
     before = _counts(life)
+    put_away(life, metrics_exported=built and metrics)
     for holder in life.holders():
         bury(life, holder, Reason.SHUTDOWN)
     end_unbuilt(life, Reason.SHUTDOWN)
     bury_calls(life)
+    kept = close_journal(life)
     for sink in life.sinks:
         sink.close()
     life.state = "stopped"
@@ -133,6 +136,7 @@ def stop_life(life: Life, timeout_s: float) -> StopReport:
         metrics_exported=metrics,
         shutdown=after[0] - before[0],
         unconfirmed=after[1] - before[1],
+        kept=kept,
         seconds=life.clock.now_s() - began_s,
         threads_left=left,
     )
@@ -147,11 +151,16 @@ def _drain(life: Life, began_s: float, until_s: float) -> tuple[bool, bool]:
     life.budget.begin(end_s)
     with _Hurry(life):
         share_s = (end_s - began_s) * _METRICS_SHARE
-        drained = _wait(life, end_s - share_s, lambda: next(life.held(), None) is None)
+        drained = _wait(life, end_s - share_s, lambda: _is_empty(life))
         metrics = _collect(life, min(end_s, life.clock.now_s() + _LAST_METRICS_S))
         if not drained:
-            drained = _wait(life, end_s, lambda: next(life.held(), None) is None)
+            drained = _wait(life, end_s, lambda: _is_empty(life))
     return drained, metrics
+
+
+def _is_empty(life: Life) -> bool:
+    """What is being replayed can as well wait on disk."""
+    return next(life.held(replays=False), None) is None
 
 
 def _stop_tree(life: Life, until_s: float) -> int:
@@ -177,6 +186,6 @@ def end_unbuilt(life: Life, reason: Reason = Reason.PARKED) -> None:
     from telemetry_actors._books import Drop, Ending
 
     drop = Drop(reason, "gateway")
-    items = life.mailbox.drain()
+    items = unspared(life, life.mailbox, reason)
     if items:
         life.books.end([Ending(item, drop) for item in items])

@@ -25,6 +25,7 @@ __all__ = [
     "PAYLOAD_FALLBACK_MAX_BYTES",
     "PAYLOAD_SIZE_THRESHOLD_BYTES",
     "Envelope",
+    "OVERHEAD_BYTES",
     "Item",
     "TelemetryContext",
     "TelemetryEnvelope",
@@ -37,6 +38,9 @@ PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
 
 PAYLOAD_FALLBACK_MAX_BYTES = 65_536
 """``payload_fallback`` may be exactly so long, and no longer."""
+
+OVERHEAD_BYTES = 320
+"""Charged for each event beside its packed bytes (performance.md, "Memory")."""
 
 WIRE_VERSION = 1
 _FIELDS = 9
@@ -72,6 +76,10 @@ class Ticket(NamedTuple):
     """What the event weighs in every mailbox."""
     companion: Any = None
     """The host's trace manager, until the router takes it off."""
+    place: int | None = None
+    """Where the event is in the journal; None: it is not in one."""
+    measured: bool = False
+    """A replay: its measurements were recorded and exported by an earlier process."""
 
 
 class Envelope(NamedTuple):
@@ -89,9 +97,17 @@ class Envelope(NamedTuple):
     payload_fallback: bytes | None = None
     metadata: Mapping[str, Any] | None = None
 
-    def pack(self) -> bytes:
-        """The wire form: one msgpack array, version first."""
+    def pack(self, *, origin: tuple[str, int] | None = None) -> bytes:
+        """The wire form: one msgpack array, version first.
+
+        Args:
+            origin: process and admission serial, for what leaves the process, unless the
+                envelope has one already.
+        """
         pack = msgpack.packb
+        metadata = self.metadata
+        if origin is not None:
+            metadata = {"origin": list(origin), **(metadata or {})}
         return b"".join(
             (
                 bytes((0x90 | _FIELDS,)),  # fixarray
@@ -103,7 +119,7 @@ class Envelope(NamedTuple):
                 self.context,
                 pack(self.payload),
                 pack(self.payload_fallback),
-                pack(self.metadata),
+                pack(metadata),
             )
         )
 

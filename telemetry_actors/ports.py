@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from telemetry_actors.envelope import Item
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, SignalKind, SpanSignal
 
 __all__ = [
     "DedupStore",
     "ExportResult",
     "InstrumentState",
+    "Journal",
     "MetricPoint",
     "MetricRecorder",
     "Sink",
@@ -150,6 +152,51 @@ class DedupStore(Protocol):
 
     def release(self, keys: Iterable[tuple[str, str, int]]) -> None:
         """Give up claims, where the serial is still the holder."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps events on disk until they have their outcome. The gateway actor's thread.
+
+    Nothing here raises because of the disk.
+    """
+
+    @property
+    def backlog(self) -> int:
+        """Events that have left memory, and are to be read back before newer ones go on."""
+        ...
+
+    @property
+    def replays(self) -> int:
+        """Events of an earlier process that are still to be read."""
+        ...
+
+    def append(self, items: Sequence[Item]) -> list[Item]:
+        """Put *items* in; they come back with their places. Idempotent for the last batch."""
+        ...
+
+    def spill(self, items: Iterable[Item]) -> None:
+        """*items* leave memory."""
+        ...
+
+    def next_spilled(self, limit: int) -> list[Item]:
+        """The next of those that left memory, until `forwarded`."""
+        ...
+
+    def next_replayed(self, limit: int) -> list[Item]:
+        """The next of an earlier process's events, until `forwarded`."""
+        ...
+
+    def forwarded(self, items: Iterable[Item]) -> None:
+        """*items* were read back and go on."""
+        ...
+
+    def holds(self, place: int | None) -> bool:
+        """Whether an event would survive the process. Any thread."""
+        ...
+
+    def tick(self) -> float | None:
+        """Do what is due; seconds until there is more of it, None: nothing in sight."""
         ...
 
 

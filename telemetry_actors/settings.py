@@ -27,6 +27,7 @@ from telemetry_actors._parts import (
     DeadLetterSettings,
     DedupSettings,
     GatewaySettings,
+    JournalSettings,
     LifecycleSettings,
     LimitSettings,
     MetricSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "DeadLetterSettings",
     "DedupSettings",
     "GatewaySettings",
+    "JournalSettings",
     "LifecycleSettings",
     "LimitSettings",
     "MetricSettings",
@@ -100,6 +102,7 @@ class TelemetrySettings(BaseSettings):
     """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
 
     gateway: GatewaySettings = GatewaySettings()
+    journal: JournalSettings = JournalSettings()
     stages: StageSettings = StageSettings()
     dedup: DedupSettings = DedupSettings()
     sink: SinkSettings = SinkSettings()

@@ -24,7 +24,7 @@ from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSetti
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
+from telemetry_actors.ports import DedupStore, ExportResult, Journal, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
@@ -73,6 +73,7 @@ class Parts(NamedTuple):
     note: Callable[[str, SignalKind, ExportResult], None]
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
+    journal: Journal | None = None
 
 
 class Tree(NamedTuple):
@@ -154,7 +155,8 @@ class _Builder:
 
     def _wire(self) -> None:
         """Pressure runs back along these lines to the gateway mailbox."""
-        self._parts.gateway.feed([self._router])
+        if self._parts.journal is None:  # else the gateway actor sees to it by itself
+            self._parts.gateway.feed([self._router])
         self._router.feed([self._dedup])
         self._dedup.feed([self._rehydrator])
         self._rehydrator.feed(self._handlers.values())
@@ -209,6 +211,7 @@ class _Builder:
             "budget": parts.budget,
             "note": parts.note,
         }
+        holds = parts.journal.holds if parts.journal is not None else None
         records = [
             ChildSpec(
                 self._id(sink, kind),
@@ -218,6 +221,7 @@ class _Builder:
                     **common,
                     "plan": self._plan(),
                     "max_bytes": self._settings.sink.batch_bytes,
+                    "holds": holds,
                 },
                 hang_after_s=hang_after_s,
             )
@@ -319,7 +323,12 @@ class _Builder:
                 "gateway",
                 GatewayActor,
                 args=(parts.books,),
-                kwargs={"router": self._router},
+                kwargs={
+                    "router": self._router,
+                    "journal": parts.journal,
+                    "clock": parts.clock,
+                    "replay_events_per_s": self._settings.journal.replay_events_per_s,
+                },
                 hang_after_s=hang_after_s,
             ),
         ]

@@ -107,7 +107,10 @@ class HandlerActor(BatchActor):
         return True
 
     def _record(self, mapped: list[tuple[Item, Signals]]) -> None:
-        measurements = [m for _, signals in mapped for m in signals.measurements]
+        # What an earlier process recorded and exported is not recorded again.
+        measurements = [
+            m for i, signals in mapped if not i[0].measured for m in signals.measurements
+        ]
         if measurements:
             recorded = self._recorder.record(measurements)
             self._books.count_measurements(len(measurements), recorded)

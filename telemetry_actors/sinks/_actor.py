@@ -11,7 +11,7 @@ for each record in the books.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervisors import Clock, InFlight
@@ -59,6 +59,8 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: seconds for one request.
         budget: what is left of the time to stop in, once the tree is stopping.
         note: told of each answer that is not a success, for `status()`.
+        holds: whether the journal holds the event at a place. As long as it does, its export is
+            tried again.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: float,
         budget: StopBudget,
         note: Any,
+        holds: Callable[[int | None], bool] | None = None,
     ) -> None:
         super().__init__(f"sinks/{kind}", books)
         self._kind = kind
@@ -83,6 +86,7 @@ class RecordSinkActor(BatchActor):
         self._attempt_timeout_s = attempt_timeout_s
         self._budget = budget
         self._note = note
+        self._holds = holds
 
     def handle(self, item: SinkItem, index: int, flight: InFlight) -> Any:
         """Encode one record; one that can't be encoded hurts only itself."""
@@ -188,7 +192,10 @@ class RecordSinkActor(BatchActor):
     ) -> bool:
         assert sending.plan is not None
         now_s = self._clock.now_s()
-        delay_s = sending.plan.next_delay_s(now_s, result)
+        patient = self._holds is not None and any(
+            self._holds(flight.batch[index][0].place) for index in chunk
+        )
+        delay_s = sending.plan.next_delay_s(now_s, result, patient=patient)
         if delay_s is None:
             reason = Reason.UNCONFIRMED if sending.plan.unconfirmed else Reason.RETRY_EXHAUSTED
             self._end(sending, chunk, Drop(reason, self._stage, result.message))
@@ -206,11 +213,11 @@ class RecordSinkActor(BatchActor):
         self._books.report(self._kind, self._sink.name, ends)
 
 
-def ends_given_up(flight: InFlight, drop: Drop) -> list[Drop | None]:
+def ends_given_up(flight: InFlight, drop: Drop, maybe: Drop) -> list[Drop | None]:
     """At shutdown: how the records of a batch that nobody will finish have ended.
 
     What was exported before stays so; what is in a request may still be received, and
-    is ``unconfirmed``; the rest is *drop*.
+    is *maybe* (``unconfirmed``); the rest is *drop*.
     """
     sending: _Sending | None = flight.notes.get("sending")
     if sending is None:
@@ -221,5 +228,5 @@ def ends_given_up(flight: InFlight, drop: Drop) -> list[Drop | None]:
             ends[index] = drop
     if sending.work and (sending.in_request or sending.maybe_received()):
         for index in sending.work[0]:
-            ends[index] = Drop(Reason.UNCONFIRMED, drop.stage)
+            ends[index] = maybe
     return ends

@@ -35,8 +35,10 @@ class RetryPlan:
         self.unconfirmed = False
         """One of the attempts may have been received."""
 
-    def next_delay_s(self, now_s: float, result: ExportResult) -> float | None:
-        """Seconds until the next attempt, or None: give up.
+    def next_delay_s(
+        self, now_s: float, result: ExportResult, *, patient: bool = False
+    ) -> float | None:
+        """Seconds until the next attempt, or None: give up. *patient*: never, for now.
 
         ``Retry-After`` is honoured as the least; a wait that ends after the deadline is not begun.
         """
@@ -45,7 +47,7 @@ class RetryPlan:
         self._wait_s = min(self._wait_s * 2, self._max_s)
         if result.retry_after_s is not None:
             delay_s = max(delay_s, result.retry_after_s)
-        return delay_s if now_s + delay_s < self._until_s else None
+        return delay_s if patient or now_s + delay_s < self._until_s else None
 
 
 class StopBudget:
