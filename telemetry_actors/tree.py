@@ -327,7 +327,10 @@ class _Builder:
                     "router": self._router,
                     "journal": parts.journal,
                     "clock": parts.clock,
-                    "replay_events_per_s": self._settings.journal.replay_events_per_s,
+                    # With nowhere to send it, what was kept is kept on.
+                    "replay_events_per_s": self._settings.journal.replay_events_per_s
+                    if parts.sinks
+                    else 0,
                 },
                 hang_after_s=hang_after_s,
             ),

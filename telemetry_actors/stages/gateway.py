@@ -27,7 +27,8 @@ _LOOK_S = 0.02
 _READ_EVENTS = 512
 _MOST_READS = 16
 """In one look; then the mailbox has its turn."""
-_IDLE_S = 1.0
+_SOON_S = 0.5
+"""Seconds from a batch to the next look at the journal; while it is empty there is none."""
 
 
 class GatewayActor(BatchActor):
@@ -84,6 +85,8 @@ class GatewayActor(BatchActor):
         self.once(flight, 0, lambda: self.end_dropped(flight))
         kept = [r for r in flight.results if type(r) is tuple]
         flight.due_s = None
+        if self._journal is not None and self.slot.due_s is None:
+            self.wake_in(_SOON_S)
         if self._may_go_on():
             self.once(flight, 1, lambda: forward(self._router, kept, self._books, self._stage))
             return True
@@ -115,7 +118,8 @@ class GatewayActor(BatchActor):
         self._replay(journal)
         if journal.backlog or journal.replays:
             wait_s = _LOOK_S
-        self.wake_in(_IDLE_S if wait_s is None else wait_s)
+        if wait_s is not None:
+            self.wake_in(wait_s)
 
     def _read_back(self, journal: Journal) -> None:
         for _ in range(_MOST_READS):

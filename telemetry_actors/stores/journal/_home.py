@@ -101,6 +101,10 @@ class Home:
         self._writer.append(data)
         return segment, len(data)
 
+    def take_back(self) -> None:
+        """What was appended last is not to be in the journal after all."""
+        self._writer.take_back()
+
     def sync_if_due(self) -> float | None:
         """See `Writer.sync_if_due`."""
         return self._writer.sync_if_due()

@@ -133,18 +133,22 @@ class Index:
             segment.sealed = True
             return not segment.left() and self._segments.pop(segment.uid, None) is not None
 
-    def forget(self, segment: Segment) -> tuple[int, list[int]]:
-        """Give *segment* up. How many of its events are out, and the numbers of the pending."""
+    def pending_in(self, segment: Segment) -> list[int]:
+        """Numbers of its events that are on disk alone."""
+        with self.lock:
+            return list(segment.numbers(PENDING))
+
+    def forget(self, segment: Segment) -> int:
+        """Give *segment* up. How many of its events have no outcome yet."""
         with self.lock:
             if self._segments.pop(segment.uid, None) is None:
-                return 0, []
-            pending = list(segment.numbers(PENDING))
-            self._count(segment, -len(pending))
+                return 0
+            self._count(segment, -segment.states.count(PENDING))
             if not segment.adopted:
                 for case, state in zip(segment.cases, segment.states, strict=True):
                     if state != DONE:
                         self.safe[case] -= 1
-            return segment.states.count(OUT), pending
+            return segment.left()
 
     # -- looking ----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ tries again by itself. ADR-0010.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from uuid import uuid4
 
@@ -34,6 +35,9 @@ from telemetry_actors.stores.journal._segment import PENDING, Segment, uid_and_n
 __all__ = ["Journal"]
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
+_BUSY_S = 0.05
+_LOOK_S = 1.0
+"""Seconds between two looks at what is too old."""
 _STAGE = "journal"
 
 
@@ -75,7 +79,12 @@ class Journal:
             self._index, self._cases, adopted=True, overhead_bytes=OVERHEAD_BYTES
         )
         self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
-        self._last: tuple[list[int], list[Item]] = ([], [])
+        self._last: dict[int, int] = {}
+        """Places of the last batch by serial."""
+        self._at_work = threading.Lock()
+        """One that hung in a write, and its heir, are not to write at the same time."""
+        self._overtaken = False
+        """Whoever is at work has been given up."""
         self._problem = ""
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
@@ -131,20 +140,33 @@ class Journal:
     def append(self, items: Sequence[Item]) -> list[Item]:
         """Put *items* in; they come back with their places, or as they are if it can't be.
 
-        A batch that is in already (a crash came between) is not put in again.
+        What is in already (a crash came between) is not put in again.
         """
-        serials = [item[0].serial for item in items]
-        if serials == self._last[0]:
-            return self._last[1]
-        if not items or not self._ready() or not self._make_room() or self._problem:
+        if not self._at_work.acquire(blocking=False):
+            self._overtaken = True  # it hangs; the tree goes on without the journal
             return list(items)
         try:
-            segment, size_bytes = self._home.append([self._packed(item) for item in items])
+            known = self._last
+            if items and all(item[0].serial in known for item in items):
+                places = [known[item[0].serial] for item in items]
+                return [(i[0]._replace(place=p), i[1]) for i, p in zip(items, places, strict=True)]
+            self._overtaken = False
+            if not items or not self._ready() or not self._make_room() or self._problem:
+                return list(items)
+            return self._append(items)
         except OSError as error:
             self._fail(error)
             return list(items)
+        finally:
+            self._at_work.release()
+
+    def _append(self, items: Sequence[Item]) -> list[Item]:
+        segment, size_bytes = self._home.append([self._packed(item) for item in items])
+        if self._overtaken:  # they have gone on without us
+            self._home.take_back()
+            return list(items)
         placed = self._index.add(segment, items, size_bytes)
-        self._last = (serials, placed)
+        self._last = {ticket.serial: ticket.place or 0 for ticket, _ in placed}
         self._durable += len(items)
         self._home.mark()
         return placed
@@ -202,17 +224,27 @@ class Journal:
         Returns:
             Seconds until it should be called again; None: when there is something to do.
         """
+        if not self._at_work.acquire(blocking=False):
+            return _BUSY_S
+        try:
+            return self._tick()
+        finally:
+            self._at_work.release()
+
+    def _tick(self) -> float | None:
         ready = self._ready()
         adopting = self._adopter.step()
         self._evict_old()
         if not ready:
-            return max(0.05, self._retry_at_s - self._clock.now_s())
+            return max(_BUSY_S, self._retry_at_s - self._clock.now_s())
         try:
             sync_s = self._home.sync_if_due()
         except OSError as error:
             self._fail(error)
             return self._retry_s
-        return 0.0 if adopting else sync_s
+        if adopting:
+            return 0.0
+        return _LOOK_S if sync_s is None and self._index.left() else sync_s
 
     # -- caps -------------------------------------------------------------------------------------
 
@@ -244,14 +276,14 @@ class Journal:
                 self._home.begin_segment()
             except OSError as error:
                 self._fail(error)
-        out, pending = self._index.forget(segment)
-        reader = self._replayed if segment.adopted else self._spilled
-        read = reader.all_of(segment, pending) if pending else Read([], [])
-        self._evicted += out + len(pending)
-        drop = Drop(Reason.JOURNAL_FULL, _STAGE)
-        ends = [Ending(item, drop) for item in (*read.items, *reader.lost(read.unreadable))]
-        if ends:
+        pending = self._index.pending_in(segment)
+        if pending:  # booked first, then let go: they are always somewhere
+            reader = self._replayed if segment.adopted else self._spilled
+            read = reader.all_of(segment, pending)
+            drop = Drop(Reason.JOURNAL_FULL, _STAGE)
+            ends = [Ending(item, drop) for item in (*read.items, *reader.lost(read.unreadable))]
             self._books.end(ends)
+        self._evicted += self._index.forget(segment) + len(pending)
         self._remove(segment)
         self._home.mark()
 

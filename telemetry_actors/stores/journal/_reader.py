@@ -101,9 +101,7 @@ class Reader:
 
     def _rest(self, segment: Segment, known: set[int]) -> list[Ticket]:
         """Pending events of which the file has nothing any more."""
-        with self._index.lock:
-            numbers = list(segment.numbers(PENDING))
-        tickets = (self._ticket(segment, n, None) for n in numbers)
+        tickets = (self._ticket(segment, n, None) for n in self._index.pending_in(segment))
         return [ticket for ticket in tickets if ticket.serial not in known]
 
     def _ticket(self, segment: Segment, number: int, envelope: Envelope | None) -> Ticket:

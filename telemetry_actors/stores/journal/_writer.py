@@ -28,7 +28,7 @@ class Writer:
         self._settings = settings
         self._clock = clock
         self._fd = -1
-        self._size = 0
+        self._size = self._before = 0
         self._synced_s = clock.now_s()
         self._dirty = False
 
@@ -40,7 +40,7 @@ class Writer:
         """
         self.finish()
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        self._size = 0
+        self._size = self._before = 0
         if self._settings.fsync != "never":
             _sync_folder(path.parent)
 
@@ -62,8 +62,19 @@ class Writer:
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._size)
+                os.lseek(self._fd, self._size, os.SEEK_SET)
             raise
-        self._size += len(data)
+        self._before, self._size = self._size, self._size + len(data)
+
+    def take_back(self) -> None:
+        """Take away what the last `append` has written.
+
+        Raises:
+            OSError: it is still there.
+        """
+        os.ftruncate(self._fd, self._before)
+        os.lseek(self._fd, self._before, os.SEEK_SET)
+        self._size = self._before
 
     def sync_if_due(self) -> float | None:
         """With ``interval``: sync when it is time. Seconds until then; None: nothing to sync.
