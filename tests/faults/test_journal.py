@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from tests.receivers.faulty import FaultyReceiver, answer
 from tests.receivers.oteltap import OtelTap
 
 CHILD = "tests.faults.producing_child"
@@ -81,15 +82,83 @@ def kill_and_replay(folder, tap, rng, **journal):
     return killed, ledger
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("fsync", ["never", "interval", "always"])
-def test_g08_what_is_durable_survives_kill_9_and_what_is_not_is_counted(tmp_path, fsync):
+def rounds(tmp_path, fsync, count):
+    """So many kills; how many events were recovered in all, and how many lost."""
     rng = random.Random(fsync)
-    recovered = 0
+    found = Counter()
     with OtelTap(tmp_path) as tap:
-        for round_ in range(5):
+        for round_ in range(count):
             folder = tmp_path / f"{round_}"
             folder.mkdir()
             _, ledger = kill_and_replay(folder, tap, rng, fsync=fsync)
-            recovered += ledger.sources.get("journal", 0)
-    assert recovered
+            found.update(ledger.sources)
+    return found
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("fsync", ["never", "interval", "always"])
+def test_g08_what_is_durable_survives_kill_9_and_what_is_not_is_counted(tmp_path, fsync):
+    assert rounds(tmp_path, fsync, 5)["journal"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fsync", ["never", "interval", "always"])
+def test_g08_fifty_kills(tmp_path, fsync):
+    found = rounds(tmp_path, fsync, 50)
+    assert found["journal"] > 0
+    assert found["lost_on_crash"] > 0
+
+
+# -- an outage ------------------------------------------------------------------------------------
+
+CRAMPED = {
+    "gateway": {"batch_events": 16, "linger_s": 0.02, "mailbox_events": 64},
+    "stages": {"mailbox_batches": 1},
+    "sink": {"batch_records": 16, "linger_s": 0.05, "mailbox_records": 16},
+    "otlp": {"give_up_s": 1, "attempt_timeout_s": 1, "backoff_max_s": 0.5},
+}
+RATE = 200
+
+
+def outage(tmp_path, seconds):
+    """503 for so long at 200 events a second, with memory for a second of it; then a receiver."""
+    with FaultyReceiver(answer(503)) as down:
+        settings = {
+            "enterprise_otlp_endpoint": down.endpoint,
+            "journal": {"directory": tmp_path / "journal"},
+            **CRAMPED,
+        }
+        gateway = TelemetryGateway(TelemetrySettings.enabled(**settings)).start()
+        ids = [f"e{n:05}" for n in range(int(seconds * RATE))]
+        began = time.monotonic()
+        for n, event_id in enumerate(ids):
+            time.sleep(max(0.0, began + n / RATE - time.monotonic()))
+            assert gateway.emit(
+                "app_created", {"tenant_id": "t"}, {"app_id": "a"}, event_id=event_id
+            )
+        spilled = gateway.status().journal.spilled
+    with OtelTap(tmp_path / "tap", [int(down.endpoint.rpartition(":")[2])]) as tap:
+        assert gateway.flush(60)
+        ledger = gateway.ledger()
+        gateway.stop()
+        return ids, spilled, ledger, tap.received().log_uids
+
+
+def check_outage(tmp_path, seconds):
+    ids, spilled, ledger, uids = outage(tmp_path, seconds)
+    assert spilled > len(ids) // 4
+    assert (ledger.exported, ledger.dropped, ledger.in_flight) == (len(ids), {}, 0)
+    assert ledger.balanced()
+    assert uids == ids
+
+
+@pytest.mark.timeout(60)
+def test_g08_three_seconds_of_503_with_little_memory_cost_nothing(tmp_path):
+    check_outage(tmp_path, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_g08_twenty_seconds_of_503_with_little_memory_cost_nothing(tmp_path):
+    check_outage(tmp_path, 20)

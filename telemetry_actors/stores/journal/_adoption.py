@@ -17,7 +17,7 @@ from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.stores.journal._acks import MEASURED, acked
 from telemetry_actors.stores.journal._folder import Folder
 from telemetry_actors.stores.journal._live import Lived, read_live
-from telemetry_actors.stores.journal._record import MARK
+from telemetry_actors.stores.journal._record import MARK, most_records
 from telemetry_actors.stores.journal._segment import DONE, PENDING, Segment
 
 __all__ = ["Adopted", "adopt", "lost_by_case", "page_of"]
@@ -77,7 +77,7 @@ def _read(
     highest = max(found, default=-1) + 1
     if lived is not None and segment.number == lived.segment:
         # Up to here they were there; a forged number is no reason to make room for more.
-        highest = max(highest, min(lived.records, segment.path.stat().st_size // 20))
+        highest = max(highest, min(lived.records, most_records(segment.path.stat().st_size)))
     damaged = 0
     for number in range(highest):
         case, born_ns = found.get(number, (0, 0))

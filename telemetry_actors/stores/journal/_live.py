@@ -35,6 +35,9 @@ _ROWS = 512
 _MOST_BYTES = 64 * 1024 * 1024
 _WORD = 8
 _MOST_CASES = 4096
+_MOST_EVENTS = 2**40
+"""No process has accepted more: the page is damaged. (It changes with each event, and so
+can't have a checksum.)"""
 
 
 class Lived(NamedTuple):
@@ -147,6 +150,8 @@ def _lived(cases: list[str], rows: int, data: bytes) -> Lived | None:
         return list(words[at : at + len(cases)])
 
     block = layout.block[words[0]]
+    if max(words) > _MOST_EVENTS:
+        return None
     accepted = part(layout.base)
     for row in range(rows):
         accepted = list(map(int.__add__, accepted, part(layout.rows + row * len(cases))))

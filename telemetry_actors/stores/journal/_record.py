@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["HEAD_BYTES", "MAX_BODY_BYTES", "Found", "framed", "scan"]
+__all__ = ["HEAD_BYTES", "MAX_BODY_BYTES", "MARK", "Found", "framed", "most_records", "scan"]
 
 MARK = b"TAj1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -26,6 +26,8 @@ _SIXTEEN = struct.Struct("<4sIII")
 _CRC = struct.Struct("<I")
 HEAD_BYTES = _SIXTEEN.size + _CRC.size
 _WINDOW_BYTES = 256 * 1024
+_SLACK = 10_000
+"""Records that may be missing from a file before a number is taken for damage."""
 
 Read = Callable[[int, int], bytes]
 """``(offset, length) -> bytes``; fewer at the end of the file."""
@@ -58,9 +60,10 @@ def scan(read: Read, size: int, start: int = 0) -> Iterator[Found]:
     A record that is cut off at the end of the file is damage like any other.
     """
     window = _Window(read, size)
+    most = most_records(size)
     at = start
     while at < size:
-        head = _head(window.bytes_at(at, HEAD_BYTES), at)
+        head = _head(window.bytes_at(at, HEAD_BYTES), most)
         if head is None:
             at = _next_mark(window, at + 1, size)
             yield Found(-1, at, None)
@@ -71,16 +74,21 @@ def scan(read: Read, size: int, start: int = 0) -> Iterator[Found]:
         yield Found(number, at, body if crc32(body) == checksum else None)
 
 
-def _head(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Number, length and checksum of the record at offset *at*; None: there is none."""
+def most_records(size: int) -> int:
+    """How many records a file of *size* bytes may have had before something was cut out of it."""
+    return size // HEAD_BYTES + _SLACK
+
+
+def _head(data: bytes, most: int) -> tuple[int, int, int] | None:
+    """Number, length and checksum of a record that begins so; None: none does."""
     if len(data) < HEAD_BYTES or not data.startswith(MARK):
         return None
     (checksum,) = _CRC.unpack_from(data, _SIXTEEN.size)
     if crc32(data[: _SIXTEEN.size]) != checksum:
         return None
     _, number, length, body_checksum = _SIXTEEN.unpack_from(data)
-    # A number counts the records before it, and each takes at least a head.
-    if length > MAX_BODY_BYTES or number > at // HEAD_BYTES:
+    # A number counts the records before it, and each takes (or took) at least a head.
+    if length > MAX_BODY_BYTES or number > most:
         return None
     return number, length, body_checksum
 
