@@ -1,4 +1,4 @@
-"""``python -m benchmarks emit|supervise [--json FILE]``."""
+"""``python -m benchmarks emit|journal|supervise [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import emit, supervise
+from benchmarks import emit, journal, supervise
 from benchmarks.machine import facts
 
 _EMIT_COLUMNS = ("subject", "threads", "p50_us", "p99_us", "max_us", "calls")
@@ -35,14 +35,18 @@ def _emit(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return emit.run(arguments.threads, arguments.events, arguments.repeats)
 
 
+def _journal(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return journal.run(arguments.events, arguments.repeats)
+
+
 def _supervise(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     names = supervise.Scale._fields
     return supervise.run(supervise.Scale(**{name: getattr(arguments, name) for name in names}))
 
 
-_HEADERS = {"emit": emit.HEADER, "supervise": supervise.HEADER}
-_COLUMNS = {"emit": _EMIT_COLUMNS, "supervise": supervise.COLUMNS}
-_RUNS = {"emit": _emit, "supervise": _supervise}
+_HEADERS = {"emit": emit.HEADER, "journal": journal.HEADER, "supervise": supervise.HEADER}
+_COLUMNS = {"emit": _EMIT_COLUMNS, "journal": journal.COLUMNS, "supervise": supervise.COLUMNS}
+_RUNS = {"emit": _emit, "journal": _journal, "supervise": _supervise}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--events", type=int, default=20_000, help="in each flood")
     command.add_argument("--repeats", type=int, default=5, help="floods of each subject")
     command.add_argument("--threads", type=_counts, default=[1, 8, 32], metavar="N,N,...")
+    command = commands.add_parser("journal", help="what keeping events on disk costs")
+    _add_json(command)
+    command.add_argument("--events", type=int, default=20_000, help="in each flood")
+    command.add_argument("--repeats", type=int, default=8, help="floods of each mode")
     command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():
