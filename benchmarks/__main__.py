@@ -1,4 +1,4 @@
-"""``python -m benchmarks emit|journal|supervise [--json FILE]``."""
+"""``python -m benchmarks emit|journal|supervise|faults|collector [--json [FILE]]``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import emit, journal, supervise
+from benchmarks import collector, emit, faults, journal, supervise
 from benchmarks.machine import facts
 
+_STDOUT = Path("-")
 _EMIT_COLUMNS = ("subject", "threads", "p50_us", "p99_us", "max_us", "calls")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one benchmark, print its table, and write its JSON if asked to."""
+    """Run one benchmark, and print its table, or its JSON where that is asked for."""
     arguments = _parser().parse_args(argv)
     header, rows = _HEADERS[arguments.command], _RUNS[arguments.command]
     print(header, file=sys.stderr)
@@ -26,9 +27,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         "machine": facts(),
         "rows": rows(arguments),
     }
+    text = json.dumps(result, indent=2) + "\n"
+    if arguments.json == _STDOUT:
+        sys.stdout.write(text)
+        return
     _print_table(result["rows"], _COLUMNS[arguments.command])
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+        arguments.json.write_text(text)
 
 
 def _emit(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -44,9 +49,41 @@ def _supervise(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return supervise.run(supervise.Scale(**{name: getattr(arguments, name) for name in names}))
 
 
-_HEADERS = {"emit": emit.HEADER, "journal": journal.HEADER, "supervise": supervise.HEADER}
-_COLUMNS = {"emit": _EMIT_COLUMNS, "journal": journal.COLUMNS, "supervise": supervise.COLUMNS}
-_RUNS = {"emit": _emit, "journal": _journal, "supervise": _supervise}
+def _faults(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    only = arguments.only or (faults.QUICK if arguments.quick else ())
+    events = min(arguments.events, 100) if arguments.quick else arguments.events
+    return faults.run(arguments.rates, events, only=only, say=_say)
+
+
+def _collector(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return collector.run(arguments.rate, arguments.seconds, say=_say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+_HEADERS = {
+    "emit": emit.HEADER,
+    "journal": journal.HEADER,
+    "supervise": supervise.HEADER,
+    "faults": faults.HEADER,
+    "collector": collector.HEADER,
+}
+_COLUMNS = {
+    "emit": _EMIT_COLUMNS,
+    "journal": journal.COLUMNS,
+    "supervise": supervise.COLUMNS,
+    "faults": faults.COLUMNS,
+    "collector": collector.COLUMNS,
+}
+_RUNS = {
+    "emit": _emit,
+    "journal": _journal,
+    "supervise": _supervise,
+    "faults": _faults,
+    "collector": _collector,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,11 +102,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():
         command.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, metavar="N")
+    _add_faults(commands.add_parser("faults", help="what is claimed and what arrived, by fault"))
+    command = commands.add_parser("collector", help="a fixed rate into a third-party collector")
+    _add_json(command)
+    command.add_argument("--rate", type=float, default=10_000, help="events per second")
+    command.add_argument("--seconds", type=float, default=15.0)
     return parser
 
 
+def _add_faults(command: argparse.ArgumentParser) -> None:
+    _add_json(command)
+    command.add_argument("--events", type=int, default=500, help="in each cell")
+    command.add_argument("--rates", type=_counts, default=[250], metavar="N,N,...", help="per s")
+    command.add_argument("--quick", action="store_true", help="six faults, 100 events each")
+    command.add_argument("--only", action="append", choices=faults.names(), metavar="FAULT")
+
+
 def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    words = "write the figures there; without FILE print them instead of the table"
+    command.add_argument("--json", type=Path, nargs="?", const=_STDOUT, metavar="FILE", help=words)
 
 
 def _counts(text: str) -> list[int]:

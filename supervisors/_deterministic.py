@@ -213,14 +213,19 @@ class DeterministicRuntime(Runtime):
 
     def jump(self, until_s: float | None) -> bool:
         """Move time to the next timer, if it is due by *until_s*; make its actor ready."""
-        while self._timers and self._timers[0][2] not in self._living:
-            heapq.heappop(self._timers)
-        if not self._timers or (until_s is not None and self._timers[0][0] > until_s):
+        next_s = self.next_timer_s()
+        if next_s is None or (until_s is not None and next_s > until_s):
             return False
         due_s, _, incarnation = heapq.heappop(self._timers)
         self.virtual.time_s = max(self.virtual.time_s, due_s)
         self._wake(incarnation)
         return True
+
+    def next_timer_s(self) -> float | None:
+        """When the next timer of a living actor is due."""
+        while self._timers and self._timers[0][2] not in self._living:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
 
     def run_until_idle(self, most_steps: int = 1_000_000) -> int:
         """Run until no actor is ready. Time does not move.

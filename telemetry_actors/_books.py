@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from supervisors import InFlight
-from telemetry_actors.dead_letters import DeadLetter, DeadLetters
+from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.signals import SignalKind
@@ -31,6 +31,8 @@ class Drop(NamedTuple):
     stage: str
     error: str = ""
     """Type and digest of the exception or the receiver's word; never content."""
+    among: Among | None = None
+    """Which of them it was is assumed (``partial_success`` names a number)."""
 
 
 class Ending(NamedTuple):
@@ -60,15 +62,39 @@ class _Join:
         self.drop: Drop | None = None
 
 
-class _Line:
+class _Tally:
+    """Ends of records, being counted."""
+
+    def __init__(self) -> None:
+        self.exported = 0
+        self.dropped: Counter[str] = Counter()
+        self.assumed: Counter[str] = Counter()
+        """Of *dropped*: which record it was is assumed."""
+
+    def count(self, drop: Drop | None) -> None:
+        if drop is None:
+            self.exported += 1
+            return
+        self.dropped[drop.reason] += 1
+        if drop.among is not None:
+            self.assumed[drop.reason] += 1
+
+
+class _Line(_Tally):
     """A signal line, being counted."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.made = 0
-        self.exported = 0
-        self.dropped: Counter[str] = Counter()
-        self.by_sink: dict[str, tuple[list[int], Counter[str]]] = {}
+        self.by_sink: dict[str, _Tally] = {}
         self.records: dict[tuple[int, int], _Join] = {}
+
+
+def _worse(one: Drop | None, other: Drop | None) -> Drop | None:
+    """Any drop outweighs an export, and one that is known outweighs one that is assumed."""
+    if one is None or (one.among is not None and other is not None and other.among is None):
+        return other
+    return one
 
 
 class Books:
@@ -93,6 +119,7 @@ class Books:
         self.exported = [0] * cases
         self.duplicate = [0] * cases
         self.dropped: list[Counter[str]] = [Counter() for _ in range(cases)]
+        self.assumed: list[Counter[str]] = [Counter() for _ in range(cases)]
         self.sampled_out = 0
         self.diagnostic = 0
         self.measured = [0, 0]
@@ -133,7 +160,9 @@ class Books:
             self.exported[ticket.case_index] += 1
             return
         self.dropped[ticket.case_index][drop.reason] += 1
-        self.dead_letters.keep(DeadLetter(envelope, drop.reason, drop.stage, drop.error))
+        if drop.among is not None:
+            self.assumed[ticket.case_index][drop.reason] += 1
+        self.dead_letters.keep(DeadLetter(envelope, *drop))
         dropped.append(item)
 
     def _after(self, dropped: list[Item], ended: list[Ticket]) -> None:
@@ -162,12 +191,9 @@ class Books:
         ended: list[Ticket] = []
         with self.lock:
             line = self.lines[kind]
-            exported, by_reason = line.by_sink.setdefault(sink, ([0], Counter()))
+            tally = line.by_sink.setdefault(sink, _Tally())
             for item, ordinal, drop in ends:
-                if drop is None:
-                    exported[0] += 1
-                else:
-                    by_reason[drop.reason] += 1
+                tally.count(drop)
                 self._end_record(line, (item[0].serial, ordinal), drop)
                 if self._end_join(item, drop, dropped):
                     ended.append(item[0])
@@ -193,14 +219,11 @@ class Books:
         if self.sinks > 1:  # a record ends with the last sink, as the worst of them says
             join = line.records.setdefault(key, _Join(self.sinks))
             join.left -= 1
-            join.drop = drop = join.drop or drop
+            join.drop = drop = _worse(join.drop, drop)
             if join.left:
                 return
             del line.records[key]
-        if drop is None:
-            line.exported += 1
-        else:
-            line.dropped[drop.reason] += 1
+        line.count(drop)
 
     def _end_join(self, item: Item, drop: Drop | None, dropped: list[Item]) -> bool:
         """Whether that was the last end of the event."""
@@ -209,7 +232,7 @@ class Books:
         if join is None:
             return False  # fenced: the event has been ended by other hands (shutdown, parked)
         join.left -= 1
-        join.drop = join.drop or drop
+        join.drop = _worse(join.drop, drop)
         if join.left:
             return False
         del self._joins[serial]

@@ -1,4 +1,6 @@
-"""What a life needs to be built: sinks, aggregates, budget. Imported when the tree is built.
+"""What a life needs to be built: sinks, endpoints, aggregates, budget.
+
+Imported when the tree is built.
 
 Kept apart from `_life.py` so that the first `emit()` of a process pays for none of it
 (protobuf and the HTTP client are the dear ones).
@@ -6,13 +8,18 @@ Kept apart from `_life.py` so that the first `emit()` of a process pays for none
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from telemetry_actors._say import warn
-from telemetry_actors.ports import Sink
-from telemetry_actors.sinks import OtlpSink
+from telemetry_actors._sink_health import Endpoint, SinkHealth
+from telemetry_actors.ports import Remote, Sink
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
+from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.tree import Parts
 
@@ -27,11 +34,13 @@ def parts_of(life: Life) -> Parts:
     settings = life.settings
     if settings.redis_url is not None:
         warn("redis_url is set, and this version remembers event ids in memory only")
+    sinks = _sinks(life)
+    health = life.health = _health(life, sinks)
     return Parts(
         settings=settings,
         clock=life.clock,
         books=life.books,
-        sinks=_sinks(life),
+        sinks=sinks,
         recorder=MetricAggregates(
             now_ns=life.clock.now_ns,
             bounds=BOUNDS[settings.metrics.duration_buckets],
@@ -45,6 +54,7 @@ def parts_of(life: Life) -> Parts:
         give=life.give,
         registered=life.registered,
         budget=StopBudget(life.clock.now_s),
+        breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
         journal=life.journal,
     )
@@ -56,6 +66,31 @@ def _say_overflow(instrument: str, limit: int) -> None:
         " one more, labelled otel.metric.overflow",
         instrument,
         limit,
+    )
+
+
+def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], SinkHealth]:
+    """One for each kind of each sink; those that go to the same endpoint share it."""
+    endpoints: dict[tuple[str, str], Endpoint] = {}
+    found = {}
+    for sink in sinks:
+        for kind in SignalKind:
+            name = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
+            endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life))
+            endpoints[sink.name, name] = endpoint
+            found[sink.name, kind] = SinkHealth(f"sink {sink.name}/{kind}", kind, endpoint)
+    return found
+
+
+def _breaker(life: Life) -> Breaker:
+    otlp, now_s = life.settings.otlp, life.clock.now_s()
+    return Breaker(
+        now_s,
+        failures=otlp.breaker_failures,
+        open_s=otlp.breaker_open_s,
+        longest_s=max(otlp.give_up_s, otlp.breaker_open_s),
+        probe_limit_s=otlp.attempt_timeout_s + 1.0,
+        rng=random.Random(life.clock.now_ns()),  # noqa: S311 -- spreads probes
     )
 
 
@@ -71,4 +106,24 @@ def _sinks(life: Life) -> Sequence[Sink]:
         return []
     for warning in target.warnings:
         warn("%s", warning)
-    return [OtlpSink.from_target(target, service_name=life.settings.enterprise_service_name)]
+    if target.protocol == "grpc" and _is_patched_by_gevent():
+        warn(
+            "OTLP over grpc in a process that gevent has patched: a silent receiver stalls the"
+            " hub for otlp.attempt_timeout_s; use http"
+        )
+    _import_what_it_sends_with()
+    sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
+    return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]
+
+
+def _is_patched_by_gevent() -> bool:
+    """Then the sinks' own threads are greenlets, and a call of gRPC's stops them all."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _import_what_it_sends_with() -> None:
+    """Now and not at the first request: see `lifecycle/fork.py`."""
+    from telemetry_actors.sinks import _answer, _encode, _encode_metrics, _transport
+
+    _ = _answer, _encode, _encode_metrics, _transport

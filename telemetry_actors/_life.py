@@ -22,16 +22,20 @@ from supervisors import (
     Supervisor,
     SupervisorRef,
 )
+from supervisors._clock import new_token, release
+from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
 from telemetry_actors._say import warn
+from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ledger import Reason
-from telemetry_actors.ports import ExportResult, MetricRecorder, Sink, Verdict
+from telemetry_actors.lifecycle.fork import importing
+from telemetry_actors.ports import ExportResult, MetricRecorder, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stores.memory import MemoryDedupStore
@@ -40,26 +44,10 @@ if TYPE_CHECKING:
     from telemetry_actors.stores.journal import Journal
     from telemetry_actors.tree import Holder, Tree
 
-__all__ = ["Life", "SinkHealth"]
+__all__ = ["Life"]
 
-
-class SinkHealth:
-    """How one kind of one sink fares; said once per change."""
-
-    def __init__(self) -> None:
-        self.healthy = True
-        self.failures = 0
-        self.last_failure = ""
-
-    def note(self, what: str, result: ExportResult) -> None:
-        """Take an answer. The sink's thread."""
-        well = result.verdict is Verdict.ACCEPTED and not result.rejected
-        if not well:
-            self.failures += 1
-            self.last_failure = f"{result.verdict}: {result.message}"
-        if well is not self.healthy:
-            self.healthy = well
-            warn("%s %s", what, "accepts again" if well else f"fails ({self.last_failure})")
+_ENDING = ("stopping", "stopped")
+_UNDO_S = 5.0
 
 
 class Life:
@@ -128,6 +116,10 @@ class Life:
         self._parked: set[str] = set()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
+        self.impatient = False
+        """The process ends: nobody waits for anything any more."""
+        self.given_up = False
+        """Stopped without waiting for a start that was under way: it is to undo itself."""
 
     def _new_journal(self) -> Journal | None:
         """Nothing is opened yet."""
@@ -155,20 +147,67 @@ class Life:
             ChildStartError: a child did not start. It may be tried again.
         """
         with self.building:
-            if self.root is not None or self.state in ("stopping", "stopped"):
+            if self.root is not None or self.state in _ENDING:
                 return
-            self.state = "starting"
+            self._build()
+        if self.given_up:  # looked at with the lock free: until then nobody could know
+            self._undo()
+
+    def build_aside(self) -> None:
+        """`build`, on a thread of its own while the caller waits.
+
+        A signal handler that interrupts the caller may need the tree (`stop` does).
+
+        Raises:
+            ChildStartError: a child did not start. It may be tried again.
+        """
+        token = new_token()
+        errors: list[BaseException] = []
+
+        def build() -> None:
+            try:
+                self.build()
+            except BaseException as error:  # noqa: BLE001 -- it is raised where it was asked for
+                errors.append(error)
+            finally:
+                release(token)
+
+        try:
+            if self.root is not None or self.has_given_runtime:  # that may be bound to this thread
+                build()
+            else:
+                run_aside(build)
+        except RuntimeError:  # no thread can be started
+            build()
+        token.acquire()
+        if errors:
+            raise errors[0]
+
+    def _build(self) -> None:
+        self.state = "starting"
+        with importing():
             from telemetry_actors._building import parts_of
             from telemetry_actors.tree import build_tree
 
             if self.journal is not None:
                 self.journal.open()
             parts = parts_of(self)
-            self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
-            self.books.sinks = max(1, len(parts.sinks))
-            self._start(build_tree(parts))
-            self.intake.asleep = False
+        self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
+        self.books.sinks = max(1, len(parts.sinks))
+        self.budget.on_begin(self._end_waits)
+        self._start(build_tree(parts))
+        self.intake.asleep = False
+        if self.state not in _ENDING:
             self.state = "running"
+
+    def _undo(self) -> None:
+        """It was stopped while it started, and whoever stopped it could not wait."""
+        if self.root is None:
+            return
+        self.slots = dict(self.slots)
+        self.root.stop(_UNDO_S)
+        for holder in self.holders():
+            bury(self, holder, Reason.SHUTDOWN)
 
     def _start(self, tree: Tree) -> None:
         """Tree and slots are known before anyone runs: an event may be taken at once."""
@@ -183,6 +222,18 @@ class Life:
         except BaseException:
             self.tree, self.slots = None, {}
             raise
+
+    @property
+    def has_given_runtime(self) -> bool:
+        """The threads are the user's, or a test's."""
+        return self._given_runtime is not None
+
+    def run_on_who_waits(self) -> None:
+        """No thread can be started: the tree is to run on whatever thread waits for it."""
+        from supervisors._caller import CallersRuntime
+
+        self._given_runtime = CallersRuntime()
+        self.clock = self._given_runtime.clock
 
     # -- what the tree calls back ----------------------------------------------------------------
 
@@ -207,8 +258,16 @@ class Life:
 
     def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
         """Take a receiver's answer for the status."""
-        health = self.health.setdefault((sink, kind), SinkHealth())
-        health.note(f"sink {sink}/{kind}", result)
+        self.health[sink, kind].note(self.clock.now_ns(), result)
+
+    def _end_waits(self) -> None:
+        """The stop begins: back-offs and what waits behind a breaker go on now (g22)."""
+        for holder in self.holders():
+            slot = self.slots.get(holder.path) if holder.kind is not None else None
+            flight = slot.in_flight if slot is not None else None
+            if flight is not None:
+                flight.due_s = None
+                holder.mailbox.wake()
 
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([(e.tenant_id, e.event_id, t.serial) for t, e in items])

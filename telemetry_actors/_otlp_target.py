@@ -7,7 +7,11 @@ Stands between `settings.py` and `sinks/otlp`. Pure: texts in, `OtlpTarget` or
   (exact) over ``OTEL_EXPORTER_OTLP_ENDPOINT`` (a base). Localhost is never guessed.
 - Headers: the enterprise headers and API key, else, and only for an endpoint that
   ``OTEL_...`` names, ``OTEL_EXPORTER_OTLP_HEADERS``: a host's own secrets go nowhere else.
-- Certificates and compression of ``OTEL_...`` hold for an endpoint of ``OTEL_...`` alone.
+- Protocol: of whichever names the endpoint. ``OTEL_EXPORTER_OTLP_{LOGS,TRACES,METRICS}_PROTOCOL``
+  goes over ``OTEL_EXPORTER_OTLP_PROTOCOL``, but all three signals must come to the same: one
+  sink carries them.
+- Certificates: ``otlp.ca_file`` and its siblings. Those of ``OTEL_...``, and its compression,
+  hold for an endpoint of ``OTEL_...`` alone.
 
 ``OTEL_EXPORTER_OTLP_TIMEOUT`` is not read: the specification means milliseconds, the
 Python SDK seconds, and ``otlp.attempt_timeout_s`` says what it means.
@@ -26,10 +30,10 @@ from pydantic import SecretStr
 from telemetry_actors._parts import OtlpSettings
 from telemetry_actors.errors import SettingsError
 
-__all__ = ["OtlpTarget", "OtlpTexts", "check_url", "header_pairs", "resolve"]
+__all__ = ["OtlpTarget", "OtlpTexts", "check_url", "header_pairs", "resolve", "with_scheme"]
 
 _OTEL = "OTEL_EXPORTER_OTLP_"
-_HTTP_ONLY = "http is what this version speaks (grpc comes later)"
+_HTTP = "http/protobuf"
 _HEADERS_FORM = "must be key=value pairs with commas between them, percent-encoded"
 _PATHS = {"logs": "/v1/logs", "traces": "/v1/traces", "metrics": "/v1/metrics"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -53,6 +57,8 @@ class OtlpTarget:
     backoff_max_s: float
     compression: str
     """``none`` or ``gzip``."""
+    protocol: str = "http"
+    """``http`` or ``grpc``; with ``grpc`` the paths of the URLs are not used."""
     ca_file: str | None = None
     client_certificate_file: str | None = None
     client_key_file: str | None = None
@@ -82,13 +88,14 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
     An ``OTEL_...`` endpoint counts only when all three signals get a URL by it.
 
     Raises:
-        SettingsError: an ``OTEL_...`` text is unusable, or its protocol is not HTTP.
+        SettingsError: an ``OTEL_...`` text is unusable, or its protocols differ by signal.
     """
     named_by_otel = not texts.endpoint
     urls = _otel_urls(texts.otel) if named_by_otel else _urls(texts.endpoint)
     if urls is None:
         return None
     otel = _otel_extras(texts) if named_by_otel else {}
+    protocol = texts.protocol or (_otel_protocol(texts.otel) if named_by_otel else "http")
     headers, warnings = _headers(texts, named_by_otel=named_by_otel)
     compression = tunables.compression
     if "compression" not in tunables.model_fields_set and otel.get("compression") == "gzip":
@@ -104,11 +111,22 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
         backoff_min_s=tunables.backoff_min_s,
         backoff_max_s=tunables.backoff_max_s,
         compression=compression,
-        ca_file=otel.get("certificate"),
-        client_certificate_file=otel.get("client_certificate"),
-        client_key_file=otel.get("client_key"),
+        **_certificates(tunables, otel),
+        protocol=protocol,
         warnings=warnings,
     )
+
+
+def _certificates(tunables: OtlpSettings, otel: Mapping[str, str]) -> dict[str, str | None]:
+    """File names. A client's certificate and its key come from one place."""
+    own, hosts = tunables.client_certificate_file, otel.get("client_certificate")
+    key = tunables.client_key_file if own is not None else otel.get("client_key")
+    files = {
+        "ca_file": tunables.ca_file or otel.get("certificate"),
+        "client_certificate_file": own or hosts,
+        "client_key_file": key,
+    }
+    return {name: None if file is None else str(file) for name, file in files.items()}
 
 
 def check_url(url: str) -> str:
@@ -128,6 +146,15 @@ def check_url(url: str) -> str:
     if parts.query or parts.fragment or parts.port == 0:  # .port: ValueError over 65535
         raise ValueError("must be a URL without query and fragment, on a port from 1 to 65535")
     return url.strip().rstrip("/")
+
+
+def with_scheme(endpoint: str) -> str:
+    """A bare ``host:port``, as gRPC's users write it, is without TLS.
+
+    >>> with_scheme("otel-collector:4317"), with_scheme("https://h:4317")
+    ('http://otel-collector:4317', 'https://h:4317')
+    """
+    return endpoint if "://" in endpoint else f"http://{endpoint.strip()}"
 
 
 def header_pairs(text: str) -> dict[str, str]:
@@ -178,11 +205,23 @@ def _checked_otel_url(name: str, url: str) -> str:
 
 
 def _otel_extras(texts: OtlpTexts) -> dict[str, str]:
-    protocol = texts.protocol or _otel_text(texts.otel, "protocol") or "http/protobuf"
-    if protocol not in ("http", "http/protobuf"):
-        raise SettingsError(f"{_OTEL}PROTOCOL", value=repr(protocol), allowed=_HTTP_ONLY)
     names = ("certificate", "client_certificate", "client_key", "compression")
     return {name: text for name in names if (text := _otel_text(texts.otel, name))}
+
+
+def _otel_protocol(otel: Mapping[str, SecretStr]) -> str:
+    found = {}
+    for signal in _PATHS:
+        name = f"{signal}_protocol"
+        name = name if _otel_text(otel, name) else "protocol"
+        found[name] = protocol = _otel_text(otel, name) or _HTTP
+        if protocol not in ("http", _HTTP, "grpc"):
+            problem = f"must be {_HTTP} or grpc"
+            raise SettingsError(f"{_OTEL}{name.upper()}", value=repr(protocol), allowed=problem)
+    if len({protocol == "grpc" for protocol in found.values()}) > 1:
+        names = ", ".join(f"{name.upper()}={protocol}" for name, protocol in found.items())
+        raise SettingsError(f"{_OTEL}*", allowed=f"must be one protocol, and not {names}")
+    return "grpc" if "grpc" in found.values() else "http"
 
 
 def _headers(

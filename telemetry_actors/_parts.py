@@ -189,15 +189,27 @@ class OtlpSettings(Part):
     attempt_timeout_s: Seconds = 10.0
     """Seconds for one request; a timeout is retried."""
     give_up_s: Seconds = 60.0
-    """Seconds from the first attempt until the batch is dropped and counted."""
+    """Seconds of trying, and of waiting for an endpoint that is down, until records are dropped."""
     backoff_min_s: Seconds = 0.2
     """Seconds before the first retry, before jitter."""
     backoff_max_s: Seconds = 5.0
     """Seconds between two retries at most, unless the receiver asks for longer."""
+    breaker_failures: Count = 5
+    """Failures in a row, over all signals of an endpoint, that open its circuit breaker."""
+    breaker_open_s: Seconds = 1.0
+    """Seconds from the opening to the probe; longer if the receiver asks for it."""
     compression: Literal["none", "gzip"] = "none"
     """``gzip`` saves the network and costs processor time."""
+    ca_file: Path | None = None
+    """PEM file of the authority that signed the receiver's certificate, if a private one did."""
+    client_certificate_file: Path | None = None
+    """PEM file of our own certificate, for a receiver that asks for one; may hold its key, too."""
+    client_key_file: Path | None = None
+    """PEM file of the key to it, where it is in a file of its own."""
 
     def _contradiction(self) -> str | None:
+        if self.client_key_file is not None and self.client_certificate_file is None:
+            return "client_key_file is of no use without client_certificate_file"
         return self._at_least("give_up_s", "attempt_timeout_s") or self._at_least(
             "backoff_max_s", "backoff_min_s"
         )

@@ -9,6 +9,7 @@ from supervisors import Slot
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
+from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
 from telemetry_actors._stopping import end_unbuilt
 from telemetry_actors.ledger import (
     CaseLedger,
@@ -22,7 +23,9 @@ from telemetry_actors.ledger import (
 )
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.status import (
+    BreakerStatus,
     DeadLetterStatus,
+    FailureStatus,
     InstrumentStatus,
     MailboxStatus,
     SinkStatus,
@@ -92,22 +95,30 @@ def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
         duplicate=books.duplicate[index],
-        dropped={str(reason): n for reason, n in books.dropped[index].items()},
+        dropped=_plain(books.dropped[index]),
         in_flight=held.by_case[index],
+        assumed=_plain(books.assumed[index]),
     )
+
+
+def _plain(counts: Counter[str]) -> dict[str, int]:
+    return {str(reason): n for reason, n in counts.items()}
 
 
 def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
     refused: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
+    assumed: Counter[str] = Counter()
     for case in cases:
         refused.update(case.refused)
         dropped.update(case.dropped)
+        assumed.update(case.assumed)
     plain = ("emitted", "accepted", "exported", "duplicate", "in_flight")
     return {
         **{name: sum(getattr(case, name) for case in cases) for name in plain},
         "refused": dict(refused),
         "dropped": dict(dropped),
+        "assumed": dict(assumed),
     }
 
 
@@ -127,13 +138,16 @@ def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
 def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine:
     line = life.books.lines[kind]
     by_sink = {
-        sink: SinkLine(exported=exported[0], dropped=dict(dropped))
-        for sink, (exported, dropped) in line.by_sink.items()
+        sink: SinkLine(
+            exported=tally.exported, dropped=_plain(tally.dropped), assumed=_plain(tally.assumed)
+        )
+        for sink, tally in line.by_sink.items()
     }
     return SignalLine(
         made=line.made,
         exported=line.exported,
-        dropped=dict(line.dropped),
+        dropped=_plain(line.dropped),
+        assumed=_plain(line.assumed),
         in_flight=held.records[kind],
         by_sink=by_sink,
         **extra,
@@ -148,16 +162,7 @@ def read_status(life: Life) -> Status:
         restarts=sum(node.restarts for node in tree),
         tree=tree,
         mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
-        sinks=[
-            SinkStatus(
-                sink=sink,
-                kind=str(kind),
-                healthy=health.healthy,
-                failures=health.failures,
-                last_failure=health.last_failure,
-            )
-            for (sink, kind), health in list(life.health.items())
-        ],
+        sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
         instruments=_instruments(life),
         dead_letters=_letters(life),
@@ -173,6 +178,45 @@ def _instruments(life: Life) -> list[InstrumentStatus]:
     return [InstrumentStatus(**state._asdict()) for state in life.recorder.instruments()]
 
 
+def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkStatus:
+    return SinkStatus(
+        sink=sink,
+        kind=str(kind),
+        endpoint=health.endpoint.name,
+        healthy=health.healthy,
+        failures=health.failures,
+        last_failure=health.last_failure,
+        warnings=health.warnings,
+        last_warning=health.last_warning,
+        breaker=_breaker(life, health.endpoint),
+        last_failures=[_failure(failure) for failure in health.endpoint.failures.copy()],
+    )
+
+
+def _breaker(life: Life, endpoint: Endpoint) -> BreakerStatus:
+    seen = endpoint.breaker.view(life.clock.now_s())
+    since_ms = life.clock.now_ns() // 1_000_000 - round(seen.for_s * 1000)
+    return BreakerStatus(
+        state=str(seen.state),
+        since=since_ms * 1_000_000,
+        failures=seen.failures,
+        next_probe_s=seen.next_probe_s,
+    )
+
+
+def _failure(failure: Failure) -> FailureStatus:
+    result = failure.result
+    return FailureStatus(
+        time=failure.time_ns,
+        kind=str(failure.kind),
+        verdict=str(result.verdict),
+        status_code=result.status_code,
+        rpc_code=result.rpc_code,
+        rejected=result.rejected,
+        message=result.message,
+    )
+
+
 def _letters(life: Life) -> list[DeadLetterStatus]:
     with life.books.lock:
         letters = life.books.dead_letters.list()[-_LETTERS_SHOWN:]
@@ -186,6 +230,7 @@ def _letters(life: Life) -> list[DeadLetterStatus]:
             reason=str(letter.reason),
             stage=letter.stage,
             error=letter.error,
+            attribution=letter.attribution,
         )
         for letter in letters
     ]
@@ -224,7 +269,7 @@ def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
 def _problems(life: Life) -> list[str]:
     found = [
         f"sink {sink}/{kind} fails: {health.last_failure}"
-        for (sink, kind), health in list(life.health.items())
+        for (sink, kind), health in life.health.items()
         if not health.healthy
     ]
     if life.journal is not None:

@@ -6,10 +6,12 @@ Said inside the tree, so that a host whose logging handler calls `emit()` gets n
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import suppress
 
 from telemetry_actors.inside import inside_the_tree
 
-__all__ = ["say", "warn"]
+__all__ = ["say", "say_at_the_end", "warn"]
 
 _LOGGER = logging.getLogger("telemetry_actors")
 _LOGGER.addHandler(logging.NullHandler())
@@ -25,3 +27,22 @@ def warn(message: str, *args: object) -> None:
     """At WARNING."""
     with inside_the_tree():
         _LOGGER.warning(message, *args)
+
+
+def say_at_the_end(message: str) -> None:
+    """The last word of a process: at WARNING, or on stderr where nobody listens to the log."""
+    if _somebody_listens():
+        warn("%s", message)
+        return
+    with suppress(Exception):  # it may be closed, or gone
+        sys.stderr.write(f"telemetry_actors: {message}\n")
+        sys.stderr.flush()
+
+
+def _somebody_listens() -> bool:
+    logger: logging.Logger | None = _LOGGER
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ledger import Reason
 
-__all__ = ["DeadLetter", "DeadLetters"]
+__all__ = ["Among", "DeadLetter", "DeadLetters"]
+
+_IDS_KEPT = 512
+
+
+class Among(NamedTuple):
+    """Events of one request, of which the receiver rejected a number without saying which."""
+
+    event_ids: tuple[str, ...]
+    """In the order of the request; of a very large one the last few hundred."""
+    rejected: int
+    """How many it named."""
+    size_bytes: int
+    """What each of the rejected weighs for it: they share the one tuple."""
+
+    @classmethod
+    def of(cls, event_ids: Sequence[str], rejected: int) -> Among:
+        """*rejected* (at least one) of *event_ids*."""
+        kept = tuple(event_ids[-_IDS_KEPT:])
+        return cls(kept, rejected, sum(len(id_) + 64 for id_ in kept) // rejected)
 
 
 class DeadLetter(NamedTuple):
@@ -20,11 +40,19 @@ class DeadLetter(NamedTuple):
     """Where it ended: ``router``, ``handlers/app_created``, ``sinks/logs`` …"""
     error: str
     """Type and digest of what went wrong; never content."""
+    among: Among | None = None
+    """Where the event is one of several that it may have been."""
+
+    @property
+    def attribution(self) -> str:
+        """``assumed``: the receiver may have meant another one of `among`. Else ``""``."""
+        return "assumed" if self.among is not None else ""
 
     @property
     def size_bytes(self) -> int:
         """What it weighs in the ring."""
-        return len(self.envelope.payload or b"") + len(self.envelope.context) + 512
+        own = len(self.envelope.payload or b"") + len(self.envelope.context) + 512
+        return own + (self.among.size_bytes if self.among is not None else 0)
 
 
 class DeadLetters:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import _thread
 import os
-import threading
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -18,23 +18,30 @@ from typing import Any, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from telemetry_actors._draining import flush_life
 from telemetry_actors._intake import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
-from telemetry_actors._stopping import flush_life, stop_life
+from telemetry_actors._stopping import Stopping, end_unbuilt
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
+from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger
-from telemetry_actors.lifecycle import when_forked
+from telemetry_actors.lifecycle.exit import when_exiting
+from telemetry_actors.lifecycle.fork import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
 
 __all__ = ["TelemetryGateway"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_LAST_COUNT_S = 0.3
+"""For counting what is left, when the process can't wait for a longer stop of another's."""
 
 
 class TelemetryGateway:
@@ -44,12 +51,13 @@ class TelemetryGateway:
 
     Args:
         settings: read from the environment by default.
-        sinks: exactly these; by default one OTLP sink, if the settings name an endpoint.
+        sinks: exactly these, each with a name of its own; by default one OTLP sink, if the
+            settings name an endpoint. An event's outcome is the worst over all of them.
         clock: for tests.
         runtime: threads to run the tree on; its own by default.
 
     Raises:
-        SettingsError: the environment has an unusable setting.
+        SettingsError: the environment has an unusable setting, or two sinks have one name.
     """
 
     def __init__(
@@ -61,7 +69,7 @@ class TelemetryGateway:
         runtime: Runtime | None = None,
     ) -> None:
         self._settings = settings if settings is not None else TelemetrySettings()
-        self._sinks = sinks
+        self._sinks = _with_names(sinks)
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
         self._cases = registered_cases()
@@ -72,8 +80,6 @@ class TelemetryGateway:
     def _begin(self) -> None:
         """Begin a life: everything that a fork's child must not share with its parent."""
         self._awakening: dict[str, bool] = {}
-        self._stop_lock = threading.Lock()
-        self._report: StopReport | None = None
         self._pid = os.getpid()
         self._life = Life(
             self._settings,
@@ -85,6 +91,7 @@ class TelemetryGateway:
             self._providers,
         )
         note_reader(self._life.intake)
+        self._stopping = Stopping(self._life)
 
     def _after_fork(self) -> None:
         """In the child of a fork: a fresh tree on the first event, nothing of the parent's.
@@ -184,7 +191,8 @@ class TelemetryGateway:
             ChildStartError: a part did not start.
         """
         when_forked(self)
-        self._here().build()
+        when_exiting(self)
+        self._here().build_aside()
         return self
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -197,25 +205,45 @@ class TelemetryGateway:
 
         Returns:
             True only if both are so: every earlier event has its outcome, and one collection of
-            all metrics was accepted (or there is no point to send, or no sink).
+            all metrics was accepted (or there is no point to send, or no sink). After `stop`:
+            whether both were so at its end.
         """
-        return flush_life(self._here(), timeout_s)
+        life, report = self._here(), self._stopping.report
+        if report is not None:
+            return report.drained and report.metrics_exported
+        return flush_life(life, timeout_s)
 
     def stop(self, timeout_s: float | None = None) -> StopReport:
         """Close the intake, drain what is queued, stop the tree. Idempotent.
 
         What does not get out in time is counted: ``shutdown``, or ``unconfirmed`` if it was in a
-        request that had no answer. `ledger` and `status` stay readable.
+        request that had no answer. `ledger` and `status` stay readable. Any thread, also the
+        tree's own and in a signal handler. The end of the process does it, too, so this is for
+        who wants it earlier, or wants the report.
 
         Args:
             timeout_s: the longest that it may take; ``lifecycle.stop_timeout_s`` by default.
+
+        Returns:
+            What became of the rest. If another call is at it and takes longer than *timeout_s*:
+            how things stand.
         """
         if timeout_s is None:
             timeout_s = self._settings.lifecycle.stop_timeout_s
-        with self._stop_lock:
-            if self._report is None:
-                self._report = stop_life(self._here(), timeout_s)
-        return self._report
+        self._here()
+        return self._stopping.stop(timeout_s)
+
+    def _exit_timeout_s(self) -> float | None:
+        if self._pid != os.getpid() or self._stopping.report is not None:
+            return None
+        return self._settings.lifecycle.exit_timeout_s
+
+    def _stop_at_exit(self, timeout_s: float) -> StopReport:
+        report = self._stopping.stop(timeout_s, quietly=True)
+        if self._stopping.report is None:  # somebody else stops it, and has more time than we
+            self._stopping.hurry()
+            report = self._stopping.stop(_LAST_COUNT_S, quietly=True)
+        return report
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -240,11 +268,14 @@ class TelemetryGateway:
     def _awaken(self) -> bool:
         """Start the tree in the background, once. Caller's thread: no lock, no wait.
 
-        False: no thread can be started (the interpreter is ending).
+        False: no thread can be started, or nobody would stop it (the interpreter is ending).
         """
         mine = self._awakening.setdefault("begun", False)
         if mine:
             return True
+        if not when_exiting(self):
+            return False
+        when_forked(self)
         self._awakening["begun"] = True
         try:
             _thread.start_new_thread(self._build_patiently, ())
@@ -256,7 +287,6 @@ class TelemetryGateway:
     def _build_patiently(self) -> None:
         """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
         life = self._life
-        when_forked(self)
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),
@@ -268,8 +298,6 @@ class TelemetryGateway:
             attempts(life.build)
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
-        from telemetry_actors._stopping import end_unbuilt
-
         error = state.outcome.exception() if state.outcome is not None else None
         warn("the tree can't be started: %s; trying again", error)
         end_unbuilt(self._life)
@@ -278,3 +306,13 @@ class TelemetryGateway:
         off = what_is_off(self._settings, self._life.entries)
         if off:
             warn("%s", off)
+
+
+def _with_names(sinks: Sequence[Sink] | None) -> Sequence[Sink] | None:
+    """*sinks*, if each can be told from the others in the tree and in the books."""
+    names = [sink.name for sink in sinks or ()]
+    for name in names:
+        if names.count(name) > 1 or not _NAME.fullmatch(name):
+            allowed = "must be a name of its own for each, of letters, digits, '.', '_' and '-'"
+            raise SettingsError("sinks", value=repr(name), allowed=allowed)
+    return sinks

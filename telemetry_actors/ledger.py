@@ -89,6 +89,8 @@ class CaseLedger(_Model):
     duplicate: int = 0
     dropped: dict[str, int] = Field(default_factory=dict)
     in_flight: int = 0
+    assumed: dict[str, int] = Field(default_factory=dict)
+    """Of *dropped*: the receiver named a number, and that it was these events is assumed."""
 
     def balanced(self) -> bool:
         """Whether both lines hold to the unit."""
@@ -104,6 +106,8 @@ class SinkLine(_Model):
 
     exported: int = 0
     dropped: dict[str, int] = Field(default_factory=dict)
+    assumed: dict[str, int] = Field(default_factory=dict)
+    """Of *dropped*: the number is exact, and which records it were is assumed."""
 
 
 class SignalLine(_Model):
@@ -114,6 +118,8 @@ class SignalLine(_Model):
     dropped: dict[str, int] = Field(default_factory=dict)
     in_flight: int = 0
     by_sink: dict[str, SinkLine] = Field(default_factory=dict)
+    assumed: dict[str, int] = Field(default_factory=dict)
+    """Of *dropped*: the number is exact, and which records it were is assumed."""
     diagnostic: int = 0
     """Logs: records that the product made about itself."""
     sampled_out: int = 0

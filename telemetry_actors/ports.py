@@ -20,6 +20,7 @@ __all__ = [
     "Journal",
     "MetricPoint",
     "MetricRecorder",
+    "Remote",
     "Sink",
     "TraceProvider",
     "Verdict",
@@ -48,11 +49,13 @@ class ExportResult(NamedTuple):
     message: str = ""
     """The receiver's own words or the transport's error, at most 500 characters."""
     retry_after_s: float | None = None
-    """``Retry-After`` in seconds, where the receiver gave one."""
+    """Seconds that the receiver asks for (``Retry-After`` or ``RetryInfo``), if it does."""
     unconfirmed: bool = False
     """The request was sent in full and no answer came: it may have been received."""
     status_code: int | None = None
     """HTTP status, where there was one."""
+    rpc_code: int | None = None
+    """Code of the answer's ``google.rpc.Status``, where there was one."""
 
 
 class MetricPoint(NamedTuple):
@@ -124,6 +127,19 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Release connections. Called once, when the tree has stopped."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """What a `Sink` that sends to somewhere may have besides."""
+
+    def endpoint_of(self, kind: SignalKind) -> str:
+        """Where records of *kind* go, as scheme, host and port; in the status, without secrets.
+
+        Kinds that go to the same share one circuit breaker. A sink without this method is
+        one endpoint.
+        """
         ...
 
 

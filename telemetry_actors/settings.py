@@ -15,6 +15,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -22,7 +23,14 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telemetry_actors._environment import EnvironmentSource
-from telemetry_actors._otlp_target import OtlpTarget, OtlpTexts, check_url, header_pairs, resolve
+from telemetry_actors._otlp_target import (
+    OtlpTarget,
+    OtlpTexts,
+    check_url,
+    header_pairs,
+    resolve,
+    with_scheme,
+)
 from telemetry_actors._parts import (
     DeadLetterSettings,
     DedupSettings,
@@ -80,10 +88,10 @@ class TelemetrySettings(BaseSettings):
     """Enterprise telemetry is wanted; counts only together with *enterprise_enabled*."""
     enterprise_telemetry_gateway_enabled: bool = False
     """The gateway carries the events. True for true/1/yes in any case, else false."""
-    enterprise_otlp_endpoint: str = ""
-    """Base URL of an OTLP/HTTP receiver. Empty: ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
     enterprise_otlp_protocol: str = "http"
-    """``http``. (``grpc`` comes later and is refused until then.)"""
+    """``http`` (protobuf), or ``grpc``; not ``grpc`` in a host that gevent has patched."""
+    enterprise_otlp_endpoint: str = ""
+    """Base URL of an OTLP receiver. Empty: ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
     enterprise_otlp_headers: SecretStr = _NO_SECRET
     """``k=v,k2=v2``, percent-encoded; sent with each request."""
     enterprise_otlp_api_key: SecretStr = _NO_SECRET
@@ -172,18 +180,18 @@ class TelemetrySettings(BaseSettings):
 
     @field_validator("enterprise_otlp_endpoint")
     @classmethod
-    def _usable_endpoint(cls, value: str) -> str:
+    def _usable_endpoint(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("enterprise_otlp_protocol") == "grpc" and value.strip():
+            value = with_scheme(value)
         return check_url(value) if value.strip() else ""
 
     @field_validator("enterprise_otlp_protocol")
     @classmethod
     def _known_protocol(cls, value: str) -> str:
         protocol = value.strip().lower() or "http"
-        if protocol == "grpc":
-            raise ValueError("http is what this version speaks (grpc comes later)")
-        if protocol not in ("http", "http/protobuf"):
-            raise ValueError("must be http")
-        return "http"
+        if protocol not in ("http", "http/protobuf", "grpc"):
+            raise ValueError("must be http or grpc")
+        return "grpc" if protocol == "grpc" else "http"
 
     @field_validator("enterprise_otlp_headers")
     @classmethod

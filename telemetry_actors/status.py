@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "BreakerStatus",
     "DeadLetterStatus",
+    "FailureStatus",
     "InstrumentStatus",
     "JournalStatus",
     "MailboxStatus",
@@ -42,16 +44,59 @@ class MailboxStatus(_Model):
     bytes_capacity: int | None
 
 
+class BreakerStatus(_Model):
+    """The circuit breaker of one endpoint of one sink."""
+
+    state: str
+    """``closed``, ``open`` or ``half_open``."""
+    since: int
+    """When it came into this state, in ns since the epoch (to the millisecond)."""
+    failures: int
+    """Failures in a row, over all signals that go there."""
+    next_probe_s: float | None
+    """Open: seconds until one request goes out to see."""
+
+
+class FailureStatus(_Model):
+    """One request without success. Texts are redacted and bounded, as in the log."""
+
+    time: int
+    """ns since the epoch."""
+    kind: str
+    """``logs``, ``spans`` or ``metrics``."""
+    verdict: str
+    """What followed: ``split``, ``refused``, ``retry``; ``accepted`` with some rejected."""
+    status_code: int | None
+    """HTTP status; none without an answer."""
+    rpc_code: int | None
+    """Code of the ``google.rpc.Status`` in the answer."""
+    rejected: int
+    """Records that a partial success refused."""
+    message: str
+    """The receiver's own words or the transport's error."""
+
+
 class SinkStatus(_Model):
-    """How the last requests of one signal kind at one sink went."""
+    """How the requests of one signal kind at one sink went."""
 
     sink: str
     kind: str
+    endpoint: str
+    """Scheme, host and port; the sink's name where it has none."""
     healthy: bool
+    """The last request was a success."""
     failures: int
     """Requests without success so far."""
     last_failure: str = ""
     """The receiver's own words or the transport's error."""
+    warnings: int = 0
+    """Successes about which the receiver had something to say."""
+    last_warning: str = ""
+    """Its words."""
+    breaker: BreakerStatus
+    """Shared by all kinds with the same endpoint."""
+    last_failures: list[FailureStatus]
+    """Of the endpoint, oldest first; the last few."""
 
 
 class InstrumentStatus(_Model):
@@ -76,6 +121,8 @@ class DeadLetterStatus(_Model):
     reason: str
     stage: str
     error: str
+    attribution: str = ""
+    """``assumed``: the receiver named a number, and may have meant another event."""
 
 
 class JournalStatus(_Model):

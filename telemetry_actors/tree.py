@@ -28,6 +28,7 @@ from telemetry_actors.ports import DedupStore, ExportResult, Journal, MetricReco
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
+from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._metrics_actor import MetricSinkActor
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 from telemetry_actors.stages import (
@@ -70,6 +71,8 @@ class Parts(NamedTuple):
     providers: Mailbox
     give: Callable[[Any, str, Envelope], None]
     budget: StopBudget
+    breaker: Callable[[str, SignalKind], Breaker]
+    """By sink and kind of signal: that of their endpoint."""
     note: Callable[[str, SignalKind, ExportResult], None]
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
@@ -220,6 +223,7 @@ class _Builder:
                 kwargs={
                     **common,
                     "plan": self._plan(),
+                    "breaker": parts.breaker(sink.name, kind),
                     "max_bytes": self._settings.sink.batch_bytes,
                     "holds": holds,
                 },
@@ -235,6 +239,7 @@ class _Builder:
                 kwargs={
                     **common,
                     "recorder": parts.recorder,
+                    "breaker": parts.breaker(sink.name, SignalKind.METRICS),
                     "interval_s": self._settings.metrics.interval_s,
                 },
                 hang_after_s=hang_after_s,

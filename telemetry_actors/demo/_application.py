@@ -1,8 +1,9 @@
 """A multi-tenant LLM application, simulated: what ``telemetry-actors demo`` watches.
 
-Tenants create apps and chat with them. A turn is a workflow run of several nodes (some
-fail, some run another workflow inside) and the message that it answered. Seeded, endless,
-and with real-looking content, so that the content gate has something to take away.
+Tenants create apps, change them, chat with them and delete them. A turn is a workflow run of
+several nodes (some fail, some run another workflow inside) and the message that it answered,
+with what may come along (`_asides.py`). All fourteen cases; seeded, endless, and with
+real-looking content, so that the content gate has something to take away.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.demo._asides import AUTHOR, TURN
 from telemetry_actors.demo._event import MadeEvent
 from telemetry_actors.demo._text import text_of
 
@@ -73,13 +75,13 @@ class Application:
         self._apps: list[_App] = []
 
     def events(self) -> Iterator[MadeEvent]:
-        """Events without end: apps first, then turns, now and then a new app."""
+        """Events without end: apps first, then turns, now and then work on an app."""
         for tenant in self._tenants * _APPS_AT_START:
             yield self._created(tenant)
         while True:
             for _ in range(_TURNS_AN_APP):
                 yield from self._turn()
-            yield self._created(self._rng.choice(self._tenants))
+            yield from self._work()
 
     def new_id(self) -> str:
         """A version 4 UUID from the seed."""
@@ -113,15 +115,26 @@ class Application:
             datasets=(self.new_id(),),
         )
         self._apps.append(app)
-        context = {"tenant_id": app.tenant_id, "app_id": app.app_id}
-        return MadeEvent(
-            TelemetryCase.APP_CREATED.value, context, {"app_id": app.app_id, "mode": app.mode}
-        )
+        return _app_event(TelemetryCase.APP_CREATED, app, mode=app.mode)
+
+    def _work(self) -> Iterator[MadeEvent]:
+        """An author makes an app, tries it out and saves it; an old one is deleted."""
+        yield self._created(self._rng.choice(self._tenants))
+        app = self._apps[-1]
+        yield from _Turn(self, app, self._rng.choice(_QUESTIONS)).of_its_author()
+        yield _app_event(TelemetryCase.APP_UPDATED, app)
+        old = self._apps.pop(self._rng.randrange(len(self._apps) - 1))
+        yield _app_event(TelemetryCase.APP_DELETED, old)
 
     def _turn(self) -> Iterator[MadeEvent]:
         self.takes(1, 50)
         turn = _Turn(self, self._rng.choice(self._apps), self._rng.choice(_QUESTIONS))
         return turn.events(nested=self.one_in(_NESTS_ONE_IN), fails=self.one_in(_FAILS_ONE_IN))
+
+
+def _app_event(case: TelemetryCase, app: _App, **more: Any) -> MadeEvent:
+    context = {"tenant_id": app.tenant_id, "app_id": app.app_id}
+    return MadeEvent(case.value, context, {"app_id": app.app_id, **more})
 
 
 class _Turn:
@@ -160,6 +173,34 @@ class _Turn:
         end_ns = self.application.takes(1, 5)[1]
         yield self._workflow_run(end_ns, fails=fails)
         yield self._message_run(end_ns, fails=fails)
+        for one_in, (case, payload) in TURN:
+            if self.application.one_in(one_in):
+                yield self._event(case, payload(self._what(fails=fails)))
+
+    def of_its_author(self) -> Iterator[MadeEvent]:
+        """Somebody works on the app, and tries it with the question."""
+        for case, payload in AUTHOR:
+            yield self._event(case, payload(self._what(fails=False)))
+
+    def _what(self, *, fails: bool) -> dict[str, Any]:
+        """What an aside may be about."""
+        return {
+            "ids": {
+                "message_id": self.message_id,
+                "workflow_run_id": self.run_id,
+                "node_execution_id": self.application.new_id(),
+            },
+            "conversation_id": self.conversation_id,
+            "user_id": self.user_id,
+            "workflow_id": self.app.workflow_id,
+            "datasets": self.app.datasets,
+            "question": self.question,
+            "answer": self.answer,
+            "tokens": self.prompt_tokens,
+            "model": self._model(),
+            "took": self.application.takes(5, 900),
+            "fails": fails,
+        }
 
     @property
     def answer(self) -> str:

@@ -1,5 +1,5 @@
-"""What happens to a gateway when its process forks."""
+"""What happens to a gateway when its process forks, ends, or is told to."""
 
-from telemetry_actors.lifecycle.fork import Forkable, when_forked
+from telemetry_actors.lifecycle.sigterm import SigtermHandler, stop_on_sigterm
 
-__all__ = ["Forkable", "when_forked"]
+__all__ = ["SigtermHandler", "stop_on_sigterm"]

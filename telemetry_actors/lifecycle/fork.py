@@ -3,18 +3,25 @@
 One hook for the process, registered when the first gateway starts and not at import; it
 renews every gateway that is still alive. The parent notices nothing. (Hosts that fork
 without running Python's hooks are met by a look at the process id, off the hot path.)
+
+A fork in the middle of another thread's import leaves the module's lock in the child with
+nobody to release it, and whoever imports that module there waits for ever. So a tree imports all
+that it needs in one go when it is built, and a fork waits for that.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from telemetry_actors.ids import reseed
 from telemetry_actors.inside import THREADS
 
-__all__ = ["Forkable", "when_forked"]
+__all__ = ["Forkable", "importing", "when_forked"]
 
 
 class Forkable(Protocol):
@@ -25,6 +32,14 @@ class Forkable(Protocol):
 
 _KNOWN: weakref.WeakSet[Forkable] = weakref.WeakSet()
 _HOOKED: dict[str, bool] = {}
+_LONGEST_IMPORT_S = 5.0
+
+
+class _Imports:
+    """Who imports, or forks; a child has one of its own."""
+
+    lock = threading.Lock()
+    forking = False
 
 
 def when_forked(one: Forkable) -> None:
@@ -33,10 +48,28 @@ def when_forked(one: Forkable) -> None:
     if _HOOKED.setdefault("hooked", False) or not hasattr(os, "register_at_fork"):
         return
     _HOOKED["hooked"] = True
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """No fork happens during the block."""
+    with _Imports.lock:
+        yield
+
+
+def _before() -> None:
+    _Imports.forking = _Imports.lock.acquire(timeout=_LONGEST_IMPORT_S)
+
+
+def _in_parent() -> None:
+    if _Imports.forking:
+        _Imports.forking = False
+        _Imports.lock.release()
 
 
 def _in_child() -> None:
+    _Imports.lock, _Imports.forking = threading.Lock(), False
     THREADS.clear()  # whoever was inside the tree is not here
     reseed()
     for one in list(_KNOWN):

@@ -2,6 +2,8 @@
 
 from telemetry_actors.sinks.console import ConsoleSink
 from telemetry_actors.sinks.otlp import OtlpSink
+from telemetry_actors.sinks.otlp_grpc import OtlpGrpcSink
+from telemetry_actors.sinks.otlp_json_file import OtlpJsonFileSink
 from telemetry_actors.sinks.recording import RecordingSink
 
-__all__ = ["ConsoleSink", "OtlpSink", "RecordingSink"]
+__all__ = ["ConsoleSink", "OtlpGrpcSink", "OtlpJsonFileSink", "OtlpSink", "RecordingSink"]

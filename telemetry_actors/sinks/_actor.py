@@ -5,8 +5,8 @@ records arrive in the order in which they came. Its waits (a back-off, a ``Retry
 are due times on the batch in hand, never sleeps: a stop is served at once.
 
 What an answer means is the sink's to say (`ports.ExportResult`); what follows from it is
-decided here: split on 400 and 413 down to the culprit, retry under one deadline, and an end
-for each record in the books.
+decided here: split on 400 and 413 down to the culprit, retry under one deadline, hold what
+stands behind an open circuit breaker, and an end for each record in the books.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from typing import Any
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors.batch_actor import BatchActor, SinkItem
+from telemetry_actors.dead_letters import Among
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 
 __all__ = ["RecordSinkActor", "ends_given_up"]
@@ -54,7 +56,8 @@ class RecordSinkActor(BatchActor):
         sink: who encodes and sends.
         books: the books.
         clock: the tree's clock.
-        plan: makes a `RetryPlan` for a chunk.
+        plan: makes a `RetryPlan` for a chunk, from the time on that it is given.
+        breaker: of the endpoint; it outlives this actor, and others share it.
         max_bytes: encoded bytes in one request.
         attempt_timeout_s: seconds for one request.
         budget: what is left of the time to stop in, once the tree is stopping.
@@ -71,6 +74,7 @@ class RecordSinkActor(BatchActor):
         *,
         clock: Clock,
         plan: Any,
+        breaker: Breaker,
         max_bytes: int,
         attempt_timeout_s: float,
         budget: StopBudget,
@@ -82,6 +86,7 @@ class RecordSinkActor(BatchActor):
         self._sink = sink
         self._clock = clock
         self._plan = plan
+        self._breaker = breaker
         self._max_bytes = max_bytes
         self._attempt_timeout_s = attempt_timeout_s
         self._budget = budget
@@ -141,15 +146,56 @@ class RecordSinkActor(BatchActor):
         self._end(sending, chunk, Drop(Reason.STAGE_CRASH, self._stage, self._last_words()))
 
     def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
-        chunk = sending.work[0]
+        chunk, now_s = sending.work[0], self._clock.now_s()
         if sending.plan is None:
-            sending.plan = self._plan(self._clock.now_s())
+            sending.plan = self._plan(now_s - self._waited_s(flight, chunk, now_s))
+        wait_s = self._breaker.ask(now_s, self._kind, hurry=self._budget.begun)
+        if wait_s is not None:
+            return self._hold(flight, sending, sending.plan, wait_s)
         records = [flight.results[index] for index in chunk]
         sending.in_request = True
         result = self._export(records)
         self.check_revoked()
         sending.in_request = False
         return self._settle(flight, sending, chunk, result)
+
+    def _waited_s(self, flight: InFlight, chunk: Chunk, now_s: float) -> float:
+        """Of the time before this first attempt, what the endpoint was down for.
+
+        It counts for the deadline: what came while nobody answered would else wait the whole
+        of it again, batch after batch. By the youngest record, so none gets less.
+        """
+        down_s = self._breaker.down_s(now_s)
+        if not down_s:
+            return 0.0
+        youngest_ns: int = max(flight.batch[index][1].emitted_at for index in chunk)
+        age_s = (self._clock.now_ns() - youngest_ns) / 1e9
+        return min(max(age_s, 0.0), down_s)  # a wall clock that jumps can't do more than that
+
+    def _hold(self, flight: InFlight, sending: _Sending, plan: RetryPlan, wait_s: float) -> bool:
+        """Behind the open breaker: wait for it, but not beyond the deadline."""
+        now_s = self._clock.now_s()
+        if self._is_kept(flight, sending):
+            self._due_in(flight, wait_s)
+            return False
+        if now_s >= plan.until_s:
+            self._give_up(sending, plan, "the circuit breaker of the endpoint is open")
+            return True
+        self._due_in(flight, min(wait_s, plan.until_s - now_s))
+        return False
+
+    def _is_kept(self, flight: InFlight, sending: _Sending) -> bool:
+        """The journal holds an event of the present chunk: its caps say when to give up."""
+        return self._holds is not None and any(
+            self._holds(flight.batch[index][0].place) for index in sending.work[0]
+        )
+
+    def _due_in(self, flight: InFlight, wait_s: float) -> None:
+        """Take *flight* up again after so long, or sooner while stopping."""
+        now_s = self._clock.now_s()
+        flight.due_s = now_s + self._budget.limit_wait(wait_s)
+        if self._budget.begun:  # since we asked: whoever ended all waits came too early
+            flight.due_s = now_s + self._budget.limit_wait(wait_s)
 
     def _export(self, records: Sequence[Any]) -> ExportResult:
         timeout_s = self._budget.limit(self._attempt_timeout_s)
@@ -161,24 +207,38 @@ class RecordSinkActor(BatchActor):
         """What the answer means for the chunk. False: wait, and send it again."""
         flight.progressed += 1
         self._note(self._sink.name, self._kind, result)
+        self._breaker.told(
+            self._clock.now_s(),
+            self._kind,
+            failed=result.verdict is Verdict.RETRY,
+            retry_after_s=result.retry_after_s,
+        )
         if result.verdict is Verdict.ACCEPTED:
-            self._accepted(sending, chunk, result)
+            self._accepted(flight, sending, chunk, result)
         elif result.verdict is Verdict.SPLIT and len(chunk) > 1:
             half = len(chunk) // 2
             sending.work[:1] = [chunk[:half], chunk[half:]]
         elif result.verdict is Verdict.RETRY:
-            return self._again_later(flight, sending, chunk, result)
+            return self._again_later(flight, sending, result)
         else:
             self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
         return True
 
-    def _accepted(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
+    def _accepted(
+        self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
+    ) -> None:
         """``partial_success`` names a number, not records: the last ones are assumed."""
         kept = len(chunk) - min(result.rejected, len(chunk))
-        drop = Drop(Reason.REJECTED, self._stage, f"partial success (assumed): {result.message}")
-        for index in chunk[kept:]:
-            sending.ends[index] = drop
+        if kept < len(chunk):
+            drop = self._assumed(flight, chunk, len(chunk) - kept, result.message)
+            for index in chunk[kept:]:
+                sending.ends[index] = drop
         self._end(sending, chunk[:kept], None)
+
+    def _assumed(self, flight: InFlight, chunk: Chunk, rejected: int, message: str) -> Drop:
+        ids = dict.fromkeys(flight.batch[index][1].event_id for index in chunk)
+        error = f"partial success (assumed): {message}"
+        return Drop(Reason.REJECTED, self._stage, error, Among.of(list(ids), rejected))
 
     def _end(self, sending: _Sending, chunk: Chunk, drop: Drop | None) -> None:
         for index in chunk:
@@ -187,21 +247,20 @@ class RecordSinkActor(BatchActor):
         sending.plan = None
         sending.crashes = 0
 
-    def _again_later(
-        self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
-    ) -> bool:
+    def _again_later(self, flight: InFlight, sending: _Sending, result: ExportResult) -> bool:
         assert sending.plan is not None
         now_s = self._clock.now_s()
-        patient = self._holds is not None and any(
-            self._holds(flight.batch[index][0].place) for index in chunk
-        )
-        delay_s = sending.plan.next_delay_s(now_s, result, patient=patient)
+        behind_s, patient = self._breaker.wait_s(now_s), self._is_kept(flight, sending)
+        delay_s = sending.plan.next_delay_s(now_s, result, behind_s, patient=patient)
         if delay_s is None:
-            reason = Reason.UNCONFIRMED if sending.plan.unconfirmed else Reason.RETRY_EXHAUSTED
-            self._end(sending, chunk, Drop(reason, self._stage, result.message))
+            self._give_up(sending, sending.plan, result.message)
             return True
-        flight.due_s = now_s + self._budget.limit_wait(delay_s)
+        self._due_in(flight, delay_s)
         return False
+
+    def _give_up(self, sending: _Sending, plan: RetryPlan, why: str) -> None:
+        reason = Reason.UNCONFIRMED if plan.unconfirmed else Reason.RETRY_EXHAUSTED
+        self._end(sending, sending.work[0], Drop(reason, self._stage, why))
 
     def _report(self, flight: InFlight, sending: _Sending) -> None:
         if not self._books.seal(flight):

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
@@ -27,6 +28,9 @@ _MAX_MESSAGE_CHARS = 500
 _RETRY = frozenset((429, 502, 503, 504))
 _SPLIT = frozenset((400, 413))
 _SECONDS = re.compile(r"\d{1,9}")
+_DURATION = re.compile(r"(-?\d{1,12}(?:\.\d{1,9})?)s")  # of protobuf's JSON form
+_NEVER_S = 1e9  # the longest that `_SECONDS` reads
+_CODES = 17  # of google.rpc.Code: 0 to 16
 _JSON = "application/json"
 
 
@@ -60,12 +64,13 @@ def read_answer(
             status_code=answer.status,
         )
     verdict = _verdict(answer.status)
-    again = verdict is Verdict.RETRY
+    words = _words(answer)
     return ExportResult(
         verdict,
-        message=one_line(f"HTTP {answer.status} {redact(_status_message(answer))}"),
-        retry_after_s=retry_after_s(answer.retry_after, answer.date, now) if again else None,
+        message=one_line(f"HTTP {answer.status} {redact(words.message)}"),
+        retry_after_s=_asked_s(answer, words, now) if verdict is Verdict.RETRY else None,
         status_code=answer.status,
+        rpc_code=words.code,
     )
 
 
@@ -130,16 +135,63 @@ def _leading_rejected(body: bytes) -> int:
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(match[1]))
 
 
-def _status_message(answer: Answer) -> str:
-    """The receiver's own words: a ``google.rpc.Status`` or, failing that, text."""
+class _Words(NamedTuple):
+    """What the receiver says about its no."""
+
+    message: str = ""
+    code: int | None = None
+    """Of ``google.rpc.Status``."""
+    retry_s: float | None = None
+    """Of the ``RetryInfo`` in its details."""
+
+
+def _asked_s(answer: Answer, words: _Words, now: datetime) -> float | None:
+    """The header or the body, whichever asks for longer."""
+    asked = (retry_after_s(answer.retry_after, answer.date, now), words.retry_s)
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _words(answer: Answer) -> _Words:
+    """A ``google.rpc.Status`` or, failing that, text."""
     if _is_json(answer):
-        return str(_json_object(answer.body).get("message", ""))
+        return _json_words(_json_object(answer.body))
     if "protobuf" in answer.content_type.lower():
         try:
-            return str(Status.FromString(answer.body).message)
+            return _status_words(Status.FromString(answer.body))
         except DecodeError:
-            return ""
-    return answer.body.decode("utf-8", "replace")
+            return _Words()
+    return _Words(answer.body.decode("utf-8", "replace"))
+
+
+def _status_words(status: Any) -> _Words:
+    retry_s = None
+    for detail in status.details:
+        if detail.Is(RetryInfo.DESCRIPTOR):
+            delay = RetryInfo.FromString(detail.value).retry_delay
+            retry_s = delay.seconds + delay.nanos / 1e9
+    return _Words(status.message, _known(status.code), _possible_s(retry_s))
+
+
+def _json_words(status: dict[str, Any]) -> _Words:
+    details = status.get("details")
+    retry_s = None
+    for detail in details if isinstance(details, list) else ():
+        fields = _json_object(detail)
+        if str(fields.get("@type", "")).endswith(f"/{RetryInfo.DESCRIPTOR.full_name}"):
+            delay = _DURATION.fullmatch(str(fields.get("retryDelay", "")))
+            retry_s = float(delay[1]) if delay else retry_s
+    code = _known(status.get("code"))
+    return _Words(str(status.get("message", "")), code, _possible_s(retry_s))
+
+
+def _known(code: object) -> int | None:
+    """A code of an error; 0 is "OK", and what a body without one reads as."""
+    return code if isinstance(code, int) and 0 < code < _CODES else None
+
+
+def _possible_s(seconds: float | None) -> float | None:
+    """As with ``Retry-After``: at least 0, and what makes no sense is as if it weren't there."""
+    return None if seconds is None or seconds >= _NEVER_S else max(0.0, seconds)
 
 
 def _is_json(answer: Answer) -> bool:

@@ -19,8 +19,8 @@ class RetryPlan:
     """The retries of one request, under one deadline.
 
     Args:
-        now_s: clock time of the first attempt.
-        give_up_s: seconds from the first attempt after which nothing more is tried.
+        now_s: clock time from which on it counts: of the first attempt, as a rule.
+        give_up_s: seconds from then on after which nothing more is tried.
         min_s, max_s: bounds of a wait; it doubles from one to the other, less up to half at random.
         rng: seeded; spreads the retries of many processes.
     """
@@ -28,7 +28,8 @@ class RetryPlan:
     def __init__(
         self, now_s: float, *, give_up_s: float, min_s: float, max_s: float, rng: random.Random
     ) -> None:
-        self._until_s = now_s + give_up_s
+        self.until_s = now_s + give_up_s
+        """Clock time at which to give up."""
         self._wait_s = min_s
         self._max_s = max_s
         self._rng = rng
@@ -36,18 +37,32 @@ class RetryPlan:
         """One of the attempts may have been received."""
 
     def next_delay_s(
-        self, now_s: float, result: ExportResult, *, patient: bool = False
+        self,
+        now_s: float,
+        result: ExportResult,
+        behind_s: float | None = None,
+        *,
+        patient: bool = False,
     ) -> float | None:
-        """Seconds until the next attempt, or None: give up. *patient*: never, for now.
+        """Seconds until the next attempt, or None: give up.
 
         ``Retry-After`` is honoured as the least; a wait that ends after the deadline is not begun.
+
+        Args:
+            now_s: clock time.
+            result: of this attempt.
+            behind_s: the breaker is open for so long: no longer wait than that, since whoever
+                waits is the one to probe.
+            patient: the deadline doesn't count.
         """
         self.unconfirmed = self.unconfirmed or result.unconfirmed
         delay_s = self._wait_s * (1 - self._rng.random() / 2)
         self._wait_s = min(self._wait_s * 2, self._max_s)
+        if behind_s is not None:
+            delay_s = min(delay_s, behind_s)
         if result.retry_after_s is not None:
             delay_s = max(delay_s, result.retry_after_s)
-        return delay_s if patient or now_s + delay_s < self._until_s else None
+        return delay_s if patient or now_s + delay_s < self.until_s else None
 
 
 class StopBudget:
@@ -56,10 +71,22 @@ class StopBudget:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._until_s: float | None = None
+        self._end_waits: list[Callable[[], None]] = []
+
+    @property
+    def begun(self) -> bool:
+        """The tree is stopping."""
+        return self._until_s is not None
+
+    def on_begin(self, end_waits: Callable[[], None]) -> None:
+        """Call *end_waits* when the stop begins: waits of before it are too long by then."""
+        self._end_waits.append(end_waits)
 
     def begin(self, until_s: float) -> None:
         """The tree is stopping: nothing may last beyond *until_s* on the clock."""
         self._until_s = until_s
+        for end_waits in self._end_waits:
+            end_waits()
 
     def limit(self, seconds: float) -> float:
         """*seconds*, or what is left; at least 50 ms, so that an attempt is one."""

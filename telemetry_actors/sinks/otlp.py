@@ -5,7 +5,7 @@ answer means; retrying, splitting and giving up are the sink actor's (`_actor.py
 
 One `_transport.Channel` per signal kind, made on the kind's own thread at its first
 request, and anew after a fork: a child must not write into its parent's connection.
-Nothing here takes a lock. gRPC comes later.
+Nothing here takes a lock. gRPC: `otlp_grpc`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -39,8 +40,8 @@ _PATHS = {
     SignalKind.SPANS: "/v1/traces",
     SignalKind.METRICS: "/v1/metrics",
 }
-_MAX_METRIC_BYTES = 4_194_304  # of one request; receivers have limits
-_LEAST_S = 0.001
+_MAX_METRIC_BYTES = 4_000_000  # of one request; gRPC takes 4 MiB, resource and tags included
+LEAST_S = 0.001
 _SECRET_CHARS, _SECRET_PART_CHARS = 4, 8  # at least; less would blot out ordinary words
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -68,12 +69,11 @@ class OtlpSink:
         resource: more resource attributes; they win over the environment's.
         urls: exact URLs by kind, instead of those made from *endpoint*.
         tls: file names of certificates, as keyword arguments of `_transport.Tls`.
+        name: of the sink; a gateway with several receivers needs one for each.
 
     Raises:
         SettingsError: *endpoint*, a header or *compression* can't be used.
     """
-
-    name = "otlp"
 
     def __init__(
         self,
@@ -85,12 +85,14 @@ class OtlpSink:
         resource: Mapping[str, AttributeValue] | None = None,
         urls: Mapping[SignalKind, str] | None = None,
         tls: Mapping[str, str | None] | None = None,
+        name: str = "otlp",
     ) -> None:
+        self.name = name
         if compression not in ("none", "gzip"):
             raise SettingsError("compression", value=compression, allowed="must be none or gzip")
         self._endpoint = base = _checked_endpoint(endpoint)
         self._urls = {kind: base + path for kind, path in _PATHS.items()} | dict(urls or {})
-        self._headers = {name: SecretStr(text) for name, text in _checked_headers(headers)}
+        self._headers = {name: SecretStr(text) for name, text in self._checked(headers)}
         self._compress = compression == "gzip"
         self._service_name = service_name
         self._resource = dict(resource or {})
@@ -120,6 +122,11 @@ class OtlpSink:
     def __repr__(self) -> str:
         return f"<OtlpSink {self._endpoint}>"
 
+    def endpoint_of(self, kind: SignalKind) -> str:
+        """Scheme, host and port of the URL for *kind*."""
+        parts = urlsplit(self._urls[kind])
+        return f"{parts.scheme}://{parts.netloc}"
+
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal) -> bytes:
         """One record's protobuf bytes.
 
@@ -137,7 +144,7 @@ class OtlpSink:
         return self._send(kind, encoded, len(encoded), timeout_s)
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
-        """All *points*, in as many requests as 4 MiB each makes; *timeout_s* seconds in all.
+        """All *points*, in as many requests as 4 MB each makes; *timeout_s* seconds in all.
 
         The first request that isn't accepted ends it: points are cumulative, and the
         next collection says all that this one would have said.
@@ -175,7 +182,7 @@ class OtlpSink:
             line = self._line(kind)
         except ValueError as error:  # a URL that only `requests` finds fault with
             return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
-        answer = line.channel.post(line.frame.request(records), max(timeout_s, _LEAST_S))
+        answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
         if isinstance(answer, Answer):
             return read_answer(answer, count, datetime.now(UTC), redact=self._without_secrets)
         message = one_line(self._without_secrets(answer.error))
@@ -202,6 +209,9 @@ class OtlpSink:
             self._service_name, environ=os.environ, extra=self._resource
         )
         return Frame(attributes, version=package_version())
+
+    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+        return _checked_headers(headers)
 
     def _without_secrets(self, text: str) -> str:
         """A receiver may say our own key back to us."""

@@ -7,7 +7,7 @@ Without a journal it takes a batch only while the router has room, so that press
 to `emit()`. With one it takes batches all the same: what is durable may leave memory
 (*spill*) and is read back, in order, as the router gets room; only what the journal doesn't
 take waits here, and holds `emit()` back. What an earlier process left is replayed beside that,
-at a set pace. ADR-0010.
+at a set pace. ADR-0012.
 """
 
 from __future__ import annotations

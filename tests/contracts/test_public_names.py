@@ -35,9 +35,10 @@ SNAPSHOT = {
         TelemetrySettings TraceProvider emit get_gateway is_gateway_enabled new_event_id
         register_case
     """,
+    "telemetry_actors.lifecycle": "SigtermHandler stop_on_sigterm",
     "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
-    "telemetry_actors.sinks": "ConsoleSink OtlpSink RecordingSink",
+    "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",
 }
 
 PROMISED = {  # architecture.md, "Public names", without what later issues owe

@@ -52,8 +52,9 @@ _OTEL = """\
 The host's own exporter settings are read where ours say nothing: endpoints (the exact ones of a
 signal over the base), protocol, headers, compression and certificates. Headers, certificates and
 compression of these names are used for an endpoint of these names alone: a host's secrets go
-nowhere else. With the gateway switch off none of them is used. `OTEL_EXPORTER_OTLP_TIMEOUT` is
-not read; `otlp.attempt_timeout_s` says what it means.
+nowhere else. The protocol is `grpc` or `http/protobuf`; that of a signal goes over the base, and
+all three must come to the same. With the gateway switch off none of them is used.
+`OTEL_EXPORTER_OTLP_TIMEOUT` is not read; `otlp.attempt_timeout_s` says what it means.
 """
 
 _PARTS = """\

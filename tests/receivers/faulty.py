@@ -9,6 +9,7 @@ Raw sockets on loopback, so that it can do what no HTTP server would.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -23,8 +24,13 @@ __all__ = [
     "close",
     "drip",
     "hang",
+    "in_turn",
     "raw",
     "reset",
+    "shake_no_hands",
+    "slowly",
+    "stream",
+    "take_part",
 ]
 
 
@@ -69,6 +75,55 @@ def close(_connection: socket.socket, _ended: threading.Event) -> bool:
     return False
 
 
+def slowly(seconds: float, behave: Behaviour) -> Behaviour:
+    """*behave*, after so many seconds."""
+
+    def wait(connection: socket.socket, ended: threading.Event) -> bool:
+        return not ended.wait(seconds) and behave(connection, ended)
+
+    return wait
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """One after the other on the same connection, as long as it stays open."""
+
+    def behave(connection: socket.socket, ended: threading.Event) -> bool:
+        return all(one(connection, ended) for one in behaviours)
+
+    return behave
+
+
+def stream(total_bytes: int) -> Behaviour:
+    """A 200 whose body is this long."""
+    head = f"HTTP/1.1 200 X\r\nContent-Length: {total_bytes}\r\n\r\n".encode()
+
+    def behave(connection: socket.socket, _ended: threading.Event) -> bool:
+        connection.sendall(head)
+        piece, left = bytes(1 << 18), total_bytes
+        while left > 0:
+            connection.sendall(piece[:left])
+            left -= len(piece)
+        return True
+
+    return behave
+
+
+def take_part(size_bytes: int) -> Behaviour:
+    """Read so many bytes of a request and no more; for a receiver that doesn't read by itself."""
+
+    def behave(connection: socket.socket, _ended: threading.Event) -> bool:
+        return bool(connection.recv(size_bytes))
+
+    return behave
+
+
+def shake_no_hands(connection: socket.socket, _ended: threading.Event) -> bool:
+    """TLS, but without any certificate: the handshake fails."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.wrap_socket(connection, server_side=True)
+    raise AssertionError("a handshake without a certificate")
+
+
 def reset(connection: socket.socket, _ended: threading.Event) -> bool:
     """The connection is torn down (RST)."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -92,18 +147,29 @@ class FaultyReceiver:
 
     Args:
         reads: False: requests are not read; a behaviour comes with each connection.
+        tls: speak TLS, with the certificates in it.
+        only: requests to another path are answered 200 and use up no behaviour.
     """
 
-    def __init__(self, *behaviours: Behaviour, reads: bool = True) -> None:
+    def __init__(
+        self,
+        *behaviours: Behaviour,
+        reads: bool = True,
+        tls: ssl.SSLContext | None = None,
+        only: str = "",
+    ) -> None:
         self._behaviours = list(behaviours)
         self._reads = reads
+        self._tls = tls
+        self._only = only
         self._ended = threading.Event()
         self._asked = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self.requests: list[Request] = []
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "http" if tls is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     @property
     def connections(self) -> int:
@@ -140,37 +206,55 @@ class FaultyReceiver:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
             self._connections.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             while self._next(connection):
                 pass
 
     def _next(self, connection: socket.socket) -> bool:
+        request = None
         if self._reads:
             request = _read(connection)
             if request is None:
                 return False
+        return self._choose(request)(connection, self._ended)
+
+    def _choose(self, request: Request | None) -> Behaviour:
+        """Remember what came in, and say what is done about it. The connection's thread."""
+        if request is not None:
             with self._asked:
                 self.requests.append(request)
                 self._asked.notify_all()
-        behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
-        return behave(connection, self._ended)
+            if self._only not in ("", request.path):
+                return answer(200)
+        return self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
 
 
 def _read(connection: socket.socket) -> Request | None:
-    data = b""
+    data = bytearray()
     while b"\r\n\r\n" not in data:
-        more = connection.recv(65_536)
-        if not more:
+        if not _more(connection, data):
             return None
-        data += more
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.split(": ", 1) for line in lines)
     headers = {name.lower(): value for name, value in pairs}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65_536)
-    return Request(first.split()[1], headers, body)
+        if not _more(connection, body):
+            return None  # the sender has gone in the middle
+    return Request(first.split()[1], headers, bytes(body))
+
+
+def _more(connection: socket.socket, data: bytearray) -> bool:
+    piece = connection.recv(262_144)
+    data += piece
+    return bool(piece)

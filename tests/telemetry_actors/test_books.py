@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from supervisors import InFlight
 from telemetry_actors._books import Books, Drop, Ending, RecordEnd
-from telemetry_actors.dead_letters import DeadLetters
+from telemetry_actors.dead_letters import Among, DeadLetters
 from telemetry_actors.envelope import Envelope, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.signals import SignalKind
@@ -211,3 +211,18 @@ def test_measurements_and_calls_to_providers_add_up(books):
 
     assert books.measured == [4, 3]
     assert books.providers == Counter(called=1, raised=2)
+
+
+@pytest.mark.parametrize("known_first", [True, False])
+def test_a_drop_that_is_known_outweighs_one_that_is_assumed(books, letters, known_first):
+    assumed = Drop(Reason.REJECTED, "sinks/spans", "one of", Among.of(["e1", "e2"], 1))
+    item = an_item(1)
+    books.open([(item[0], 1, 1)], sampled_out=0)
+    ends = [(LOGS, PARKED), (SPANS, assumed)]
+    for kind, drop in ends if known_first else reversed(ends):
+        books.report(kind, "sink", [RecordEnd(item, 0, drop)])
+
+    assert outcomes(books) == (0, 0, {"parked": 1})
+    assert books.assumed[0] == {}
+    assert books.lines[SPANS].assumed == {"rejected": 1}
+    assert [letter.attribution for letter in letters.list()] == [""]

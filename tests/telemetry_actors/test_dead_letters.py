@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.dead_letters import DeadLetter, DeadLetters
+from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ledger import Reason
 
@@ -87,3 +87,18 @@ def test_it_keeps_what_a_plain_list_would(sizes, max_count, max_bytes):
         assert ids(letters) == [event_id for event_id, _ in model]
 
     assert letters.forgotten == len(sizes) - len(model)
+
+
+def test_letters_that_share_the_ids_of_a_batch_share_their_weight():
+    among = Among.of([f"e{n:02}" for n in range(10)], rejected=5)
+    letter = a_letter("a")._replace(among=among)
+
+    assert letter.attribution == "assumed"
+    assert letter.size_bytes == OVERHEAD_BYTES + 10 * (3 + 64) // 5
+    assert a_letter("a").attribution == ""
+
+
+def test_of_a_very_large_batch_the_last_ids_are_kept():
+    among = Among.of([f"e{n}" for n in range(5000)], rejected=1)
+
+    assert among.event_ids == tuple(f"e{n}" for n in range(5000 - 512, 5000))

@@ -74,7 +74,12 @@ class TestDefaults:
             "give_up_s": 60,
             "backoff_min_s": 0.2,
             "backoff_max_s": 5,
+            "breaker_failures": 5,
+            "breaker_open_s": 1,
             "compression": "none",
+            "ca_file": None,
+            "client_certificate_file": None,
+            "client_key_file": None,
         }
         assert dump["lifecycle"] == {"stop_timeout_s": 10, "exit_timeout_s": 5}
         assert dump["supervision"]["intensity"] == 5
@@ -98,6 +103,7 @@ class TestDefaults:
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
         units += ("_items", "_levels")
+        units += ("_failures",)
         for part in TelemetrySettings.model_fields.values():
             if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
                 for name, field in part.annotation.model_fields.items():
@@ -255,12 +261,8 @@ class TestRefusals:
                 "enterprise_otlp_endpoint = 'http://h:99999': ",
             ),
             (
-                {"enterprise_otlp_protocol": "grpc"},
-                "enterprise_otlp_protocol = 'grpc': http is what this version speaks",
-            ),
-            (
                 {"enterprise_otlp_protocol": "pigeon"},
-                "enterprise_otlp_protocol = 'pigeon': must be http",
+                "enterprise_otlp_protocol = 'pigeon': must be http or grpc",
             ),
         ],
     )
@@ -421,16 +423,77 @@ class TestReceiver:
     def test_with_the_gateway_off_the_hosts_endpoint_is_left_alone(self, monkeypatch):
         """Not even a protocol that we can't speak matters then."""
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
 
         assert TelemetrySettings().resolved_otlp() is None
 
-    def test_a_host_that_speaks_grpc_is_refused(self, monkeypatch):
+    @pytest.mark.parametrize(
+        ("endpoint", "url"),
+        [
+            ("collector:4317", "http://collector:4317"),
+            ("http://collector:4317", "http://collector:4317"),
+            ("https://collector:4317/", "https://collector:4317"),
+        ],
+    )
+    def test_grpc_by_our_own_setting(self, endpoint, url):
+        """A bare ``host:port`` is without TLS."""
+        target = TelemetrySettings.enabled(
+            enterprise_otlp_endpoint=endpoint, enterprise_otlp_protocol="GRPC"
+        ).resolved_otlp()
+
+        assert target is not None
+        assert (target.protocol, target.endpoint) == ("grpc", url)
+
+    @pytest.mark.parametrize(
+        ("protocols", "protocol"),
+        [
+            ({}, "http"),
+            ({"": "http/protobuf"}, "http"),
+            ({"": "grpc"}, "grpc"),
+            ({"": "http/protobuf", "LOGS_": "grpc", "TRACES_": "grpc", "METRICS_": "grpc"}, "grpc"),
+            ({"": "grpc", "LOGS_": "grpc"}, "grpc"),
+        ],
+    )
+    def test_a_host_may_speak_grpc(self, monkeypatch, protocols, protocol):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4317")
+        for signal, value in protocols.items():
+            monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{signal}PROTOCOL", value)
+
+        target = TelemetrySettings.enabled().resolved_otlp()
+
+        assert target is not None
+        assert target.protocol == protocol
+
+    def test_our_protocol_beats_the_hosts_and_theirs_does_not_reach_our_endpoint(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4317")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
 
-        with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_PROTOCOL = 'grpc': http is"):
-            TelemetrySettings.enabled()
+        theirs = TelemetrySettings.enabled(enterprise_otlp_protocol="http").resolved_otlp()
+        ours = TelemetrySettings.enabled(enterprise_otlp_endpoint="http://ours").resolved_otlp()
+
+        assert theirs is not None and ours is not None
+        assert (theirs.protocol, ours.protocol) == ("http", "http")
+
+    @pytest.mark.parametrize(
+        ("protocols", "line"),
+        [
+            (
+                {"": "http/json"},
+                "OTEL_EXPORTER_OTLP_PROTOCOL = 'http/json': must be http/protobuf or grpc",
+            ),
+            ({"LOGS_": "x"}, "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL = 'x': must be http/protobuf"),
+            (
+                {"": "grpc", "LOGS_": "http/protobuf"},
+                "OTEL_EXPORTER_OTLP_*: must be one protocol, and not LOGS_PROTOCOL=http/protobuf,",
+            ),
+        ],
+    )
+    def test_a_protocol_that_can_not_be_spoken_is_refused(self, monkeypatch, protocols, line):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4317")
+        for signal, value in protocols.items():
+            monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{signal}PROTOCOL", value)
+
+        assert refusal(enterprise_telemetry_gateway_enabled=True).startswith(line)
 
     @pytest.mark.parametrize("text", ["no-equals", "bad name=x", "a=b%0d%0ac: d", "=x"])
     def test_headers_that_http_cannot_carry_are_refused(self, text):

@@ -1,4 +1,4 @@
-"""The journal: accepted events on disk, until they have their outcome (ADR-0010).
+"""The journal: accepted events on disk, until they have their outcome (ADR-0012).
 
 _journal.py     the whole: append, spill and read back, caps, failures, status
 _index.py       what is held, in memory

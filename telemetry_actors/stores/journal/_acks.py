@@ -3,7 +3,7 @@
     value 4 | crc32 of the value 4        value = number of the event, bit 31: *measured*
 
 A record that is damaged or cut off is ignored: its event is sent once more, never lost. So
-nothing here is synced. ADR-0010.
+nothing here is synced. ADR-0012.
 """
 
 from __future__ import annotations

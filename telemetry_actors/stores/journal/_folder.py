@@ -8,7 +8,7 @@
 The kernel gives a lock back when its process ends, however it ends; the next process takes
 the folders whose lock it can get. A folder gets its name only once it is locked, so nobody
 finds one that is not. Several processes, and several gateways of one process, share a
-directory in this way. ADR-0010.
+directory in this way. ADR-0012.
 """
 
 from __future__ import annotations

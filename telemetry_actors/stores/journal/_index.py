@@ -1,7 +1,8 @@
 """What the journal holds, and what has become of each event: in memory, under one lock.
 
 No file is touched while the lock is held, so that whoever reads the books never waits for a
-disk. `emit()` never comes here.
+disk. Who only looks takes no lock at all: it may be a signal handler that has interrupted
+somebody who holds it. `emit()` never comes here.
 """
 
 from __future__ import annotations
@@ -69,9 +70,8 @@ class Index:
                 self.replays += segment.states.count(PENDING)
 
     def segments(self) -> list[Segment]:
-        """All of them."""
-        with self.lock:
-            return list(self._segments.values())
+        """All of them. Any thread, no lock."""
+        return list(self._segments.values())
 
     def files_in(self, folder: Path) -> int:
         """How many segments of the folder there still are."""
@@ -122,10 +122,9 @@ class Index:
         return ended
 
     def holds(self, place: int | None) -> bool:
-        """Whether the event is in the journal, without an outcome."""
-        with self.lock:
-            segment, number = self._find(place)
-            return segment is not None and segment.states[number] != DONE
+        """Whether the event is in the journal, without an outcome. Any thread, no lock."""
+        segment, number = self._find(place)
+        return segment is not None and segment.states[number] != DONE
 
     def seal(self, segment: Segment) -> bool:
         """Nothing comes after what is in *segment*. True: nothing of it is left either."""
@@ -135,8 +134,7 @@ class Index:
 
     def pending_in(self, segment: Segment) -> list[int]:
         """Numbers of its events that are on disk alone."""
-        with self.lock:
-            return list(segment.numbers(PENDING))
+        return list(segment.numbers(PENDING))
 
     def forget(self, segment: Segment) -> int:
         """Give *segment* up. How many of its events have no outcome yet."""
@@ -153,27 +151,27 @@ class Index:
     # -- looking ----------------------------------------------------------------------------------
 
     def pending(self, *, replays: bool) -> Iterator[Ticket]:
-        """Each event that is on disk alone; *replays*: another process's, too. Any thread."""
+        """Each event that is on disk alone. Any thread, no lock.
+
+        Args:
+            replays: another process's, too.
+        """
         if not self.backlog and not (replays and self.replays):
             return
         for segment in self.segments():
             if segment.adopted and not replays:
                 continue
-            with self.lock:
-                numbers = list(segment.numbers(PENDING))
-                found = [(segment.serials[n], segment.cases[n], n) for n in numbers]
-            for serial, case, number in found:
-                yield Ticket(serial, case, 0, None, place_of(segment.uid, number))
+            for n in list(segment.numbers(PENDING)):
+                place = place_of(segment.uid, n)
+                yield Ticket(segment.serials[n], segment.cases[n], 0, None, place)
 
     def left(self) -> int:
         """Events without an outcome, in memory or not."""
-        with self.lock:
-            return sum(segment.left() for segment in self._segments.values())
+        return sum(segment.left() for segment in self.segments())
 
     def size_bytes(self) -> int:
         """Of all segments' files."""
-        with self.lock:
-            return sum(segment.size_bytes for segment in self._segments.values())
+        return sum(segment.size_bytes for segment in self.segments())
 
     def _find(self, place: int | None) -> tuple[Segment | None, int]:
         if place is None:

@@ -7,7 +7,7 @@ processes. It decides nothing about an event; it keeps it, and says what it keep
 Threads: `append`, `spill`, `next_spilled`, `next_replayed` and `tick` are the gateway actor's (or
 its slot's heir's); `ended`, `holds` and what is read for the status are anybody's. A disk that
 fails is told once, counted and survived: the tree goes on without the journal, which
-tries again by itself. ADR-0010.
+tries again by itself. ADR-0012.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ to know:
 - *ended*: outcomes of events that the journal did not hold.
 - *base*: what was counted before this page was there.
 
-lost on crash = accepted (rows and base) - safe - ended. ADR-0010.
+lost on crash = accepted (rows and base) - safe - ended. ADR-0012.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Little-endian. The *number* counts the records of a segment from 0, so that a ga
 many are missing. A body that is damaged costs itself, since its head says where the next
 one begins; a head that is damaged costs its record, and the next mark with a sound head
 goes on from there. Nothing is ever believed without its checksum, and no more than one
-record is in memory at a time (g28). No file is opened here. ADR-0010.
+record is in memory at a time (g28). No file is opened here. ADR-0012.
 """
 
 from __future__ import annotations

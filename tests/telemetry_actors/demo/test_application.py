@@ -1,4 +1,4 @@
-"""The simulated application makes every built case, for several tenants, from a seed."""
+"""The simulated application makes every case, for several tenants, from a seed."""
 
 import json
 from collections import Counter
@@ -6,6 +6,7 @@ from itertools import islice
 
 from telemetry_actors.cases import CASE_ROUTING
 from telemetry_actors.demo._application import Application
+from telemetry_actors.handlers import DEFINITIONS
 
 NOW_NS = 1_795_000_000_000_000_000
 
@@ -14,17 +15,23 @@ def events(count, seed=0):
     return list(islice(Application(seed=seed, start_ns=NOW_NS).events(), count))
 
 
-def test_every_built_case_for_several_tenants():
-    made = events(2000)
+def test_every_case_for_several_tenants():
+    made = events(4000)
 
     cases = Counter(e.case for e in made)
-    assert set(cases) == {"app_created", "workflow_run", "node_execution", "message_run"}
+    assert set(cases) == set(CASE_ROUTING)
     assert min(cases.values()) >= 10
     assert len({e.context["tenant_id"] for e in made}) == 4
 
 
-def test_few_events_hold_every_case_too():
-    assert len({e.case for e in events(20)}) == 4
+def test_few_events_hold_many_cases_too():
+    assert len({e.case for e in events(20)}) >= 4
+    assert len({e.case for e in events(400)}) == 14
+
+
+def test_every_event_is_one_that_its_handler_takes():
+    for event in events(2000):
+        DEFINITIONS[event.case].validate(event.payload)
 
 
 def test_a_seed_gives_the_same_events():
@@ -60,7 +67,7 @@ def test_there_is_content_to_gate_in_it():
     gated = {case.value: route.gated for case, route in CASE_ROUTING.items()}
 
     for event in events(200):
-        if event.case != "app_created":
+        if gated[event.case]:
             assert any(event.payload.get(key) for key in gated[event.case])
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from telemetry_actors.cases import CASE_ROUTING, gate
+from telemetry_actors.cases import CASE_ROUTING, Reduction, gate
 from telemetry_actors.handlers import DEFINITIONS, INSTRUMENTS, EventFacts, MappingSettings
 from tests.properties.payloads import cases, contents, facts, how, payloads
 from tests.telemetry_actors.handlers.required import REQUIRED
@@ -84,10 +84,14 @@ def test_what_the_model_lets_through_is_mapped_to_what_can_be_sent(data, case, f
 secret_leaves = st.builds("SECRET{}".format, st.text(max_size=3))
 
 
-def secret_values(key):
-    """Of a gated key, as `gate` takes it; lists where a mapping counts them."""
-    values = contents(secret_leaves)
-    return st.lists(values, max_size=3) if key in ("questions", "documents") else values
+def secret_values(route, key):
+    """Of a gated key, as its model takes it."""
+    shapes = {
+        Reduction.TEXT: secret_leaves,
+        Reduction.COUNT: st.lists(secret_leaves, max_size=3),
+        Reduction.DATASETS: st.lists(contents(secret_leaves), max_size=3),
+    }
+    return shapes[route.reduced[key]] if key in route.reduced else contents(secret_leaves)
 
 
 def secret_ungated(key):
@@ -101,7 +105,7 @@ def secret_ungated(key):
 def test_g21_with_content_off_no_leaf_of_a_gated_value_is_in_a_signal(data, case):
     """Mutant: gate() returns its copy unchanged, or contents() looks at the value."""
     route = CASE_ROUTING[case]
-    payload = REQUIRED[case] | {k: data.draw(secret_values(k)) for k in route.gated}
+    payload = REQUIRED[case] | {k: data.draw(secret_values(route, k)) for k in route.gated}
     packed = msgpack.packb(gate(route, payload))
     facts = EventFacts("e", "t", 0, 0, {})
 

@@ -209,12 +209,49 @@ def test_partial_success_books_the_last_n_as_rejected():
         for n in range(5):
             gateway.emit("app_created", TENANT, APP, event_id=f"e{n}")
         gateway.flush(5)
-        ledger = gateway.ledger()
+        ledger, status = gateway.ledger(), gateway.status()
         letters = gateway.dead_letters()
 
     assert (ledger.exported, ledger.dropped) == (3, {"rejected": 2})
     assert [letter.envelope.event_id for letter in letters] == ["e3", "e4"]
     assert "assumed" in letters[0].error
+    assert [letter.attribution for letter in status.dead_letters] == ["assumed", "assumed"]
+
+
+def test_which_records_a_partial_success_rejected_is_said_to_be_assumed():
+    """In each line, by case and by sink too; and the letters hold the ids of the whole batch."""
+
+    class Partial(RecordingSink):
+        def export(self, kind, encoded, timeout_s):
+            super().export(kind, encoded, timeout_s)
+            return ExportResult(Verdict.ACCEPTED, rejected=kind is SignalKind.LOGS, message="odd")
+
+    other = RecordingSink()
+    other.name = "other"
+    with TelemetryGateway(TelemetrySettings.enabled(), sinks=[Partial(), other]) as gateway:
+        gateway.emit("node_execution", TENANT, NODE, event_id="node")
+        for n in range(3):
+            gateway.emit("app_created", TENANT, APP, event_id=f"e{n}")
+        gateway.emit("node_execution", TENANT, {**NODE, "status": 7})
+        gateway.flush(5)
+        ledger = gateway.ledger()
+        (*_, letter) = gateway.dead_letters()
+
+    shape = ledger.model_dump(mode="json")
+    assert shape["dropped"] == {"rejected": 1, "invalid_payload": 1}
+    assert shape["assumed"] == {"rejected": 1}
+    case = letter.envelope.case
+    assert shape["by_case"][case]["assumed"] == {"rejected": 1}
+    assert sum(len(c["assumed"]) for c in shape["by_case"].values()) == 1
+    logs = shape["signals"]["logs"]
+    assert logs["assumed"] == {"rejected": 1}
+    assert logs["by_sink"]["recording"]["assumed"] == {"rejected": 1}
+    assert logs["by_sink"]["other"] == {"exported": 4, "dropped": {}, "assumed": {}}
+    assert shape["signals"]["spans"]["assumed"] == {}
+    assert letter.among is not None
+    assert sorted(letter.among.event_ids) == ["e0", "e1", "e2", "node"]
+    assert letter.envelope.event_id == letter.among.event_ids[-1]
+    assert ledger.balanced()
 
 
 def test_an_event_with_neither_log_nor_span_is_exported_once_it_is_measured(monkeypatch):

@@ -127,7 +127,8 @@ def test_g08_a_receiver_that_is_down_for_longer_than_give_up_costs_nothing(tmp_p
     otlp = {**NIMBLE["otlp"], "give_up_s": 0.1}
     with a_gateway(tmp_path, receiver, otlp=otlp) as gateway:
         emit(gateway, IDS[:10])
-        until(lambda: receiver.asked > 40)
+        assert not gateway.flush(0.6)
+        assert gateway.ledger().in_flight == 10
         receiver.up = True
         assert gateway.flush(5)
         ledger = gateway.ledger()

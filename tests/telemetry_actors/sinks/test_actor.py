@@ -15,6 +15,7 @@ from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor, _Sending
+from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 
 LIMIT_BYTES = 100
@@ -63,16 +64,30 @@ def sink(books, clock, wire, noted):
     return a_sink(books, clock, wire, lambda *what: noted.append(what))
 
 
-def a_sink(books, clock, wire, note=lambda *_what: None):
+def a_breaker(**options):
+    """Opens after three failures, for a second."""
+    numbers = {"failures": 3, "open_s": 1.0, "longest_s": 10.0, "probe_limit_s": 6.0, **options}
+    return Breaker(0.0, rng=Steady(), **numbers)
+
+
+class Steady(random.Random):
+    """Takes nothing off."""
+
+    def random(self):
+        return 0.0
+
+
+def a_sink(books, clock, wire, note=lambda *_what: None, *, kind=SignalKind.LOGS, breaker=None):
     def plan(now_s):
         return RetryPlan(now_s, give_up_s=10.0, min_s=1.0, max_s=4.0, rng=random.Random(1))
 
     return RecordSinkActor(
-        SignalKind.LOGS,
+        kind,
         wire,
         books,
         clock=clock,
         plan=plan,
+        breaker=breaker or a_breaker(),
         max_bytes=LIMIT_BYTES,
         attempt_timeout_s=5.0,
         budget=StopBudget(clock.now_s),

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,3 +198,70 @@ class TestRetryAfter:
     def test_counts_with_a_retry_alone(self, status, seconds):
         """Nobody waits before a bisection."""
         assert read(status, retry_after="7").retry_after_s == seconds
+
+
+def retry_info(seconds=0, nanos=0):
+    """A status that asks for patience, as gRPC servers do."""
+    status = Status(code=14, message="later")
+    status.details.add().Pack(Duration(seconds=1))  # a detail that is something else
+    info = RetryInfo()
+    info.retry_delay.seconds, info.retry_delay.nanos = seconds, nanos
+    status.details.add().Pack(info)
+    return status.SerializeToString()
+
+
+class TestRetryInfo:
+    @pytest.mark.parametrize(
+        ("seconds", "nanos", "asked_s"),
+        [(7, 500_000_000, 7.5), (0, 0, 0.0), (-5, 0, 0.0), (2**40, 0, None)],
+    )
+    def test_g19_is_honoured_like_retry_after(self, seconds, nanos, asked_s):
+        """In the body of a protobuf answer; what makes no sense is as if it weren't there."""
+        result = read(503, retry_info(seconds, nanos), content_type=PROTOBUF)
+
+        assert (result.verdict, result.retry_after_s) == ("retry", asked_s)
+        assert (result.rpc_code, result.message) == (14, "HTTP 503 later")
+
+    @pytest.mark.parametrize(("header", "asked_s"), [("3", 7.0), ("9", 9.0), ("soon", 7.0)])
+    def test_g19_of_header_and_body_the_larger_wins(self, header, asked_s):
+        """Whoever comes too early is refused again."""
+        result = read(429, retry_info(7), content_type=PROTOBUF, retry_after=header)
+
+        assert result.retry_after_s == asked_s
+
+    @pytest.mark.parametrize(
+        ("delay", "asked_s"),
+        [
+            ('"1.500s"', 1.5),
+            ('"7s"', 7.0),
+            ('"-7s"', 0.0),
+            ('"7"', None),
+            ('"999999999999s"', None),
+            ("7", None),
+            ("null", None),
+            ("{}", None),
+        ],
+    )
+    def test_g19_is_read_from_json_as_well(self, delay, asked_s):
+        """Some receivers answer so."""
+        body = (
+            '{"code": 8, "message": "later", "details": [7, {"@type": "x/google.rpc.Help"},'
+            f'{{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": {delay}}}]}}'
+        )
+        result = read(429, body.encode(), content_type="application/json")
+
+        assert (result.retry_after_s, result.rpc_code) == (asked_s, 8)
+        assert result.message == "HTTP 429 later"
+
+    def test_counts_with_a_retry_alone(self):
+        """A bisection doesn't wait."""
+        result = read(400, retry_info(7), content_type=PROTOBUF)
+
+        assert (result.verdict, result.retry_after_s, result.rpc_code) == ("split", None, 14)
+
+    @pytest.mark.parametrize("code", ["0", "17", "503", '"UNAVAILABLE"', "null", "-1", "1.0"])
+    def test_a_code_that_is_none_is_not_shown(self, code):
+        """0 is no error's, and 503 is HTTP's."""
+        body = f'{{"code": {code}, "details": 7}}'.encode()
+
+        assert read(503, body, content_type="application/json").rpc_code is None

@@ -123,3 +123,23 @@ def test_waits_are_short_while_stopping_whatever_the_receiver_asks_for(asked_s, 
     budget.begin(3.0)
 
     assert budget.limit_wait(asked_s) == waits_s
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "asked_s", "waits_s"),
+    [(0.1, None, 0.1), (3.0, None, 0.2), (0.1, 7.0, 7.0)],
+)
+def test_behind_an_open_breaker_it_is_there_when_one_may_probe(behind_s, asked_s, waits_s):
+    result = BUSY._replace(retry_after_s=asked_s)
+
+    assert a_plan().next_delay_s(0.0, result, behind_s) == waits_s
+
+
+def test_a_stop_that_begins_ends_the_waits_of_before():
+    """Told after the budget is set, so that whoever goes on knows of it."""
+    ended = []
+    budget = StopBudget(FakeClock().now_s)
+    budget.on_begin(lambda: ended.append(budget.begun))
+    budget.begin(3.0)
+
+    assert ended == [True]

@@ -1,0 +1,261 @@
+"""Draining: waiting until what is held has its outcome, and for no longer than allowed.
+
+`flush` and `stop` are made of this. All of it may run in a signal handler that has interrupted
+another call to the same gateway, so it takes no lock that such a call may hold, and where it
+waits, it waits for a limited time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from supervisors import Ref
+from supervisors._clock import Token, new_token, release
+from telemetry_actors._aside import run_aside
+from telemetry_actors._life import Life
+from telemetry_actors.sinks._metrics_actor import Collect
+
+__all__ = ["await_tree", "drain_life", "flush_life", "held_count", "is_empty"]
+
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
+_METRICS_SHARE = 0.25
+"""Of the time to drain in; the metrics have it even if the events before them never end."""
+_LAST_METRICS_S = 2.0
+"""At the end a metric sink that does not answer is not worth a longer wait than this."""
+_LONG_WAIT_S = 0.25
+"""A back-off that goes on for longer than this is cut short at the end."""
+
+
+def flush_life(life: Life, timeout_s: float) -> bool:
+    """See `TelemetryGateway.flush`."""
+    until_s = life.clock.now_s() + timeout_s
+    if life.state == "new" and not life.mailbox.user:
+        return True
+    if not await_tree(life, until_s):
+        return False
+    before = next(life.intake.serials)
+    with _Hurry(life):
+        if not _wait(life, until_s, lambda: not _holds_older_than(life, before)):
+            return False
+        return _collect(life, until_s)
+
+
+def drain_life(life: Life, end_s: float) -> tuple[bool, bool]:
+    """Let all that is held get out, until *end_s* on the clock. There is a tree.
+
+    The three signals get out at the same time: the metrics are collected as soon as every event
+    is mapped, while logs and spans are still being sent.
+
+    Returns:
+        Nothing is held any more; a collection of all metrics was accepted.
+    """
+    clock = life.clock
+    late_s = end_s - (end_s - clock.now_s()) * _METRICS_SHARE
+    life.budget.begin(end_s)
+    metrics = _Collections(life)
+    with _Hurry(life):
+        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life))
+        metrics.begin()
+        enough_s = min(end_s, clock.now_s() + _LAST_METRICS_S)
+        _wait(life, end_s, lambda: is_empty(life) and metrics.over(enough_s), metrics.token)
+        if not mapped and is_empty(life):  # what was mapped after the collection is in none
+            metrics.begin()
+            _wait(life, end_s, lambda: metrics.over(end_s), metrics.token)
+    return is_empty(life), metrics.accepted()
+
+
+def is_empty(life: Life) -> bool:
+    """Whether everything accepted has its outcome. What is replayed can as well wait on disk."""
+    _cut_long_waits(life)
+    return next(life.held(replays=False), None) is None
+
+
+def held_count(life: Life) -> int:
+    """About how many events are held, records at sinks counted one by one. Takes no copy."""
+    if life.tree is None:
+        return len(life.mailbox.user)
+    slots = [life.slots.get(holder.path) for holder in life.holders()]
+    flights = [slot.in_flight for slot in slots if slot is not None]
+    in_hand = sum(len(flight.batch) for flight in flights if flight is not None)
+    return in_hand + sum(len(holder.mailbox.user) for holder in life.holders())
+
+
+def _holds_older_than(life: Life, serial: int) -> bool:
+    return any(item[0].serial < serial for _, item in life.held())
+
+
+def _holds_unmapped(life: Life) -> bool:
+    _cut_long_waits(life)
+    return any(kind is None for kind, _ in life.held(replays=False))
+
+
+def _cut_long_waits(life: Life) -> None:
+    """A batch that waits to be sent again is sent now, if the end has come (g22).
+
+    Looked at again and again, since a sink may have begun its wait while we began to stop.
+    """
+    if life.budget is None or not life.budget.begun:
+        return
+    now_s = life.clock.now_s()
+    for holder in life.holders():
+        slot = life.slots.get(holder.path)
+        flight = slot.in_flight if slot is not None else None
+        due_s = flight.due_s if flight is not None else None
+        if flight is not None and due_s is not None and due_s > now_s + _LONG_WAIT_S:
+            flight.due_s = now_s
+            holder.mailbox.wake()
+
+
+# -- a tree to drain into ---------------------------------------------------------------------
+
+
+def await_tree(life: Life, until_s: float) -> bool:
+    """Have the tree built if it isn't, and wait for it until *until_s* on the clock.
+
+    On a thread of its own: building has no time limit. Where none can be started (CPython 3.12
+    refuses at the end of the interpreter) the tree is built and run on the calling thread.
+
+    Returns:
+        There is a tree.
+    """
+    if life.root is not None or life.state == "stopped":
+        return life.root is not None
+    if life.has_given_runtime:  # it may be bound to this very thread
+        _try_to_build(life)
+        return life.root is not None
+    token, over = new_token(), []
+
+    def build() -> None:
+        _try_to_build(life)
+        over.append(True)
+        release(token)
+
+    try:
+        run_aside(build)
+    except RuntimeError:
+        _build_here(life, until_s)
+        return life.root is not None
+    _wait(life, until_s, lambda: life.root is not None or bool(over), token)
+    return life.root is not None
+
+
+def _try_to_build(life: Life) -> None:
+    with suppress(Exception):  # whoever asked goes by what there is; it is said elsewhere
+        life.build()
+
+
+def _build_here(life: Life, until_s: float) -> None:
+    """Whoever builds at this moment will fail, having no threads either, or has just done it."""
+    left_s = max(0.0, until_s - life.clock.now_s())
+    if not life.building.acquire(timeout=left_s):
+        return
+    life.building.release()
+    if life.root is None:
+        life.run_on_who_waits()
+        _try_to_build(life)
+
+
+# -- waiting ----------------------------------------------------------------------------------
+
+
+class _Hurry:
+    """Cuts lingers short for the duration of a block."""
+
+    def __init__(self, life: Life) -> None:
+        self._mailboxes = [holder.mailbox for holder in life.holders()]
+
+    def __enter__(self) -> None:
+        for mailbox in self._mailboxes:
+            mailbox.hurry(True)
+
+    def __exit__(self, *_error: object) -> None:
+        for mailbox in self._mailboxes:
+            mailbox.hurry(False)
+
+
+def _wait(life: Life, until_s: float, done: Callable[[], bool], token: Token | None = None) -> bool:
+    """Look now, and again at growing intervals, after bookings and when *token* is released.
+
+    Returns:
+        What *done* said at last; False when time is up.
+    """
+    token = token or new_token()
+    unwatch = life.books.watch(lambda: release(token))
+    pause_s = _FIRST_LOOK_S
+    try:
+        while not done():
+            left_s = until_s - life.clock.now_s()
+            if left_s <= 0 or life.impatient:
+                return False
+            life.clock.wait(token, min(pause_s, left_s))
+            pause_s = min(pause_s * 1.5, _LAST_LOOK_S)
+        return True
+    finally:
+        unwatch()
+
+
+# -- metrics ----------------------------------------------------------------------------------
+
+
+def _collect(life: Life, until_s: float) -> bool:
+    """One collection of each metric sink, tried again until it is accepted or time is up."""
+    metrics = _Collections(life)
+    metrics.begin()
+    _wait(life, until_s, lambda: metrics.over(until_s), metrics.token)
+    return metrics.accepted()
+
+
+class _Collections:
+    """A collection of each metric sink, all at the same time."""
+
+    def __init__(self, life: Life) -> None:
+        assert life.tree is not None
+        self.token = new_token()
+        self._clock = life.clock
+        slots = [life.slots.get(path) for path in life.tree.metrics]
+        self._refs = [slot.ref for slot in slots if slot is not None]
+        self._each: list[_Collection] = []
+
+    def begin(self) -> None:
+        """Ask for a new one of each."""
+        self._each = [_Collection(ref, self.token) for ref in self._refs]
+        self.over(0.0)
+
+    def over(self, enough_s: float) -> bool:
+        """Ask again where the last one failed; whether all were accepted, or it is *enough_s*."""
+        now_s = self._clock.now_s()
+        for one in self._each:
+            one.look(now_s)
+        return now_s >= enough_s or self.accepted()
+
+    def accepted(self) -> bool:
+        """All were."""
+        return all(one.accepted for one in self._each)
+
+
+class _Collection:
+    """Of one metric sink; asked for again, at growing intervals, until it is accepted."""
+
+    def __init__(self, ref: Ref, token: Token) -> None:
+        self._ref = ref
+        self._token = token
+        self._asked = False
+        self._next_s = 0.0
+        self._pause_s = 0.05
+        self.accepted = False
+
+    def look(self, now_s: float) -> None:
+        """Ask, if it is time to."""
+        if self.accepted or self._asked or now_s < self._next_s:
+            return
+        self._asked = True
+        self._next_s = now_s + self._pause_s
+        self._pause_s = min(self._pause_s * 2, 1.0)
+        self._ref.tell(Collect(self._done))
+
+    def _done(self, accepted: bool) -> None:
+        """The sink's thread."""
+        self.accepted = accepted
+        self._asked = False
+        release(self._token)

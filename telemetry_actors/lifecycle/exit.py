@@ -1,0 +1,151 @@
+"""The end of the interpreter: every gateway that runs is stopped, in the time that there is.
+
+``atexit`` calls us when the other non-daemon threads have ended, so that what they emitted is
+there; callbacks that were registered later than ours have run before, those registered earlier
+(such as ``logging.shutdown``) come after. A worker of `multiprocessing` ends by ``os._exit``
+after its own finalisers, so there we are one of those. Nothing runs after ``os._exit``, a
+signal that ends the process (`sigterm.py`), or a crash of the interpreter.
+
+Registered when the first gateway of a process starts, and not at import (g05).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from supervisors import SystemClock
+from telemetry_actors._say import say_at_the_end
+from telemetry_actors.status import StopReport
+
+__all__ = ["Stoppable", "running", "say_what_was_lost", "stop_all", "when_exiting"]
+
+_LAST = -1000
+"""Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
+
+_now_s = SystemClock().now_s
+
+
+class Stoppable(Protocol):
+    """Something that is to be stopped before the process ends."""
+
+    def _exit_timeout_s(self) -> float | None:
+        """Seconds that it may take; None: there is nothing to stop."""
+        ...
+
+    def _stop_at_exit(self, timeout_s: float) -> StopReport:
+        """Stop without a word in the log. Comes back in time, whoever else is stopping it."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait for what has been emitted so far."""
+        ...
+
+
+class _Process:
+    """What is to be stopped in one process. A fork's child begins with nothing."""
+
+    def __init__(self) -> None:
+        self.known: weakref.WeakSet[Stoppable] = weakref.WeakSet()
+        self.hooked = False
+        self.over = False
+
+
+_PROCESSES: dict[int, _Process] = {}
+"""By process id: a child inherits its parent's, and has none of its own."""
+
+
+def when_exiting(one: Stoppable) -> bool:
+    """Have *one* stopped when this process ends, for as long as somebody holds it.
+
+    Any thread, re-entrant: no lock, no wait.
+
+    Returns:
+        False: too late, the process is past its end.
+    """
+    process = _PROCESSES.setdefault(os.getpid(), _Process())
+    if process.over:
+        return False
+    process.known.add(one)
+    if not process.hooked:
+        process.hooked = True
+        atexit.register(_at_exit)
+        _hook_worker()
+    return True
+
+
+def running() -> list[Stoppable]:
+    """What would be stopped if this process ended now."""
+    process = _PROCESSES.get(os.getpid())
+    known = list(process.known) if process is not None else []
+    return [one for one in known if one._exit_timeout_s() is not None]
+
+
+def _hook_worker() -> None:
+    """In a child that `multiprocessing` made: only then are its modules looked at."""
+    process: Any = sys.modules.get("multiprocessing.process")
+    util: Any = sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, _at_exit, exitpriority=_LAST)
+
+
+def _at_exit() -> None:
+    """The main thread, at the end. Stops what runs, and says in one line what was lost."""
+    left = running()
+    if left:
+        try:
+            reports = stop_all(left)
+        except KeyboardInterrupt:  # somebody has no patience: count the rest, and go
+            reports = [one._stop_at_exit(0.0) for one in left]
+        say_what_was_lost(reports, say_at_the_end)
+    process = _PROCESSES.get(os.getpid())
+    if process is not None:
+        process.over = True
+
+
+def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[StopReport]:
+    """Stop all of *left* at the same time, under one budget.
+
+    Args:
+        left: those that run.
+        budget_s: seconds in all; the longest that one of them has for an exit, by default.
+    """
+    limits = {one: one._exit_timeout_s() or 0.0 for one in left}
+    until_s = _now_s() + (max(limits.values()) if budget_s is None else budget_s)
+    reports: list[StopReport] = []
+
+    def stop(one: Stoppable) -> None:
+        left_s = max(0.0, until_s - _now_s())
+        reports.append(one._stop_at_exit(min(limits[one], left_s) if budget_s is None else left_s))
+
+    started = []
+    for one in left[1:]:
+        thread = threading.Thread(target=stop, args=(one,), daemon=True)
+        with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
+            thread.start()
+            started.append(thread)
+    stop(left[0])
+    for thread in started:
+        thread.join(max(0.0, until_s - _now_s()) + 0.1)
+    for one in left[1 + len(started) :]:
+        stop(one)
+    return list(reports)
+
+
+def say_what_was_lost(reports: Sequence[StopReport], say: Callable[[str], None]) -> None:
+    """In one line; nothing, if nothing was."""
+    shutdown = sum(report.shutdown for report in reports)
+    unconfirmed = sum(report.unconfirmed for report in reports)
+    if not shutdown and not unconfirmed and all(report.drained for report in reports):
+        return
+    seconds = max(report.seconds for report in reports)
+    say(
+        f"{shutdown + unconfirmed} events were not delivered before the process ended"
+        f" (shutdown {shutdown}, unconfirmed {unconfirmed}; waited {seconds:.1f} s)"
+    )

@@ -1,0 +1,113 @@
+"""What keeps a fork away from gRPC while gRPC is at work.
+
+gRPC's core has threads of its own, and hooks that stop them for a fork and start them anew
+on both sides. It skips those hooks while anybody is in a call; a child of such a fork then
+waits for threads that it doesn't have (one in ten, tried with grpcio 1.85), and the
+parent's next call may fail as well. So a fork waits here until no call of ours is
+on its way: for `_GRACE_S`, then the calls are cancelled (their records are sent again), and
+core gets `_SETTLE_S` to clear up. A fork with no call on its way doesn't wait at all.
+
+The hook is registered with the first channel, never at import. ``GRPC_ENABLE_FORK_SUPPORT``
+is left as it is: what it adds, for Python threads of gRPC's own, we don't use. Hosts
+that fork without Python's hooks (uWSGI) get what gRPC itself does for them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from supervisors import SystemClock
+
+__all__ = ["Cancellable", "ForkGate", "fork_gate"]
+
+_GRACE_S = 0.05  # most requests are answered by then
+_CANCEL_S = 1.0  # a cancelled call is back within a millisecond, given a processor
+_SETTLE_S = 0.05  # with 0 s two children in sixty hung, with this none did
+
+_now_s = SystemClock().now_s  # core's threads know no other clock
+
+
+class Cancellable(Protocol):
+    """A channel, as far as a fork is concerned."""
+
+    def cancel(self) -> None:
+        """End the call on its way, from another thread."""
+
+
+class ForkGate:
+    """Who is in a call in this process; a fork closes it until nobody is."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside: list[Cancellable] = []
+        self._forks = 0
+        self._settled_s = 0.0
+
+    @contextmanager
+    def call(self, channel: Cancellable) -> Iterator[None]:
+        """While *channel* is in a call. Waits while a fork is on its way."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forks, _CANCEL_S)
+            self._inside.append(channel)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside.remove(channel)
+                self._changed.notify_all()
+
+    def stirred(self) -> None:
+        """A channel was closed: core clears up behind it, for a moment."""
+        self._settled_s = _now_s() + _SETTLE_S
+
+    def before(self) -> None:
+        """Return when a fork may happen; at the latest after 1.1 s, most often at once."""
+        with self._changed:
+            self._forks += 1
+            if not self._changed.wait_for(self._is_empty, _GRACE_S):
+                for channel in self._inside:
+                    channel.cancel()
+                self._changed.wait_for(self._is_empty, _CANCEL_S)
+            left_s = self._settled_s - _now_s()
+            if left_s > 0:
+                self._changed.wait_for(lambda: False, left_s)
+
+    def after(self) -> None:
+        """In the parent: calls may go on."""
+        with self._changed:
+            self._forks -= 1
+            self._changed.notify_all()
+
+    def _is_empty(self) -> bool:
+        return not self._inside
+
+
+_GATES: dict[int, ForkGate] = {}  # by process: a child must not meet a lock that nobody holds
+_HOOKED: dict[str, bool] = {}
+
+
+def fork_gate() -> ForkGate:
+    """This process's gate. The first one brings the hooks."""
+    gate = _GATES.get(os.getpid())
+    if gate is None:
+        gate = _GATES.setdefault(os.getpid(), ForkGate())
+        if not _HOOKED.setdefault("hooked", False) and hasattr(os, "register_at_fork"):
+            _HOOKED["hooked"] = True
+            os.register_at_fork(before=_before, after_in_parent=_after)
+    return gate
+
+
+def _before() -> None:
+    gate = _GATES.get(os.getpid())
+    if gate is not None:
+        gate.before()
+
+
+def _after() -> None:
+    gate = _GATES.get(os.getpid())
+    if gate is not None:
+        gate.after()

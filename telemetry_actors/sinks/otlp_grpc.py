@@ -1,0 +1,86 @@
+"""OtlpGrpcSink: logs, spans and metrics over gRPC to any OTLP receiver.
+
+Last step of an event's way, like `otlp`, whose encoding, resource and treatment of secrets
+it shares: the same bytes travel as the message of a unary call. gRPC is imported at the
+first request and not before.
+
+Calls block their thread. A sink actor has a thread of its own; under gevent's patches that
+is a greenlet, and a silent peer stalls the hub for the whole time-out: use HTTP there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from telemetry_actors.errors import SettingsError
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._resource import package_version
+from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink
+
+__all__ = ["OtlpGrpcSink"]
+
+_COLLECTOR = "/opentelemetry.proto.collector"
+_METHODS = {
+    SignalKind.LOGS: f"{_COLLECTOR}.logs.v1.LogsService/Export",
+    SignalKind.SPANS: f"{_COLLECTOR}.trace.v1.TraceService/Export",
+    SignalKind.METRICS: f"{_COLLECTOR}.metrics.v1.MetricsService/Export",
+}
+_NAME = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
+_VALUE = re.compile(r"[\x20-\x7e]*")
+_RESERVED = frozenset(("connection", "content-type", "host", "te", "user-agent"))
+
+
+class OtlpGrpcSink(OtlpSink):
+    """Sends to one OTLP/gRPC receiver.
+
+    Args and Raises are those of `OtlpSink`, with these differences:
+
+    - *endpoint* is such as ``http://otel-collector:4317``: ``http://`` is plain, ``https://``
+      is TLS; without a port it is 80 or 443; a path is not used.
+    - *headers* travel as metadata: names in lower case, values of printable ASCII.
+    """
+
+    def __repr__(self) -> str:
+        return f"<OtlpGrpcSink {self._endpoint}>"
+
+    def close(self) -> None:
+        """Close the connections. A request on its way ends at once, as CANCELLED."""
+        super().close()
+
+    def _send(
+        self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
+    ) -> ExportResult:
+        from telemetry_actors.sinks._answer import one_line
+        from telemetry_actors.sinks._grpc import GrpcChannel
+        from telemetry_actors.sinks._grpc_answer import read_reply
+
+        try:
+            line = self._line(kind)
+        except ValueError as error:  # a URL that is none
+            return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
+        channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
+        reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
+        return read_reply(reply, count, redact=self._without_secrets)
+
+    def _new_channel(self, kind: SignalKind) -> Any:
+        from telemetry_actors.sinks._grpc import GrpcChannel, GrpcTls
+
+        return GrpcChannel(
+            self._urls[kind],
+            _METHODS[kind],
+            {name: value.get_secret_value() for name, value in self._headers.items()},
+            compress=self._compress,
+            tls=GrpcTls(**self._tls),
+            agent=f"telemetry-actors/{package_version()}".rstrip("/"),
+        )
+
+    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+        """Whatever gRPC would refuse, or would write over, is refused here, without its value."""
+        for given, value in (headers or {}).items():
+            name, text = given.lower(), value.strip()
+            if not _NAME.fullmatch(name) or name in _RESERVED or not _VALUE.fullmatch(text):
+                raise SettingsError(f"headers[{given!r}]", allowed="must be what gRPC can carry")
+            yield name, text

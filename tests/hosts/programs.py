@@ -1,0 +1,105 @@
+"""Real programs in processes of their own, and what they say of their books.
+
+A program prints numbers: how many events were accepted. How many were delivered is the
+receiver's to say.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import NamedTuple
+
+__all__ = [
+    "PRELUDE",
+    "Ended",
+    "ended",
+    "environment",
+    "run",
+    "started",
+    "terminate",
+    "until_it_says",
+]
+
+_ON = {
+    "ENTERPRISE_ENABLED": "true",
+    "ENTERPRISE_TELEMETRY_ENABLED": "true",
+    "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED": "true",
+}
+PRELUDE = """
+import atexit, os, signal, sys, threading, time
+from telemetry_actors import emit, get_gateway
+
+def say(number):
+    os.write(1, f"{number}\\n".encode())  # in one piece, whoever else speaks
+
+def emit_some(count):
+    say(sum(bool(emit("app_created", {"tenant_id": "t"}, {"app_id": "a"})) for _ in range(count)))
+"""
+
+
+class Ended(NamedTuple):
+    """How a program ended."""
+
+    code: int
+    """Negative: by that signal."""
+    took_s: float
+    """From the last line that it printed to its end."""
+    accepted: int
+    """The sum of the numbers that it printed."""
+    errors: str
+
+
+def environment(endpoint: str, settings: dict[str, object]) -> dict[str, str]:
+    more = {f"TELEMETRY_ACTORS__{name.upper()}": str(value) for name, value in settings.items()}
+    return {**os.environ, **_ON, "ENTERPRISE_OTLP_ENDPOINT": endpoint, **more}
+
+
+def run(program: str, endpoint: str, *, within_s: float = 30.0, **settings: object) -> Ended:
+    """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``."""
+    with started(program, endpoint, **settings) as process:
+        return ended(process, within_s=within_s)
+
+
+@contextmanager
+def started(program: str, endpoint: str, **settings: object):
+    """A running program."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PRELUDE + program],
+        env=environment(endpoint, settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[str], *, within_s: float = 30.0) -> Ended:
+    """Wait for its end."""
+    assert process.stdout is not None
+    accepted, last_s = 0, time.monotonic()
+    for line in process.stdout:
+        last_s = time.monotonic()
+        accepted += int(line)
+    _, errors = process.communicate(timeout=within_s)
+    return Ended(process.returncode, time.monotonic() - last_s, accepted, errors)
+
+
+def until_it_says(process: subprocess.Popen[str]) -> int:
+    """The next number that it prints."""
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+def terminate(process: subprocess.Popen[str]) -> float:
+    """Send SIGTERM; when that was."""
+    process.send_signal(signal.SIGTERM)
+    return time.monotonic()

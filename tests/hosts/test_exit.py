@@ -1,0 +1,242 @@
+"""g23: programs that end without a word to us, in every way that programs end.
+
+What a program says it has accepted is compared with what a third-party receiver got. With peers
+that are dead or hang the exit is short here; five seconds are `make soak`.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.hosts.programs import PRELUDE, environment, run
+from tests.receivers.faulty import FaultyReceiver, answer, hang
+from tests.receivers.oteltap import OtelTap
+
+pytestmark = pytest.mark.timeout(60)
+
+GRACE_S = 0.2
+"""What an exit may take beyond its time-out (g23)."""
+INTERPRETER_S = 1.0
+"""For the interpreter's own end, and the tree's start if that was still to come, on a busy box."""
+
+
+@pytest.fixture(scope="module")
+def tap(tmp_path_factory):
+    with OtelTap(tmp_path_factory.mktemp("oteltap")) as running:
+        yield running
+
+
+@pytest.fixture
+def arrived(tap):
+    """How many distinct records have come since the test began."""
+    before = len(tap.received().log_uids)
+
+    def count():
+        uids = tap.received().log_uids
+        assert len(set(uids)) == len(uids)
+        return len(uids) - before
+
+    return count
+
+
+MADE = """
+from telemetry_actors import TelemetryGateway
+def made_some(count):
+    made = TelemetryGateway().start()
+    say(sum(bool(made.emit("app_created", {}, {})) for _ in range(count)))
+"""
+THREADS = """
+def work():
+    for _ in range(10):
+        emit_some(10)
+        time.sleep(0.02)
+for _ in range(20):
+    threading.Thread(target=work).start()
+"""
+DAEMONS = """
+def work():
+    while True:
+        emit("no such case", {}, {})
+        time.sleep(0.001)
+for _ in range(20):
+    threading.Thread(target=work, daemon=True).start()
+emit_some(100)
+"""
+STOPPER = """
+emit_some(100)
+threading.Thread(target=lambda: get_gateway().stop(20), daemon=True).start()
+"""
+EXIT_IN_A_THREAD = """
+thread = threading.Thread(target=lambda: (emit_some(100), sys.exit(4)))
+thread.start()
+thread.join()
+"""
+WAYS_TO_END = {
+    "at once": ("emit_some(100)", 0),
+    "later": ("emit_some(100); time.sleep(0.5); emit_some(100)", 0),
+    "with an open gateway": ("get_gateway().start(); emit_some(100)", 0),
+    "after a stop": ("emit_some(100); get_gateway().stop(5)", 0),
+    "sys.exit(3)": ("emit_some(100); sys.exit(3)", 3),
+    "an uncaught exception": ("emit_some(100); raise LookupError('mine')", 1),
+    "KeyboardInterrupt": ("emit_some(100); raise KeyboardInterrupt", 1),
+    "sys.exit in a thread": (EXIT_IN_A_THREAD, 0),
+    "from an atexit callback": ("emit_some(1); atexit.register(emit_some, 100)", 0),
+    "with threads at work": (THREADS, 0),
+    "with daemons at work": (DAEMONS, 0),
+    "during a stop of another thread": (STOPPER, 0),
+    "with a gateway that nobody holds": (MADE + "made_some(100)", 0),
+    "with several gateways": (MADE + "for n in (100, 50, 1): made_some(n)", 0),
+    "with a gateway that was never started": (MADE + "made = TelemetryGateway(); say(0)", 0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_END)
+def test_g23_what_was_accepted_arrives_however_a_program_ends(tap, arrived, way):
+    program, code = WAYS_TO_END[way]
+    ended = run(program, tap.endpoint)
+
+    assert ended.code == code
+    assert arrived() == ended.accepted
+    assert "events were not delivered" not in ended.errors
+    assert "telemetry_actors" not in ended.errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork")
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+def test_g23_workers_of_multiprocessing_deliver_their_own(tap, arrived, tmp_path, how):
+    """Children of a fork begin anew; those end by ``os._exit``, after their finalisers."""
+    program = tmp_path / "host.py"
+    program.write_text(
+        f"{PRELUDE}\n"
+        "import multiprocessing\n"
+        "if __name__ == '__main__':\n"
+        f"    multiprocessing.set_start_method({how!r})\n"
+        "    emit_some(10)\n"
+        "    workers = [multiprocessing.Process(target=emit_some, args=(50,)) for _ in range(3)]\n"
+        "    for worker in workers: worker.start()\n"
+        "    for worker in workers: worker.join()\n"
+        "    assert [worker.exitcode for worker in workers] == [0, 0, 0]\n"
+        "    emit_some(10)\n"
+    )
+    answer_ = subprocess.run(
+        [sys.executable, str(program)],
+        env=environment(tap.endpoint, {}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    assert sum(map(int, answer_.stdout.split())) == 170
+    assert arrived() == 170
+    assert "telemetry_actors" not in answer_.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork")
+def test_g23_a_child_that_leaves_by_os_exit_loses_its_own_and_nothing_else(tap, arrived):
+    program = """
+get_gateway().start()
+emit_some(100)
+if os.fork() == 0:
+    emit("app_created", {"tenant_id": "child"}, {})
+    os._exit(0)
+os.wait()
+emit_some(100)
+"""
+    ended = run(program, tap.endpoint)
+    assert (ended.code, ended.accepted) == (0, 200)
+    assert arrived() in (200, 201)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fork")
+def test_g23_a_forked_child_that_emits_delivers_at_its_end_and_one_that_does_not_is_quick(
+    tap, arrived
+):
+    program = """
+get_gateway().start()
+emit_some(100)
+for emits in (True, False):
+    if os.fork() == 0:
+        if emits:
+            emit_some(10)
+        sys.exit(0)
+    began_s = time.monotonic()
+    os.wait()
+assert time.monotonic() - began_s < 0.5
+"""
+    ended = run(program, tap.endpoint)
+    assert (ended.code, ended.accepted) == (0, 110)
+    assert arrived() == 110
+
+
+# -- where it can't be delivered ------------------------------------------------------------------
+
+
+def lines_of_ours(errors):
+    return [line for line in errors.splitlines() if "events were not delivered" in line]
+
+
+@pytest.mark.parametrize("kind", ["dead", "hanging"])
+@pytest.mark.parametrize("timeout_s", [1.0, pytest.param(5.0, marks=pytest.mark.slow)])
+def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind, timeout_s):
+    program = "get_gateway().start(); time.sleep(0.3); emit_some(5000)"
+    with FaultyReceiver(hang) as receiver:
+        endpoint = receiver.endpoint if kind == "hanging" else "http://127.0.0.1:9"
+        ended = run(program, endpoint, lifecycle__exit_timeout_s=timeout_s)
+    sys.stdout.write(f"\nexit in {ended.took_s:.2f} s: {ended.errors}")
+    assert ended.code == 0
+    assert ended.took_s < timeout_s + GRACE_S
+    assert len(lines_of_ours(ended.errors)) == len(ended.errors.splitlines()) == 1
+    assert "5000 events were not delivered" in ended.errors
+
+
+def test_g23_several_gateways_share_one_budget():
+    """Each of them needs a third of it: one after the other they would not all get out."""
+
+    def slow(connection, ended):
+        ended.wait(0.7)
+        return answer(200)(connection, ended)
+
+    program = f"{MADE}for _ in range(4): made_some(1)"
+    settings = {"lifecycle__exit_timeout_s": 2, "sink__linger_s": 60}
+    with FaultyReceiver(slow) as receiver:
+        ended = run(program, receiver.endpoint, **settings)
+        assert sum(request.path == "/v1/logs" for request in receiver.requests) == 4
+    assert (ended.accepted, ended.errors) == (4, "")
+    ended = run(program, "http://127.0.0.1:9", **settings)
+    assert ended.took_s < 2 + GRACE_S + INTERPRETER_S
+    assert "4 events were not delivered" in ended.errors
+    assert len(lines_of_ours(ended.errors)) == 1
+
+
+def test_g23_where_the_host_logs_the_line_goes_to_its_log():
+    program = "import logging; logging.basicConfig(format='HOST %(message)s'); emit_some(10)"
+    ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=0.5)
+    [line] = lines_of_ours(ended.errors)
+    assert line.startswith("HOST 10 events")
+
+
+def test_g23_ctrl_c_during_the_exit_ends_the_wait_and_counts_the_rest():
+    program = """
+get_gateway().start()
+def soon():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=soon, daemon=True).start()
+emit_some(10)
+"""
+    ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=20)
+    assert ended.took_s < 3
+    assert "10 events were not delivered" in ended.errors
+    assert "Traceback" not in ended.errors
+
+
+def test_g23_after_the_exit_emit_says_stopping():
+    """A callback that was registered before us comes after us."""
+    program = """
+atexit.register(lambda: say(int(emit("app_created", {}, {}) == "stopping")))
+emit_some(1)
+"""
+    with FaultyReceiver(answer(200)) as receiver:
+        ended = run(program, receiver.endpoint)
+    assert (ended.code, ended.accepted) == (0, 2)

@@ -1,0 +1,203 @@
+"""g23: SIGTERM with and without our handler, in real processes; and the handler's own rules."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from telemetry_actors.lifecycle import stop_on_sigterm
+from tests.hosts.programs import ended, run, started, terminate, until_it_says
+from tests.receivers.faulty import FaultyReceiver, hang
+from tests.receivers.oteltap import OtelTap
+
+pytestmark = pytest.mark.timeout(60)
+
+GRACE_S = 0.5
+"""For the time-out's own 0.2 s, and for the signal's way to a process on a busy machine."""
+ON_REQUEST = "from telemetry_actors.lifecycle import stop_on_sigterm\n"
+RUNS = "say(0)\nwhile True: time.sleep(10)\n"
+
+
+@pytest.fixture
+def tap(tmp_path):
+    with OtelTap(tmp_path) as running:
+        yield running
+
+
+def end_by_sigterm(program, endpoint, **settings):
+    """Its end, and how long that took after the signal."""
+    with started(program, endpoint, **settings) as process:
+        accepted = 0
+        while number := until_it_says(process):
+            accepted += number
+        terminated_s = terminate(process)
+        end = ended(process)
+        return end._replace(
+            accepted=accepted + end.accepted, took_s=time.monotonic() - terminated_s
+        )
+
+
+def arrived(tap):
+    uids = tap.received().log_uids
+    assert len(set(uids)) == len(uids)
+    return len(uids)
+
+
+def test_g23_without_the_handler_sigterm_ends_a_process_on_the_spot(tap):
+    program = f"get_gateway().start(); emit_some(100)\n{RUNS}"
+    end = end_by_sigterm(program, tap.endpoint, sink__linger_s=60)
+    assert end.code == -signal.SIGTERM
+    assert arrived(tap) == 0
+
+
+@pytest.mark.parametrize("when", ["emit", "flush", "stop", "start", "nothing"])
+def test_g23_on_request_sigterm_stops_first_and_then_ends_the_process(tap, when):
+    """Whatever the main thread is in the middle of."""
+    busy = {
+        "emit": "while True: emit('no such case', {}, {})",
+        "flush": "while True: get_gateway().flush(5)",
+        "stop": "get_gateway().stop(30); time.sleep(30)",
+        "start": "while True: get_gateway().start()",
+        "nothing": "time.sleep(30)",
+    }[when]
+    program = f"{ON_REQUEST}stop_on_sigterm()\nemit_some(100); say(0)\n{busy}"
+    end = end_by_sigterm(program, tap.endpoint)
+    assert end.code == -signal.SIGTERM
+    assert end.errors == ""
+    assert arrived(tap) == end.accepted == 100
+
+
+def test_g23_a_handler_of_the_hosts_is_called_after_what_is_queued_got_out(tap):
+    """The gateway goes on meanwhile, since the host may have work to finish."""
+    program = f"""{ON_REQUEST}
+ending = []
+def graceful(signum, frame):
+    ending.append(signum)
+signal.signal(signal.SIGTERM, graceful)
+stop_on_sigterm()
+emit_some(100)
+say(0)
+while not ending:
+    time.sleep(0.01)
+emit_some(50)
+sys.exit(7)
+"""
+    end = end_by_sigterm(program, tap.endpoint)
+    assert (end.code, end.errors) == (7, "")
+    assert arrived(tap) == end.accepted == 150
+
+
+def test_g23_a_handler_of_the_hosts_that_leaves_at_once_loses_nothing(tap):
+    program = f"""{ON_REQUEST}
+signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
+stop_on_sigterm()
+emit_some(100)
+{RUNS}"""
+    end = end_by_sigterm(program, tap.endpoint)
+    assert end.code == 9
+    assert arrived(tap) == 100
+
+
+def test_g23_where_sigterm_is_ignored_it_stays_ignored(tap):
+    program = f"""{ON_REQUEST}
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+stop_on_sigterm()
+emit_some(50)
+os.kill(os.getpid(), signal.SIGTERM)
+emit_some(50)
+"""
+    end = run(program, tap.endpoint)
+    assert end.code == 0
+    assert arrived(tap) == end.accepted == 100
+
+
+@pytest.mark.parametrize("kind", ["dead", "hanging"])
+def test_g23_sigterm_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind):
+    program = (
+        f"{ON_REQUEST}stop_on_sigterm(timeout_s=1)\nget_gateway().start(); emit_some(100)\n{RUNS}"
+    )
+    with FaultyReceiver(hang) as receiver:
+        endpoint = receiver.endpoint if kind == "hanging" else "http://127.0.0.1:9"
+        end = end_by_sigterm(program, endpoint)
+    assert end.code == -signal.SIGTERM
+    assert end.took_s < 1 + GRACE_S
+    assert len(end.errors.splitlines()) == 1
+    assert "100 events were not delivered" in end.errors
+
+
+def test_g23_a_second_sigterm_does_not_wait():
+    program = (
+        f"{ON_REQUEST}stop_on_sigterm(timeout_s=20)\nget_gateway().start(); emit_some(100)\n{RUNS}"
+    )
+    with started(program, "http://127.0.0.1:9") as process:
+        while until_it_says(process):
+            pass
+        terminate(process)
+        time.sleep(0.5)
+        began_s = terminate(process)
+        end = ended(process)
+    assert end.code == -signal.SIGTERM
+    assert time.monotonic() - began_s < 5
+
+
+def test_g23_only_the_gateway_that_was_named_is_stopped(tap):
+    program = f"""{ON_REQUEST}
+from telemetry_actors import TelemetryGateway, TelemetrySettings
+other = TelemetryGateway(TelemetrySettings.enabled(sink={{"linger_s": 60}})).start()
+stop_on_sigterm(get_gateway())
+other.emit("app_created", {{}}, {{}})
+emit_some(100)
+{RUNS}"""
+    end = end_by_sigterm(program, tap.endpoint)
+    assert end.code == -signal.SIGTERM
+    assert arrived(tap) == 100
+
+
+# -- the handler's own rules ----------------------------------------------------------------------
+
+
+def test_close_puts_the_old_handler_back_and_no_other():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_on_sigterm() as handler:
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+    handler.close()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+    handler = stop_on_sigterm()
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # somebody else's, later
+        handler.close()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_it_is_installed_again_after_a_handler_of_the_hosts_has_returned():
+    called = []
+    before = signal.signal(signal.SIGTERM, lambda *_: called.append(1))
+    try:
+        with stop_on_sigterm():
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert called == [1] * 4
+
+
+def test_outside_the_main_thread_it_says_where_it_belongs():
+    said = []
+
+    def ask():
+        try:
+            stop_on_sigterm()
+        except ValueError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert said == ["stop_on_sigterm() works in the main thread only: call it from there"]

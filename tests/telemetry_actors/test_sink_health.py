@@ -1,0 +1,51 @@
+"""How a sink fares: counted per kind, remembered per endpoint, said once per change."""
+
+import random
+
+import pytest
+
+from telemetry_actors._sink_health import Endpoint, SinkHealth
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._breaker import Breaker
+
+WELL = ExportResult(Verdict.ACCEPTED)
+BUSY = ExportResult(Verdict.RETRY, message="busy")
+
+
+@pytest.fixture
+def endpoint():
+    breaker = Breaker(
+        0.0, failures=5, open_s=1.0, longest_s=60.0, probe_limit_s=11.0, rng=random.Random(1)
+    )
+    return Endpoint("http://far", breaker)
+
+
+def test_kinds_that_share_an_endpoint_share_its_last_failures(endpoint):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    spans = SinkHealth("sink a/spans", SignalKind.SPANS, endpoint)
+    logs.note(1, BUSY)
+    spans.note(2, ExportResult(Verdict.ACCEPTED, rejected=1, message="odd"))
+
+    assert (logs.failures, spans.failures) == (1, 1)
+    assert [(f.time_ns, f.kind) for f in endpoint.failures] == [(1, "logs"), (2, "spans")]
+    assert spans.last_failure == "accepted: odd"
+
+
+def test_only_the_last_few_failures_are_kept(endpoint):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for time_ns in range(100):
+        logs.note(time_ns, BUSY)
+
+    assert [f.time_ns for f in endpoint.failures] == list(range(92, 100))
+
+
+def test_a_change_is_said_once(endpoint, caplog):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for result in (WELL, BUSY, BUSY, BUSY, WELL, WELL):
+        logs.note(1, result)
+
+    assert [r.getMessage() for r in caplog.records] == [
+        "sink a/logs fails (retry: busy)",
+        "sink a/logs accepts again",
+    ]
