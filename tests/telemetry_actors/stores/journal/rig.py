@@ -18,7 +18,7 @@ CASES = ["app_created", "message_run", "unknown"]
 class Rig:
     """One life of a process with a journal."""
 
-    def __init__(self, directory, clock=None, **settings):
+    def __init__(self, directory, clock=None, *, opened=True, **settings):
         self.clock = clock or FakeClock()
         self.serials = itertools.count(1)
         self.shards = Shards(len(CASES))
@@ -33,7 +33,8 @@ class Rig:
             books=self.books,
         )
         self.books.on_ended = self.journal.ended
-        self.journal.open()
+        if opened:
+            self.journal.open()
 
     def accept(self, *ids, case=0, payload=b"\x80"):
         """As `emit()` does."""

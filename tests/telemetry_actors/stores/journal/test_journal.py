@@ -33,6 +33,29 @@ def test_what_was_accepted_and_never_put_in_is_lost_and_counted_by_case(tmp_path
     assert rig.status.lost_on_crash == 3
 
 
+def test_what_is_accepted_before_anything_is_put_in_is_lost_and_counted(tmp_path):
+    first = Rig(tmp_path)
+    first.accept("a", "b")
+    first.crash()
+    rig = Rig(tmp_path)
+
+    assert rig.adopt() == []
+    assert rig.status.lost_on_crash == 2
+
+
+def test_a_thread_that_had_counted_before_the_journal_was_open_counts_in_it_from_then_on(tmp_path):
+    first = Rig(tmp_path, opened=False)
+    first.accept("a", "b")
+    first.journal.open()
+    first.accept("c")
+    assert first.shards.snapshot().accepted == [3, 0, 0]
+    first.crash()
+    rig = Rig(tmp_path)
+
+    assert rig.adopt() == []
+    assert rig.status.lost_on_crash == 3
+
+
 def test_what_ended_while_the_journal_was_out_is_not_lost(tmp_path):
     first = Rig(tmp_path)
     items = first.accept("a", "b", "c")
@@ -284,6 +307,21 @@ def test_a_full_disk_is_told_once_and_the_journal_comes_back_by_itself(
     recovered = ids_of(heir.adopt())
     assert recovered == [i for i in ["a", "b", "c", "d", "e", "f"] if i not in unplaced]
     assert heir.status.lost_on_crash == len(unplaced)
+
+
+def test_of_a_batch_that_did_not_fit_nothing_is_in_the_journal(tmp_path, broken_disk):
+    rig = Rig(tmp_path)
+    rig.put("a")
+    broken_disk.append(200)  # the first of two records, and a part of the second
+    items = rig.put("b", "c", payload=b"\x81\xa1k\xa0")
+    assert [ticket.place for ticket, _ in items] == [None, None]
+    rig.end(items)
+    broken_disk.clear()
+    rig.crash()
+
+    heir = Rig(tmp_path)
+    assert ids_of(heir.adopt()) == ["a"]
+    assert heir.status.lost_on_crash == 0
 
 
 def test_a_directory_that_is_removed_is_noticed_and_made_again(tmp_path):
