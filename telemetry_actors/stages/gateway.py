@@ -116,7 +116,7 @@ class GatewayActor(BatchActor):
         wait_s = journal.tick()
         self._read_back(journal)
         self._replay(journal)
-        if journal.backlog or journal.replays:
+        if journal.backlog or (journal.replays and self._replay_events_per_s):
             wait_s = _LOOK_S
         if wait_s is not None:
             self.wake_in(wait_s)
@@ -125,7 +125,10 @@ class GatewayActor(BatchActor):
         for _ in range(_MOST_READS):
             if not journal.backlog or not self._has_room():
                 return
-            self._pass_on(journal, journal.next_spilled(_READ_EVENTS))
+            items = journal.next_spilled(_READ_EVENTS)
+            if not items:
+                return  # what could not be read, perhaps next time
+            self._pass_on(journal, items)
 
     def _replay(self, journal: Journal) -> None:
         now_s = self._clock.now_s()
@@ -135,8 +138,10 @@ class GatewayActor(BatchActor):
         self._replayed_s = now_s
         while allowed > 0 and journal.replays and self._has_room():
             items = journal.next_replayed(min(allowed, _READ_EVENTS))
+            if not items:
+                return
             self._pass_on(journal, items)
-            allowed -= max(1, len(items))
+            allowed -= len(items)
 
     def _has_room(self) -> bool:
         """A parked router would end them; on disk they can wait for better days."""

@@ -1,6 +1,7 @@
 """The journal: accepted events on disk, until they have their outcome (ADR-0012).
 
-_journal.py     the whole: append, spill and read back, caps, failures, status
+_journal.py     the whole: append, spill and read back, failures, status
+    _caps.py        bytes and age: who goes first
 _index.py       what is held, in memory
 _segment.py     one file and the fate of its events
 _record.py      how an event stands in a file

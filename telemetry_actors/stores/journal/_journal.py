@@ -27,6 +27,7 @@ from telemetry_actors.settings import JournalSettings
 from telemetry_actors.status import JournalStatus
 from telemetry_actors.stores.journal._acks import MEASURED, write_acks
 from telemetry_actors.stores.journal._adopter import Adopter
+from telemetry_actors.stores.journal._caps import Caps
 from telemetry_actors.stores.journal._home import Home
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._reader import Read, Reader
@@ -79,6 +80,8 @@ class Journal:
             self._index, self._cases, adopted=True, overhead_bytes=OVERHEAD_BYTES
         )
         self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
+        readers = {False: self._spilled, True: self._replayed}
+        self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
         self._last: dict[int, int] = {}
         """Places of the last batch by serial."""
         self._at_work = threading.Lock()
@@ -89,7 +92,6 @@ class Journal:
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
         self._durable = 0
-        self._evicted = 0
         self._errors = 0
         self._closed = False
 
@@ -109,7 +111,7 @@ class Journal:
         home = self._home
         if not home.is_there():
             for segment in home.leave():  # what it held is in memory alone, or nowhere
-                self._evict(segment)
+                self._caps.evict(segment)
             home.settle()
         home.begin_segment()
         if self._problem:
@@ -151,7 +153,7 @@ class Journal:
                 places = [known[item[0].serial] for item in items]
                 return [(i[0]._replace(place=p), i[1]) for i, p in zip(items, places, strict=True)]
             self._overtaken = False
-            if not items or not self._ready() or not self._make_room() or self._problem:
+            if not items or not self._ready() or not self._caps.make_room() or self._problem:
                 return list(items)
             return self._append(items)
         except OSError as error:
@@ -198,6 +200,8 @@ class Journal:
         return known
 
     def _readable(self, reader: Reader, read: Read) -> list[Item]:
+        if read.error is not None:
+            self._errors += 1
         if read.unreadable:
             drop = Drop(Reason.JOURNAL_FULL, _STAGE, f"unreadable: {read.error or 'damaged'}")
             self._books.end([Ending(item, drop) for item in reader.lost(read.unreadable)])
@@ -234,7 +238,10 @@ class Journal:
     def _tick(self) -> float | None:
         ready = self._ready()
         adopting = self._adopter.step()
-        self._evict_old()
+        before = self._caps.evicted
+        self._caps.evict_old()
+        if self._caps.evicted > before:
+            self._home.mark()
         if not ready:
             return max(_BUSY_S, self._retry_at_s - self._clock.now_s())
         try:
@@ -246,46 +253,16 @@ class Journal:
             return 0.0
         return _LOOK_S if sync_s is None and self._index.left() else sync_s
 
-    # -- caps -------------------------------------------------------------------------------------
+    # -- letting go -------------------------------------------------------------------------------
 
-    def _make_room(self) -> bool:
-        """Keep the caps. False: what is in is all waiting to be read back; take nothing more."""
-        self._evict_old()
-        while self._index.size_bytes() > self._settings.max_bytes:
-            oldest = self._oldest()
-            if oldest is None or (not oldest.adopted and PENDING in oldest.states):
-                return False
-            self._evict(oldest)
-        return True
-
-    def _evict_old(self) -> None:
-        oldest_ns = self._clock.now_ns() - int(self._settings.max_age_s * 1e9)
-        for segment in self._index.segments():
-            if segment.states and segment.left() and segment.born_ns < oldest_ns:
-                self._evict(segment)
-
-    def _oldest(self) -> Segment | None:
-        segments = [s for s in self._index.segments() if s.states and not s.foreign]
-        return min(segments, key=lambda s: s.born_ns, default=None)
-
-    def _evict(self, segment: Segment) -> None:
-        """Give *segment* up: what is in memory goes on, what isn't ends as ``journal_full``."""
-        if segment is self._home.current:
-            self._home.current = None
-            try:
-                self._home.begin_segment()
-            except OSError as error:
-                self._fail(error)
-        pending = self._index.pending_in(segment)
-        if pending:  # booked first, then let go: they are always somewhere
-            reader = self._replayed if segment.adopted else self._spilled
-            read = reader.all_of(segment, pending)
-            drop = Drop(Reason.JOURNAL_FULL, _STAGE)
-            ends = [Ending(item, drop) for item in (*read.items, *reader.lost(read.unreadable))]
-            self._books.end(ends)
-        self._evicted += self._index.forget(segment) + len(pending)
-        self._remove(segment)
-        self._home.mark()
+    def _let_go(self, segment: Segment) -> None:
+        if segment is not self._home.current:
+            return
+        self._home.current = None
+        try:
+            self._home.begin_segment()
+        except OSError as error:
+            self._fail(error)
 
     def _remove(self, segment: Segment) -> None:
         """Nothing of *segment* is needed any more: first the events, then who had what."""
@@ -366,7 +343,7 @@ class Journal:
             journal_bytes=self._index.size_bytes(),
             segments=len(segments),
             oldest_age_s=max(0.0, age_s),
-            evicted=self._evicted,
+            evicted=self._caps.evicted,
             recovered=self._adopter.recovered,
             lost_on_crash=self._adopter.lost,
             damaged=self._adopter.damaged,

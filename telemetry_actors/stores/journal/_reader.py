@@ -92,8 +92,10 @@ class Reader:
                     size += ticket.charged_bytes
                 if len(items) >= limit or size >= _BATCH_BYTES:
                     return Read(items, unreadable)
-        except OSError as error:
+        except FileNotFoundError as error:
             return Read([], self._rest(segment, set()), error)
+        except OSError as error:  # too many open files, say: it may be readable later
+            return Read([], [], error)
         finally:
             segment.cursor = cursor
         known = {ticket.serial for ticket, _ in items} | {t.serial for t in unreadable}

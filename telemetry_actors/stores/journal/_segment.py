@@ -71,8 +71,6 @@ class Segment:
         """When its oldest event was emitted, by the wall clock."""
         self.sealed = False
         """Nothing is appended any more."""
-        self.foreign = False
-        """Not ours, by its looks: it is never removed."""
         self.cursor = 0
         """Everything before this offset has been read back."""
 

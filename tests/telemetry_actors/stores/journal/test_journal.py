@@ -248,6 +248,19 @@ def test_a_segment_that_is_too_old_goes_and_what_is_on_disk_alone_ends_counted(t
     assert rig.put("c")[0][0].place is not None
 
 
+def test_what_was_too_old_and_then_killed_is_lost_and_counted(tmp_path):
+    clock = FakeClock()
+    rig = Rig(tmp_path, clock, max_age_s=60)
+    rig.put("a")
+    clock.advance(61)
+    rig.journal.tick()
+    rig.crash()
+    heir = Rig(tmp_path)
+
+    assert heir.adopt() == []
+    assert heir.status.lost_on_crash == 1
+
+
 def test_what_waits_on_disk_alone_is_never_given_up_for_something_newer(tmp_path):
     rig = Rig(tmp_path, segment_bytes=500, max_bytes=1_000)
     while True:
@@ -356,6 +369,21 @@ def test_spilled_events_whose_file_is_gone_end_counted(tmp_path):
     assert rig.read_back() == []
     assert rig.dropped == {"journal_full": 2}
     assert rig.journal.backlog == 0
+
+
+def test_what_can_not_be_read_just_now_is_read_later(tmp_path, monkeypatch):
+    rig = Rig(tmp_path)
+    items = rig.put("a", "b")
+    rig.journal.spill(items)
+
+    def too_many(*_arguments):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", too_many)
+        assert rig.read_back() == []
+    assert rig.status.errors == 1
+    assert ids_of(rig.read_back()) == ["a", "b"]
 
 
 def test_a_directory_that_can_not_be_made_is_told_and_tried_again(tmp_path, caplog):
