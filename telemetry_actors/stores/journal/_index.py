@@ -25,7 +25,14 @@ from telemetry_actors.stores.journal._segment import (
     uid_and_number,
 )
 
-__all__ = ["Ended", "Index"]
+__all__ = ["Ended", "Index", "placed"]
+
+
+def placed(ticket: Ticket, place: int) -> Ticket:
+    """The ticket of an event that is at *place*."""
+    # A third of what `_replace` costs.
+    serial, case_index, charged_bytes, companion, _, measured = ticket
+    return Ticket(serial, case_index, charged_bytes, companion, place, measured)
 
 
 class Ended(NamedTuple):
@@ -89,11 +96,8 @@ class Index:
             segment.size_bytes += size_bytes
             for case in cases:
                 self.safe[case] += 1
-        placed = (
-            ticket._replace(place=place_of(segment.uid, number))
-            for number, ticket in enumerate(tickets, start=first)
-        )
-        return [(ticket, item[1]) for ticket, item in zip(placed, items, strict=True)]
+        base = place_of(segment.uid, first)
+        return [(placed(ticket, base + n), envelope) for n, (ticket, envelope) in enumerate(items)]
 
     def move(self, tickets: Iterable[Ticket], state: int) -> None:
         """Events leave memory (`PENDING`), or come back into it (`OUT`)."""

@@ -29,7 +29,7 @@ from telemetry_actors.stores.journal._acks import MEASURED, write_acks
 from telemetry_actors.stores.journal._adopter import Adopter
 from telemetry_actors.stores.journal._caps import Caps
 from telemetry_actors.stores.journal._home import Home
-from telemetry_actors.stores.journal._index import Index
+from telemetry_actors.stores.journal._index import Index, placed
 from telemetry_actors.stores.journal._reader import Read, Reader
 from telemetry_actors.stores.journal._segment import PENDING, Segment, uid_and_number
 
@@ -151,7 +151,7 @@ class Journal:
             known = self._last
             if items and all(item[0].serial in known for item in items):
                 places = [known[item[0].serial] for item in items]
-                return [(i[0]._replace(place=p), i[1]) for i, p in zip(items, places, strict=True)]
+                return [(placed(i[0], p), i[1]) for i, p in zip(items, places, strict=True)]
             self._overtaken = False
             if not items or not self._ready() or not self._caps.make_room() or self._problem:
                 return list(items)
@@ -167,11 +167,11 @@ class Journal:
         if self._overtaken:  # they have gone on without us
             self._home.take_back()
             return list(items)
-        placed = self._index.add(segment, items, size_bytes)
-        self._last = {ticket.serial: ticket.place or 0 for ticket, _ in placed}
+        there = self._index.add(segment, items, size_bytes)
+        self._last = {ticket.serial: ticket.place or 0 for ticket, _ in there}
         self._durable += len(items)
         self._home.mark()
-        return placed
+        return there
 
     def _packed(self, item: Item) -> bytes:
         ticket, envelope = item
