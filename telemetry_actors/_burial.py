@@ -34,8 +34,7 @@ def bury(life: Life, holder: Holder, reason: Reason) -> None:
         if slot is not None and flight is not None:
             _charge(slot, flight, drop.stage)
         in_hand = _stage_ends(life, flight, drop) if flight is not None else []
-        kept = [e for e in in_hand if e.drop is drop and spared(life, e.item[0], reason)]
-        in_hand = [e for e in in_hand if not any(e is k for k in kept)] if kept else in_hand
+        kept, in_hand = _divided(life, in_hand, drop)
         if flight is not None:
             _end_unreached(life, flight, drop)  # after the look at who is joined: it may end joins
         life.books.end([*in_hand, *(Ending((i[0], i[1]), drop) for i in waiting)])
@@ -50,19 +49,36 @@ def bury(life: Life, holder: Holder, reason: Reason) -> None:
         slot.in_flight = _of(kept)
 
 
+def _divided(life: Life, in_hand: list[Ending], drop: Drop) -> tuple[list[Ending], list[Ending]]:
+    """Those that are spared, and those that end. What was decided before stays so."""
+    kept: list[Ending] = []
+    ends: list[Ending] = []
+    for end in in_hand:
+        undecided = end.drop is drop
+        keep = undecided and spared(life, end.item[0], drop.reason)
+        (kept if keep else ends).append(end)
+    return kept, ends
+
+
 def spared(life: Life, ticket: Ticket, reason: Reason) -> bool:
     """Whether the event goes on in the next process instead of ending here."""
-    stopping = reason is Reason.SHUTDOWN and life.journal is not None
-    return stopping and life.journal is not None and life.journal.holds(ticket.place)
+    if reason is not Reason.SHUTDOWN or life.journal is None:
+        return False
+    return life.journal.holds(ticket.place)
 
 
 def unspared(life: Life, mailbox: Mailbox, reason: Reason) -> list[Any]:
     """Take out of *mailbox* all that has to end."""
     waiting = mailbox.drain()
-    kept = [item for item in waiting if spared(life, item[0], reason)]
+    if life.journal is None or reason is not Reason.SHUTDOWN:
+        return waiting
+    kept: list[Any] = []
+    ends: list[Any] = []
+    for item in waiting:
+        (kept if spared(life, item[0], reason) else ends).append(item)
     if kept:
         mailbox.extend(kept, sum(item[0].charged_bytes for item in kept))
-    return [item for item in waiting if not spared(life, item[0], reason)]
+    return ends
 
 
 def _of(kept: list[Any]) -> InFlight | None:

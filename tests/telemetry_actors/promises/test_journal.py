@@ -9,15 +9,17 @@ import threading
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import Signals
 from telemetry_actors.stores.journal import Journal
 from telemetry_actors.testing import RecordingSink, registered_case
+from tests.telemetry_actors.handlers.required import REQUIRED
 from tests.telemetry_actors.test_definition import a_case
 
 TENANT = {"tenant_id": "acme"}
 APP = {"app_id": "a1", "mode": "chat"}
-RUN = {"workflow_run_id": "123e4567-e89b-12d3-a456-426614174000", "status": "succeeded"}
+RUN = REQUIRED[TelemetryCase.WORKFLOW_RUN]
 NIMBLE = {
     "gateway": {"linger_s": 0.005, "batch_events": 16},
     "sink": {"linger_s": 0, "batch_records": 16},
@@ -107,6 +109,29 @@ def test_g08_what_a_stop_leaves_is_kept_and_the_next_start_delivers_it(tmp_path)
     assert ledger.balanced()
     assert (journal.recovered, journal.lost_on_crash, journal.damaged) == (100, 0, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_g08_wherever_it_is_when_the_tree_stops_it_is_kept(tmp_path):
+    """In every mailbox and batch on the way, and on disk alone; runs have a log and a span each."""
+    gateway = a_gateway(tmp_path, Receiver(up=False), **CRAMPED).start()
+    for n in range(300):
+        until(gateway.has_room)
+        run = {**RUN, "workflow_run_id": f"123e4567-e89b-12d3-a456-{n:012}"}
+        assert gateway.emit("workflow_run", TENANT, run, event_id=f"r{n}")
+    until(lambda: gateway.status().journal.durable == 300)
+    report = gateway.stop(0.4)
+    ledger = gateway.ledger()
+
+    assert (report.kept, report.shutdown, report.unconfirmed) == (300, 0, 0)
+    assert ledger.in_flight == 300
+    assert ledger.balanced()
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: gateway.ledger().exported == 300)
+        assert gateway.flush(5)
+        assert gateway.ledger().balanced()
+    assert sorted(receiver.uids) == sorted(f"r{n}" for n in range(300))
+    assert len(receiver.spans) == 300
 
 
 def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_path):
