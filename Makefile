@@ -49,10 +49,11 @@ format: $(STAMP) ## put the code in its form
 wheel-smoke: $(STAMP) ## build the wheel and try it in a clean venv, far from the sources
 	PYTHON=$(BIN)/python .ci/wheel-smoke
 
-bench: $(STAMP) ## each beside its peer: emit() (OpenTelemetry SDK), supervise (stock Pykka)
+bench: $(STAMP) ## each beside its peer: emit() (OpenTelemetry SDK), supervise (stock Pykka); and the journal
 	$(BIN)/python -m benchmarks emit $(ARGS)
 	$(BIN)/python -m benchmarks offload $(ARGS)
 	$(BIN)/python -m benchmarks supervise $(ARGS)
+	$(BIN)/python -m benchmarks journal $(ARGS)
 
 soak: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import collector, dedup, emit, faults, offload, supervise
+from benchmarks import collector, dedup, emit, faults, journal, offload, supervise
 from benchmarks.machine import facts
 
 _STDOUT = Path("-")
@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _emit(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return emit.run(arguments.threads, arguments.events, arguments.repeats)
+
+
+def _journal(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return journal.run(arguments.events, arguments.repeats)
 
 
 def _supervise(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -74,6 +78,7 @@ _ALL = {
     "collector": (collector.HEADER, collector.COLUMNS, _collector),
     "dedup": (dedup.HEADER, dedup.COLUMNS, _dedup),
     "offload": (offload.HEADER, offload.COLUMNS, _offload),
+    "journal": (journal.HEADER, journal.COLUMNS, _journal),
 }
 
 
@@ -96,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     command.add_argument("--events", type=int, default=60, help="large ones in each turn")
     command.add_argument("--repeats", type=int, default=3, help="turns of each subject")
+    command = commands.add_parser("journal", help="what keeping events on disk costs")
+    _add_json(command)
+    command.add_argument("--events", type=int, default=20_000, help="in each flood")
+    command.add_argument("--repeats", type=int, default=8, help="floods of each mode")
     command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.fast_receiver import running_fast_receiver
 from benchmarks.subjects import SUBJECTS, Event, Subject
 
-__all__ = ["HEADER", "run"]
+__all__ = ["HEADER", "Event", "events_of", "run"]
 
 HEADER = (__doc__ or "").partition("\n\n")[2].partition("\n\n")[0]
 _WARM_UP_EVENTS = 500
@@ -40,7 +40,7 @@ def run(threads: Sequence[int], events: int, repeats: int) -> list[dict[str, Any
     Returns:
         One row for each subject and thread count, ready for JSON.
     """
-    made = _events(events)
+    made = events_of(events)
     rows = []
     with running_fast_receiver() as endpoint:
         for count in threads:
@@ -55,7 +55,7 @@ def run(threads: Sequence[int], events: int, repeats: int) -> list[dict[str, Any
 
 def _flood(subject: Subject, events: list[Event], threads: int) -> list[int]:
     """Nanoseconds of each call."""
-    for event in _events(_WARM_UP_EVENTS, seed=1):
+    for event in events_of(_WARM_UP_EVENTS, seed=1):
         subject.emit(event)
     subject.flush()
     gc.collect()
@@ -98,7 +98,8 @@ def _median_us(nanoseconds: list[float]) -> float:
     return round(statistics.median(nanoseconds) / 1000, 3)
 
 
-def _events(count: int, seed: int = 0) -> list[Event]:
+def events_of(count: int, seed: int = 0) -> list[Event]:
+    """So many runs of messages, the same for the same *seed*."""
     rng = random.Random(seed)
     return [_event(rng) for _ in range(count)]
 

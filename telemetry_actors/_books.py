@@ -75,6 +75,7 @@ class _Told(NamedTuple):
     dropped: list[Item]
     letters: list[DeadLetter]
     followed: list[tuple[OnEnd, Outcome, DeadLetter | None]]
+    ended: list[Ticket]
 
 
 class _Tally:
@@ -119,7 +120,7 @@ class Books:
         cases: number of columns.
         dead_letters: where dropped events are kept.
         on_dropped: told of each batch of dropped events (dedup releases their claims). Called
-            with the lock not held, as are *on_letters* and whoever follows an event.
+            with the lock not held, as are *on_letters*, *on_ended* and whoever follows an event.
     """
 
     def __init__(
@@ -148,6 +149,8 @@ class Books:
         self.sinks = 1
         self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
         """Told of each batch of letters (they are written to a directory)."""
+        self.on_ended: Callable[[Sequence[Ticket]], None] | None = None
+        """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
         self.sources: dict[str, list[int]] = {}
         """Events that came in by another way than `emit()`: by way, then by case."""
         self._followed: dict[int, OnEnd] = {}
@@ -160,7 +163,7 @@ class Books:
 
     def end(self, endings: Iterable[Ending]) -> None:
         """Book events that have no record under way."""
-        told = _Told([], [], [])
+        told = _Told([], [], [], [])
         with self.lock:
             for item, drop, duplicate, measured in endings:
                 if item[0].companion is not None:  # it never came to the router
@@ -191,6 +194,7 @@ class Books:
         self, ticket: Ticket, outcome: Outcome, letter: DeadLetter | None, told: _Told
     ) -> None:
         self.endings += 1
+        told.ended.append(ticket)
         if ticket.serial in self.off_loaded:
             self._ended_off_loaded.append(ticket.serial)
         if self._followed:
@@ -206,6 +210,8 @@ class Books:
         for on_end, outcome, letter in told.followed:
             with suppress(Exception):  # a user's own; the books are done
                 on_end(outcome, letter)
+        if told.ended and self.on_ended is not None:
+            self.on_ended(told.ended)
         while self._ended_off_loaded:
             with suppress(IndexError):  # another thread was quicker
                 self.on_off_loaded_end(self._ended_off_loaded.popleft())
@@ -217,10 +223,20 @@ class Books:
     def take_in(self, source: str, by_case: Mapping[int, int]) -> None:
         """Events that came in by *source*: they count as emitted and accepted."""
         with self.lock:
-            taken = self.sources.setdefault(source, [0] * len(self.exported))
+            self._take_in(source, by_case)
+
+    def lose(self, by_case: Mapping[int, int]) -> None:
+        """Events that an earlier process accepted and lost when it ended."""
+        with self.lock:
+            self._take_in(str(Reason.LOST_ON_CRASH), by_case)
             for case, n in by_case.items():
-                taken[case] += n
-            self.endings += 1
+                self.dropped[case][Reason.LOST_ON_CRASH] += n
+
+    def _take_in(self, source: str, by_case: Mapping[int, int]) -> None:
+        taken = self.sources.setdefault(source, [0] * len(self.exported))
+        for case, n in by_case.items():
+            taken[case] += n
+        self.endings += 1
 
     def follow(self, serial: int, on_end: OnEnd) -> None:
         """Tell *on_end* of the outcome of an event that is about to come in.
@@ -258,7 +274,7 @@ class Books:
 
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
-        told = _Told([], [], [])
+        told = _Told([], [], [], [])
         with self.lock:
             line = self.lines[kind]
             tally = line.by_sink.setdefault(sink, _Tally())

@@ -60,6 +60,7 @@ def parts_of(life: Life) -> Parts:
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
         payloads=life.payloads,
+        journal=life.journal,
     )
 
 

@@ -1,10 +1,14 @@
-"""Ending what is still held where nobody will take it: a parked part, or a stopped tree."""
+"""Ending what is still held where nobody will take it: a parked part, or a stopped tree.
+
+At a stop, what the journal holds is spared: it stays where it is, in flight for the books, and
+on disk for the next start.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from supervisors import ExitKind, InFlight, Slot
+from supervisors import ExitKind, InFlight, Mailbox, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
 from telemetry_actors.batch_actor import crash_reason_of, describe
 from telemetry_actors.ledger import Reason
@@ -12,10 +16,11 @@ from telemetry_actors.signals import Signals
 
 if TYPE_CHECKING:
     from telemetry_actors._life import Life
+    from telemetry_actors.envelope import Ticket
     from telemetry_actors.signals import SignalKind
     from telemetry_actors.tree import Holder
 
-__all__ = ["bury", "bury_calls"]
+__all__ = ["bury", "bury_calls", "spared", "unspared"]
 
 _PROVIDERS: Final = ("root", "sinks", "providers")
 
@@ -23,24 +28,67 @@ _PROVIDERS: Final = ("root", "sinks", "providers")
 def bury(life: Life, holder: Holder, reason: Reason) -> None:
     """End all that *holder* holds as dropped for *reason*. Its actor is down, or given up."""
     drop = Drop(reason, "/".join(holder.path[1:]))
-    waiting = holder.mailbox.drain()
+    waiting = unspared(life, holder.mailbox, reason)
     slot = life.slots.get(holder.path)
     flight = slot.in_flight if slot is not None else None
     if holder.kind is None:
         if slot is not None and flight is not None and not _cut_short(slot, drop):
             _charge(slot, flight, drop.stage)
         in_hand = _stage_ends(life, flight, drop) if flight is not None else []
+        kept, in_hand = _divided(life, in_hand, drop)
         if flight is not None:
             _end_unreached(life, flight, drop)  # after the look at who is joined: it may end joins
         life.books.end([*in_hand, *(Ending((i[0], i[1]), drop) for i in waiting)])
     else:
         sink = _sink_of(life, holder)
+        kept = []
         if flight is not None and life.books.seal(flight):
-            _end_flight(life, holder.kind, sink, flight, drop)
+            kept = _end_flight(life, holder.kind, sink, flight, drop)
         ends = [RecordEnd((i[0], i[1]), i[3], drop) for i in waiting]
         life.books.report(holder.kind, sink, ends)
     if slot is not None and flight is not None and slot.in_flight is flight:
-        slot.in_flight = None
+        slot.in_flight = _of(kept)
+
+
+def _divided(life: Life, in_hand: list[Ending], drop: Drop) -> tuple[list[Ending], list[Ending]]:
+    """Those that are spared, and those that end. What was decided before stays so."""
+    kept: list[Ending] = []
+    ends: list[Ending] = []
+    for end in in_hand:
+        undecided = end.drop is drop
+        keep = undecided and spared(life, end.item[0], drop.reason)
+        (kept if keep else ends).append(end)
+    return kept, ends
+
+
+def spared(life: Life, ticket: Ticket, reason: Reason) -> bool:
+    """Whether the event goes on in the next process instead of ending here."""
+    if reason is not Reason.SHUTDOWN or life.journal is None:
+        return False
+    return life.journal.holds(ticket.place)
+
+
+def unspared(life: Life, mailbox: Mailbox, reason: Reason) -> list[Any]:
+    """Take out of *mailbox* all that has to end."""
+    waiting = mailbox.drain()
+    if life.journal is None or reason is not Reason.SHUTDOWN:
+        return waiting
+    kept: list[Any] = []
+    ends: list[Any] = []
+    for item in waiting:
+        (kept if spared(life, item[0], reason) else ends).append(item)
+    if kept:
+        mailbox.extend(kept, sum(item[0].charged_bytes for item in kept))
+    return ends
+
+
+def _of(kept: list[Any]) -> InFlight | None:
+    """A batch in hand that nobody will go on with, for those who count."""
+    if not kept:
+        return None
+    flight = InFlight()
+    flight.batch = [end.item if isinstance(end, Ending) else end for end in kept]
+    return flight
 
 
 def bury_calls(life: Life) -> None:
@@ -63,12 +111,21 @@ def bury_calls(life: Life) -> None:
     life.books.count_provider("absent", absent)
 
 
-def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop: Drop) -> None:
+def _end_flight(life: Life, kind: SignalKind, sink: str, flight: InFlight, drop: Drop) -> list[Any]:
+    """End a sink's batch, but for the items that come back."""
     from telemetry_actors.sinks._actor import ends_given_up
 
-    ends = ends_given_up(flight, drop)
-    pairs = zip(flight.batch, ends, strict=True)
-    life.books.report(kind, sink, [RecordEnd((i[0], i[1]), i[3], end) for i, end in pairs])
+    maybe = Drop(Reason.UNCONFIRMED, drop.stage)
+    pairs = list(zip(flight.batch, ends_given_up(flight, drop, maybe), strict=True))
+    kept: list[Any] = []
+    ends: list[RecordEnd] = []
+    for item, end in pairs:
+        if (end is drop or end is maybe) and spared(life, item[0], drop.reason):
+            kept.append(item)
+        else:
+            ends.append(RecordEnd((item[0], item[1]), item[3], end))
+    life.books.report(kind, sink, ends)
+    return kept
 
 
 def _end_unreached(life: Life, flight: InFlight, drop: Drop) -> None:

@@ -67,9 +67,9 @@ def drain_life(life: Life, end_s: float) -> tuple[bool, bool]:
 
 
 def is_empty(life: Life) -> bool:
-    """Whether everything accepted has its outcome."""
+    """Whether everything accepted has its outcome. What is replayed can as well wait on disk."""
     _cut_long_waits(life)
-    return next(life.held(), None) is None
+    return next(life.held(replays=False), None) is None
 
 
 def held_count(life: Life) -> int:
@@ -88,7 +88,7 @@ def _holds_older_than(life: Life, serial: int) -> bool:
 
 def _holds_unmapped(life: Life) -> bool:
     _cut_long_waits(life)
-    return any(kind is None for kind, _ in life.held())
+    return any(kind is None for kind, _ in life.held(replays=False))
 
 
 def _cut_long_waits(life: Life) -> None:

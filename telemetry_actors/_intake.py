@@ -22,7 +22,7 @@ from supervisors import Clock, Mailbox
 from telemetry_actors._shards import Shards, column
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
-from telemetry_actors.envelope import Envelope, TelemetryContext, Ticket
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, TelemetryContext, Ticket
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.inside import THREADS
 from telemetry_actors.ledger import Admission
@@ -30,9 +30,6 @@ from telemetry_actors.sanitise import sanitise, text
 from telemetry_actors.settings import TelemetrySettings
 
 __all__ = ["OVERHEAD_BYTES", "UNKNOWN_CASE", "Door", "Entry", "Intake", "entries_of", "what_is_off"]
-
-OVERHEAD_BYTES = 320
-"""Charged for each event beside its packed bytes (performance.md, "Memory")."""
 
 UNKNOWN_CASE = "unknown"
 """Key of `Ledger.by_case` that all unknown case names share."""
@@ -56,8 +53,6 @@ class Entry(NamedTuple):
     """Even a refused event is given to trace manager and providers (legacy route, no tree)."""
     columns: tuple[int, ...]
     """Shard cells, in the order of `Admission`."""
-    accepted: int
-    """The first of them."""
 
 
 class Door(NamedTuple):
@@ -77,13 +72,11 @@ def entries_of(
         refusal, gives = _decide(settings, route, tree_has_sink)
         gated = bool(route.gated) and not settings.enterprise_include_content
         columns = _columns(index)
-        found[case] = Entry(index, case, route, gated, refusal, gives, columns, columns[0])
+        found[case] = Entry(index, case, route, gated, refusal, gives, columns)
     last = len(found)
     nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
     columns, refusal = _columns(last), Admission.UNKNOWN_CASE
-    found[UNKNOWN_CASE] = Entry(
-        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, columns[0]
-    )
+    found[UNKNOWN_CASE] = Entry(last, UNKNOWN_CASE, nowhere, False, refusal, False, columns)
     return found
 
 
@@ -199,8 +192,10 @@ class Intake:
             verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
             raise
         finally:
-            cell = entry.accepted if verdict is _ACCEPTED else entry.columns[_NUMBER[verdict]]
-            shard.admissions[cell] += 1
+            if verdict is _ACCEPTED:  # one step, into a page that outlives us if there is one
+                shard.accepted[entry.row] += 1
+            else:
+                shard.refused[entry.columns[_NUMBER[verdict]]] += 1
         return verdict
 
     def _broken_off(self) -> Admission:
@@ -259,7 +254,8 @@ class Intake:
             else:
                 self.shards.mine().given[0] += 1
         ticket: Ticket = _new(
-            Ticket, (next(self.serials), entry.row, charged, manager, get_ident(), None, False)
+            Ticket,
+            (next(self.serials), entry.row, charged, manager, None, False, get_ident(), None),
         )
         mailbox.append((ticket, envelope), charged)
         return _ACCEPTED

@@ -44,6 +44,7 @@ from telemetry_actors.stores.letters._writer import letters_of
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 if TYPE_CHECKING:
+    from telemetry_actors.stores.journal import Journal
     from telemetry_actors.stores.payload_keeper import PayloadKeeper
     from telemetry_actors.tree import Holder, Tree
 
@@ -116,6 +117,7 @@ class Life:
         )
         self.runtime = runtime
         """The user's, or None: its own."""
+        self.journal = self._new_journal()
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
         self.sinks: Sequence[Sink] = ()
@@ -133,6 +135,23 @@ class Life:
         """The process ends: nobody waits for anything any more."""
         self.given_up = False
         """Stopped without waiting for a start that was under way: it is to undo itself."""
+
+    def _new_journal(self) -> Journal | None:
+        """Nothing is opened yet."""
+        if self.settings.journal.directory is None:
+            return None
+        from telemetry_actors.stores.journal import Journal
+
+        journal = Journal(
+            self.settings.journal,
+            cases=self.cases,
+            clock=self.clock,
+            serials=self.intake.serials.__next__,
+            shards=self.intake.shards,
+            books=self.books,
+        )
+        self.books.on_ended = journal.ended
+        return journal
 
     # -- building -------------------------------------------------------------------------------
 
@@ -185,6 +204,8 @@ class Life:
             from telemetry_actors._building import parts_of
             from telemetry_actors.tree import build_tree
 
+            if self.journal is not None:
+                self.journal.open()
             parts = parts_of(self)
         self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
         self.books.sinks = max(1, len(parts.sinks))
@@ -311,24 +332,39 @@ class Life:
         """Where events can be, upstream to downstream."""
         return self.tree.holders if self.tree is not None else ()
 
-    def held(self, besides: InFlight | None = None) -> Iterator[tuple[SignalKind | None, Any]]:
+    def held(
+        self, besides: InFlight | None = None, *, replays: bool = True
+    ) -> Iterator[tuple[SignalKind | None, Any]]:
         """Each item that a mailbox or a batch in hand holds, upstream to downstream.
 
         An event that moves on meanwhile is met twice rather than not at all, since whoever
         forwards puts it down before letting go. The mailbox comes before the batch, since
-        that is the way between them.
+        that is the way between them. *replays*: those of an earlier process that are still on
+        disk, too.
         """
         if self.tree is None:
             for item in self.mailbox.held():
                 yield None, item
-        for holder in self.holders():
-            for item in holder.mailbox.held():
+        for number, holder in enumerate(self.holders()):
+            yield from self._held_by(holder, besides)
+            if number == 0:  # what leaves the gateway may go through the journal
+                yield from self._held_by_journal(replays)
+
+    def _held_by(
+        self, holder: Holder, besides: InFlight | None
+    ) -> Iterator[tuple[SignalKind | None, Any]]:
+        for item in holder.mailbox.held():
+            yield holder.kind, item
+        slot = self.slots.get(holder.path)
+        flight = slot.in_flight if slot is not None else None
+        if flight is not None and flight is not besides:
+            for item in list(flight.batch):
                 yield holder.kind, item
-            slot = self.slots.get(holder.path)
-            flight = slot.in_flight if slot is not None else None
-            if flight is not None and flight is not besides:
-                for item in list(flight.batch):
-                    yield holder.kind, item
+
+    def _held_by_journal(self, replays: bool) -> Iterator[tuple[None, Any]]:
+        if self.journal is not None:
+            for ticket in self.journal.pending(replays=replays):
+                yield None, (ticket, None)
 
     def ref(self, path: str) -> Ref:
         """The address of an actor by its path, such as ``handlers/app_created``."""

@@ -27,6 +27,7 @@ __all__ = [
     "DeadLetterSettings",
     "DedupSettings",
     "GatewaySettings",
+    "JournalSettings",
     "LifecycleSettings",
     "LimitSettings",
     "MetricSettings",
@@ -119,6 +120,31 @@ class GatewaySettings(Part):
                 if found is not None:
                     return found
         return None
+
+
+class JournalSettings(Part):
+    """The journal: what is accepted survives the end of the process, however it ends."""
+
+    part = "journal"
+
+    directory: Path | None = None
+    """Where it is kept; several processes may share it. None: there is no journal."""
+    fsync: Literal["never", "interval", "always"] = "interval"
+    """When the kernel is to write it out. All three survive `kill -9`; a loss of power takes with
+    `never` what the kernel had not written by itself, with `interval` the last interval."""
+    fsync_interval_s: Seconds = 1.0
+    """Seconds between two syncs."""
+    segment_bytes: Count = 8_388_608
+    """Bytes of one file; a file is removed when all its events have their outcome."""
+    max_bytes: Count = 1_073_741_824
+    """Bytes of all files; beyond it the oldest file goes first."""
+    max_age_s: Seconds = 259_200.0
+    """Seconds for which an event is kept at most; so long its export is tried again."""
+    replay_events_per_s: Count = 2_000
+    """Events of an earlier process that are replayed in a second."""
+
+    def _contradiction(self) -> str | None:
+        return self._at_least("max_bytes", "segment_bytes")
 
 
 class StageSettings(Part):

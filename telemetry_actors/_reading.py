@@ -12,7 +12,6 @@ from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
 from telemetry_actors._stopping import end_unbuilt
 from telemetry_actors.ledger import (
-    Admission,
     CaseLedger,
     Ledger,
     MeasurementLine,
@@ -90,13 +89,12 @@ def read_ledger(life: Life) -> Ledger:
 
 def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
     books, width = life.books, len(ADMISSIONS)
-    cells = counted.admissions[index * width : (index + 1) * width]
+    cells = counted.refused[index * width : (index + 1) * width]
     by_admission = dict(zip(ADMISSIONS, cells, strict=True))
-    accepted = by_admission.pop(Admission.ACCEPTED)
     taken_in = sum(by_case[index] for by_case in books.sources.values())
     return CaseLedger(
         emitted=counted.emitted[index] + taken_in,
-        accepted=accepted + taken_in,
+        accepted=counted.accepted[index] + taken_in,
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
         duplicate=books.duplicate[index],
@@ -175,6 +173,7 @@ def read_status(life: Life) -> Status:
         dead_letters=_letters(life),
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         dead_letter_files=_letter_files(life),
+        journal=life.journal.status() if life.journal is not None else None,
         problems=_problems(life),
     )
 
@@ -305,6 +304,8 @@ def _problems(life: Life) -> list[str]:
         found.append(f"dedup is this process's own: {dedup.store} fails: {dedup.last_failure}")
     if life.payloads is not None and not life.payloads.healthy:
         found.append(f"the payload store fails: {life.payloads.last_failure}")
+    if life.journal is not None:
+        found += life.journal.problems()
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
     if life.letters is not None and (problem := life.letters.state().problem):

@@ -50,7 +50,7 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     if on_end is not None:
         life.books.follow(serial, on_end)
     life.books.take_in(DEAD_LETTERS, {entry.row: 1})
-    ticket = Ticket(serial, entry.row, charged, None, get_ident(), measured=letter.measured)
+    ticket = Ticket(serial, entry.row, charged, measured=letter.measured, thread=get_ident())
     life.mailbox.append((ticket, envelope), charged)
     return Admission.ACCEPTED
 

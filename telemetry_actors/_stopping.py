@@ -13,8 +13,9 @@ from supervisors import Exit
 from supervisors._clock import Token, new_token, release
 from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Drop, Ending
-from telemetry_actors._burial import bury, bury_calls
+from telemetry_actors._burial import bury, bury_calls, unspared
 from telemetry_actors._draining import await_tree, drain_life, held_count, is_empty
+from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.ledger import Reason
@@ -130,7 +131,9 @@ class _Stop:
             drained, metrics = self._drain()
             life.slots = dict(life.slots)  # the tree forgets them as it ends
         threads_left = self._stop_tree()
+        put_away(life, metrics_exported=life.root is not None and metrics)
         shutdown, unconfirmed = self._count_what_is_left()
+        kept = close_journal(life)
         self._close_letters()
         self._close_sinks()
         self._close_dedup()
@@ -142,6 +145,7 @@ class _Stop:
             metrics_exported=metrics and not (lost and life.root is None),
             shutdown=shutdown,
             unconfirmed=unconfirmed,
+            kept=kept,
             seconds=life.clock.now_s() - self._began_s,
             threads_left=threads_left,
         )
@@ -226,6 +230,6 @@ def _counts(life: Life) -> tuple[int, int]:
 def end_unbuilt(life: Life, reason: Reason = Reason.PARKED) -> None:
     """End what waits at the door of a tree that is not there."""
     drop = Drop(reason, "gateway")
-    items = life.mailbox.drain()
+    items = unspared(life, life.mailbox, reason)
     if items:
         life.books.end([Ending(item, drop) for item in items])

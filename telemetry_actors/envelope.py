@@ -26,6 +26,7 @@ __all__ = [
     "PAYLOAD_FALLBACK_MAX_BYTES",
     "PAYLOAD_SIZE_THRESHOLD_BYTES",
     "Envelope",
+    "OVERHEAD_BYTES",
     "Item",
     "TelemetryContext",
     "TelemetryEnvelope",
@@ -41,6 +42,8 @@ PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
 PAYLOAD_FALLBACK_MAX_BYTES = 65_536
 """``payload_fallback`` may be exactly so long, and no longer."""
 
+OVERHEAD_BYTES = 320
+"""Charged for each event beside its packed bytes (performance.md, "Memory")."""
 DEGRADED = "degraded"
 """Key of an envelope's metadata: its payload is the fallback of one that did not come back."""
 
@@ -78,12 +81,14 @@ class Ticket(NamedTuple):
     """What the event weighs in every mailbox."""
     companion: Any = None
     """The host's trace manager, until the router takes it off."""
+    place: int | None = None
+    """Where the event is in the journal; None: it is not in one."""
+    measured: bool = False
+    """A replay: its measurements were recorded before, and are not recorded again."""
     thread: int = 0
     """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
     packed: bytes | None = None
     """The payload of an off-loaded event that trace managers get, until the router takes it."""
-    measured: bool = False
-    """A replay: its measurements were recorded before, and are not recorded again."""
 
 
 class Envelope(NamedTuple):
@@ -107,23 +112,21 @@ class Envelope(NamedTuple):
         """It came in by another way than `emit()`: a dead letter, the journal, a bridge."""
         return self.metadata is not None and "origin" in self.metadata
 
-    def pack(self) -> bytes:
-        """The wire form: one msgpack array, version first."""
-        pack = msgpack.packb
-        return b"".join(
-            (
-                bytes((0x90 | _FIELDS,)),  # fixarray
-                pack(WIRE_VERSION),
-                pack(self.case),
-                pack(self.tenant_id),
-                pack(self.event_id),
-                pack(self.emitted_at),
-                self.context,
-                pack(self.payload),
-                pack(self.payload_fallback),
-                pack(self.metadata),
-            )
-        )
+    def pack(self, *, origin: tuple[str, int] | None = None) -> bytes:
+        """The wire form: one msgpack array, version first.
+
+        Args:
+            origin: process and admission serial, for what leaves the process, unless the
+                envelope has one already.
+        """
+        metadata = self.metadata
+        if origin is not None:
+            metadata = {"origin": list(origin), **(metadata or {})}
+        pack = msgpack.Packer().pack  # making it is what costs, and each call; so few of both
+        before = pack([WIRE_VERSION, self.case, self.tenant_id, self.event_id, self.emitted_at])
+        after = pack([self.payload, self.payload_fallback, metadata])
+        # Two short arrays without their heads (a byte each), and the context as it is.
+        return b"".join((bytes((0x90 | _FIELDS,)), before[1:], self.context, after[1:]))
 
     @classmethod
     def unpack(cls, data: bytes) -> Envelope:

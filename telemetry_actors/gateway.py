@@ -102,6 +102,8 @@ class TelemetryGateway:
         parent's books (g24).
         """
         self._runtime = None  # its threads are the parent's
+        if self._life.journal is not None:
+            self._life.journal.forsake()
         self._begin()
 
     def _here(self) -> Life:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from telemetry_actors.envelope import Item
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, SignalKind, SpanSignal
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Errand",
     "ExportResult",
     "InstrumentState",
+    "Journal",
     "MetricPoint",
     "MetricRecorder",
     "Remote",
@@ -317,6 +319,51 @@ class PayloadKeeper(Protocol):
 
     def give_up(self, errand: Any) -> bool:
         """Go on without an errand; False: it is done."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps events on disk until they have their outcome. The gateway actor's thread.
+
+    Nothing here raises because of the disk.
+    """
+
+    @property
+    def backlog(self) -> int:
+        """Events that have left memory, and are to be read back before newer ones go on."""
+        ...
+
+    @property
+    def replays(self) -> int:
+        """Events of an earlier process that are still to be read."""
+        ...
+
+    def append(self, items: Sequence[Item]) -> list[Item]:
+        """Put *items* in; they come back with their places. Idempotent for the last batch."""
+        ...
+
+    def spill(self, items: Iterable[Item]) -> None:
+        """*items* leave memory."""
+        ...
+
+    def next_spilled(self, limit: int) -> list[Item]:
+        """The next of those that left memory, until `forwarded`."""
+        ...
+
+    def next_replayed(self, limit: int) -> list[Item]:
+        """The next of an earlier process's events, until `forwarded`."""
+        ...
+
+    def forwarded(self, items: Iterable[Item]) -> None:
+        """*items* were read back and go on."""
+        ...
+
+    def holds(self, place: int | None) -> bool:
+        """Whether an event would survive the process. Any thread."""
+        ...
+
+    def tick(self) -> float | None:
+        """Do what is due; seconds until there is more of it, None: nothing in sight."""
         ...
 
 

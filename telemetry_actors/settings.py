@@ -36,6 +36,7 @@ from telemetry_actors._parts import (
     DeadLetterSettings,
     DedupSettings,
     GatewaySettings,
+    JournalSettings,
     LifecycleSettings,
     LimitSettings,
     MetricSettings,
@@ -53,6 +54,7 @@ __all__ = [
     "DeadLetterSettings",
     "DedupSettings",
     "GatewaySettings",
+    "JournalSettings",
     "LifecycleSettings",
     "LimitSettings",
     "MetricSettings",
@@ -113,6 +115,7 @@ class TelemetrySettings(BaseSettings):
     """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
 
     gateway: GatewaySettings = GatewaySettings()
+    journal: JournalSettings = JournalSettings()
     stages: StageSettings = StageSettings()
     dedup: DedupSettings = DedupSettings()
     payload_store: PayloadStoreSettings = PayloadStoreSettings()

@@ -11,6 +11,7 @@ __all__ = [
     "FailureStatus",
     "InstrumentStatus",
     "LetterFilesStatus",
+    "JournalStatus",
     "MailboxStatus",
     "PayloadStoreStatus",
     "SinkStatus",
@@ -194,6 +195,38 @@ class LetterFilesStatus(_Model):
     """Why the last one could not be written; empty when all is well."""
 
 
+class JournalStatus(_Model):
+    """What the journal holds. Counts are of events, and of this process."""
+
+    directory: str
+    state: str
+    """``on``, ``out`` (the disk fails; it is tried again) or ``closed``."""
+    durable: int
+    """Events that were put in, synced as set."""
+    held: int
+    """Events in it without an outcome, another process's too: they would survive us."""
+    spilled: int
+    """Of these, those that have left memory for want of room, and will be read back."""
+    replays: int
+    """Of these, those of an earlier process that are still to be read."""
+    journal_bytes: int
+    segments: int
+    oldest_age_s: float
+    """Seconds since its oldest event was emitted."""
+    evicted: int
+    """Events that its caps cost their place; those in memory went on all the same."""
+    recovered: int
+    """Events of earlier processes that were taken in."""
+    lost_on_crash: int
+    """Events that earlier processes accepted, and that are nowhere."""
+    damaged: int
+    """Events that were in it and could not be read."""
+    errors: int
+    """Times that the disk said no."""
+    problem: str
+    """Why it is out."""
+
+
 class Status(_Model):
     """One look at a gateway. Readable after ``stop()`` as well."""
 
@@ -217,6 +250,8 @@ class Status(_Model):
     """Letters that had to make room for newer ones."""
     dead_letter_files: LetterFilesStatus | None = None
     """None: no directory is set."""
+    journal: JournalStatus | None = None
+    """None: there is none."""
     problems: list[str]
     """What is missing or off, in sentences."""
 
@@ -231,6 +266,8 @@ class StopReport(_Model):
     """Events dropped as ``shutdown``."""
     unconfirmed: int
     """Events whose last request had not been answered."""
+    kept: int = 0
+    """Events that the journal keeps for the next start; the ledger has them in flight."""
     seconds: float
     threads_left: int
     """Threads that were stuck and have been left behind."""

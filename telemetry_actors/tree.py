@@ -25,7 +25,14 @@ from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSetti
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, PayloadKeeper, Sink
+from telemetry_actors.ports import (
+    DedupStore,
+    ExportResult,
+    Journal,
+    MetricRecorder,
+    PayloadKeeper,
+    Sink,
+)
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
@@ -82,6 +89,7 @@ class Parts(NamedTuple):
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
     payloads: PayloadKeeper
+    journal: Journal | None = None
 
 
 class Tree(NamedTuple):
@@ -169,7 +177,8 @@ class _Builder:
 
     def _wire(self) -> None:
         """Pressure runs back along these lines to the gateway mailbox."""
-        self._parts.gateway.feed([self._router, self._offload.mailbox])
+        if self._parts.journal is None:  # else the gateway actor sees to it by itself
+            self._parts.gateway.feed([self._router, self._offload.mailbox])
         self._offload.mailbox.feed([self._router])
         self._router.feed([self._dedup])
         self._dedup.feed([self._rehydrator])
@@ -228,6 +237,7 @@ class _Builder:
             "budget": parts.budget,
             "note": parts.note,
         }
+        holds = parts.journal.holds if parts.journal is not None else None
         records = [
             ChildSpec(
                 self._id(sink, kind),
@@ -238,6 +248,7 @@ class _Builder:
                     "plan": self._plan(),
                     "breaker": parts.breaker(sink.name, kind),
                     "max_bytes": self._settings.sink.batch_bytes,
+                    "holds": holds,
                 },
                 hang_after_s=hang_after_s,
             )
@@ -328,6 +339,8 @@ class _Builder:
             )
 
         common: dict[str, Any] = {"keeper": parts.payloads, "clock": parts.clock}
+        # With nowhere to send it, what was kept is kept on.
+        replay = self._settings.journal.replay_events_per_s if parts.sinks else 0
         return [
             stage(
                 "recall",
@@ -358,7 +371,7 @@ class _Builder:
                 OffloadActor,
                 lane=self._offload,
                 router=self._router,
-                rules={str(d.case): _cut_rule(d) for d in self._definitions},
+                rules={str(d.case): CutRule.of(d.model, d.route.gated) for d in self._definitions},
                 given=frozenset(c for c, r in self._routes().items() if r.task_name is not None),
                 **common,
             ),
@@ -368,6 +381,9 @@ class _Builder:
                 dispatcher="own",
                 router=self._router,
                 lane=self._offload,
+                journal=parts.journal,
+                clock=parts.clock,
+                replay_events_per_s=replay,
             ),
         ]
 
@@ -377,12 +393,3 @@ class _Builder:
             str(route.case): Route(str(route.case) in self._handlers, route.task_name)
             for route in (*CASE_ROUTING.values(), *own)
         }
-
-
-def _cut_rule(definition: CaseDefinition[Any]) -> CutRule:
-    """What a fallback of the case keeps first and last."""
-    model, gated = definition.model, frozenset(definition.route.gated)
-    fields = getattr(model, "model_fields", None)
-    if fields is None:
-        return CutRule(frozenset(getattr(model, "__required_keys__", ())), gated)
-    return CutRule(frozenset(n for n, field in fields.items() if field.is_required()), gated)

@@ -11,7 +11,7 @@ stands behind an open circuit breaker, and an end for each record in the books.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervisors import Clock, InFlight
@@ -66,6 +66,8 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: seconds for one request.
         budget: what is left of the time to stop in, once the tree is stopping.
         note: told of each answer that is not a success, for `status()`.
+        holds: whether the journal holds the event at a place. As long as it does, its export is
+            tried again.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: float,
         budget: StopBudget,
         note: Any,
+        holds: Callable[[int | None], bool] | None = None,
     ) -> None:
         super().__init__(f"sinks/{kind}", books)
         self._kind = kind
@@ -94,6 +97,7 @@ class RecordSinkActor(BatchActor):
         self._note = note
         self._takes_nothing = False
         """Of the last batch the receiver could take no record at all, not even alone."""
+        self._holds = holds
 
     def handle(self, item: SinkItem, index: int, flight: InFlight) -> Any:
         """Encode one record; one that can't be encoded hurts only itself."""
@@ -177,11 +181,20 @@ class RecordSinkActor(BatchActor):
     def _hold(self, flight: InFlight, sending: _Sending, plan: RetryPlan, wait_s: float) -> bool:
         """Behind the open breaker: wait for it, but not beyond the deadline."""
         now_s = self._clock.now_s()
+        if self._is_kept(flight, sending):
+            self._due_in(flight, wait_s)
+            return False
         if now_s >= plan.until_s:
             self._give_up(sending, plan, "the circuit breaker of the endpoint is open")
             return True
         self._due_in(flight, min(wait_s, plan.until_s - now_s))
         return False
+
+    def _is_kept(self, flight: InFlight, sending: _Sending) -> bool:
+        """The journal holds an event of the present chunk: its caps say when to give up."""
+        return self._holds is not None and any(
+            self._holds(flight.batch[index][0].place) for index in sending.work[0]
+        )
 
     def _due_in(self, flight: InFlight, wait_s: float) -> None:
         """Take *flight* up again after so long, or sooner while stopping."""
@@ -260,7 +273,8 @@ class RecordSinkActor(BatchActor):
     def _again_later(self, flight: InFlight, sending: _Sending, result: ExportResult) -> bool:
         assert sending.plan is not None
         now_s = self._clock.now_s()
-        delay_s = sending.plan.next_delay_s(now_s, result, self._breaker.wait_s(now_s))
+        behind_s, patient = self._breaker.wait_s(now_s), self._is_kept(flight, sending)
+        delay_s = sending.plan.next_delay_s(now_s, result, behind_s, patient=patient)
         if delay_s is None:
             self._give_up(sending, sending.plan, result.message)
             return True
@@ -283,11 +297,11 @@ class RecordSinkActor(BatchActor):
         self._books.report(self._kind, self._sink.name, ends)
 
 
-def ends_given_up(flight: InFlight, drop: Drop) -> list[Drop | None]:
+def ends_given_up(flight: InFlight, drop: Drop, maybe: Drop) -> list[Drop | None]:
     """At shutdown: how the records of a batch that nobody will finish have ended.
 
     What was exported before stays so; what is in a request may still be received, and
-    is ``unconfirmed``; the rest is *drop*.
+    is *maybe* (``unconfirmed``); the rest is *drop*.
     """
     sending: _Sending | None = flight.notes.get("sending")
     if sending is None:
@@ -298,5 +312,5 @@ def ends_given_up(flight: InFlight, drop: Drop) -> list[Drop | None]:
             ends[index] = drop
     if sending.work and (sending.in_request or sending.maybe_received()):
         for index in sending.work[0]:
-            ends[index] = Drop(Reason.UNCONFIRMED, drop.stage)
+            ends[index] = maybe
     return ends

@@ -37,7 +37,12 @@ class RetryPlan:
         """One of the attempts may have been received."""
 
     def next_delay_s(
-        self, now_s: float, result: ExportResult, behind_s: float | None = None
+        self,
+        now_s: float,
+        result: ExportResult,
+        behind_s: float | None = None,
+        *,
+        patient: bool = False,
     ) -> float | None:
         """Seconds until the next attempt, or None: give up.
 
@@ -48,6 +53,7 @@ class RetryPlan:
             result: of this attempt.
             behind_s: the breaker is open for so long: no longer wait than that, since whoever
                 waits is the one to probe.
+            patient: the deadline doesn't count.
         """
         self.unconfirmed = self.unconfirmed or result.unconfirmed
         delay_s = self._wait_s * (1 - self._rng.random() / 2)
@@ -56,7 +62,7 @@ class RetryPlan:
             delay_s = min(delay_s, behind_s)
         if result.retry_after_s is not None:
             delay_s = max(delay_s, result.retry_after_s)
-        return delay_s if now_s + delay_s < self.until_s else None
+        return delay_s if patient or now_s + delay_s < self.until_s else None
 
 
 class StopBudget:

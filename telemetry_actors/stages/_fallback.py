@@ -52,6 +52,15 @@ class CutRule(NamedTuple):
     gated: frozenset[str] = frozenset()
     """Keys that hold content."""
 
+    @classmethod
+    def of(cls, model: type[Any], gated: Iterable[str]) -> CutRule:
+        """Of a case with that payload model, a `TypedDict` or a pydantic model."""
+        fields = getattr(model, "model_fields", None)
+        if fields is None:
+            return cls(frozenset(getattr(model, "__required_keys__", ())), frozenset(gated))
+        required = (name for name, field in fields.items() if field.is_required())
+        return cls(frozenset(required), frozenset(gated))
+
 
 def cut_down(
     payload: Mapping[str, Any], rule: CutRule, most_bytes: int = PAYLOAD_FALLBACK_MAX_BYTES

@@ -8,6 +8,7 @@ tests fail before a count is lost.
 """
 
 import dis
+import mmap
 import signal
 import sys
 import threading
@@ -61,6 +62,21 @@ def test_steps_of_many_threads_on_one_cell_add_up():
 
     assert counter.cells == [0, THREADS * STEPS]
     assert counter.total == 3 * THREADS * STEPS
+
+
+@pytest.mark.usefixtures("_restless")
+def test_steps_on_a_page_of_mapped_memory_add_up():
+    """The journal's live page: `emit()` counts there what was accepted."""
+    counter = Counter()
+    counter.cells = memoryview(mmap.mmap(-1, 4096)).cast("Q")
+
+    def work(_):
+        for _ in range(STEPS):
+            counter.step(1, 3)
+
+    in_threads(work)
+
+    assert counter.cells[1] == THREADS * STEPS
 
 
 @pytest.mark.usefixtures("_restless")
@@ -125,7 +141,7 @@ def test_a_step_with_a_call_in_it_loses_what_comes_in_between():
 
 
 HARMLESS = ("BINARY_OP", "COPY", "SWAP", "LOAD_CONST", "LOAD_DEREF", "JUMP_FORWARD", "TO_BOOL")
-"""With ints, bools and lists, which is all that is counted with."""
+"""With ints, bools, lists and views of memory, which is all that is counted with."""
 
 
 def steps_of(code):

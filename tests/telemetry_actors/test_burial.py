@@ -47,6 +47,7 @@ def life():
         slots={},
         sinks=[SimpleNamespace(name="otlp")],
         elsewhere=[],
+        journal=None,
     )
     life.held = lambda besides: [(None, item) for item in life.elsewhere]
     return life

@@ -39,7 +39,8 @@ def count_in_turn(shards, row, times):
     for _ in range(times):
         shard = shards.mine()
         shard.emitted[row] += 1
-        shard.admissions[column(row, Admission.ACCEPTED)] += 1
+        shard.accepted[row] += 1
+        shard.refused[column(row, Admission.PARKED)] += 1
 
 
 def test_a_thread_always_has_the_same_shard_and_another_one_another(shards):
@@ -57,7 +58,8 @@ def test_shards_of_dead_threads_are_folded_and_nothing_is_lost(shards):
             pass
         for _ in range(3):  # taken out, then folded, then neither
             total = shards.snapshot()
-            assert sum(total.emitted) == sum(total.admissions) == round_ * 1000
+            assert sum(total.emitted) == sum(total.refused) == round_ * 1000
+            assert total.accepted == total.emitted
             assert total.emitted == [round_ * 400, round_ * 300, round_ * 300]
 
     assert len(shards.by_thread) <= 4
@@ -116,7 +118,7 @@ def test_every_admission_of_every_case_has_a_cell_of_its_own(shards):
     cells = [column(row, admission) for row in range(3) for admission in Admission]
 
     assert sorted(cells) == list(range(3 * len(ADMISSIONS)))
-    assert len(shards.mine().admissions) == len(cells)
+    assert len(shards.mine().refused) == len(cells)
 
 
 def test_trace_managers_are_summed_up_as_well(shards):

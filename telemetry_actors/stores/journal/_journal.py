@@ -1,0 +1,373 @@
+"""Journal: what was accepted survives ``kill -9``, once its batch is in here.
+
+Stands beside the gateway stage, which hands it each batch before that goes on, and the books,
+which tell it of each outcome. It owns one folder (`_folder.py`) and adopts those of dead
+processes. It decides nothing about an event; it keeps it, and says what it keeps.
+
+Threads: `append`, `spill`, `next_spilled`, `next_replayed` and `tick` are the gateway actor's (or
+its slot's heir's); `ended`, `holds` and what is read for the status are anybody's. A disk that
+fails is told once, counted and survived: the tree goes on without the journal, which
+tries again by itself. ADR-0012.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from uuid import uuid4
+
+from supervisors import Clock
+from telemetry_actors._books import Books, Drop, Ending
+from telemetry_actors._say import warn
+from telemetry_actors._shards import Shards
+from telemetry_actors.envelope import OVERHEAD_BYTES, Item, Ticket
+from telemetry_actors.ledger import Reason
+from telemetry_actors.settings import JournalSettings
+from telemetry_actors.status import JournalStatus
+from telemetry_actors.stores.journal._acks import MEASURED, write_acks
+from telemetry_actors.stores.journal._adopter import Adopter
+from telemetry_actors.stores.journal._caps import Caps
+from telemetry_actors.stores.journal._home import Home
+from telemetry_actors.stores.journal._index import Index, placed
+from telemetry_actors.stores.journal._reader import Read, Reader
+from telemetry_actors.stores.journal._segment import PENDING, Segment, uid_and_number
+
+__all__ = ["Journal"]
+
+_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
+_BUSY_S = 0.05
+_LOOK_S = 1.0
+"""Seconds between two looks at what is too old."""
+_STAGE = "journal"
+
+
+class Journal:
+    """The journal of one gateway.
+
+    Args:
+        settings: with a directory.
+        cases: names by row of the books; the last is for unknown ones.
+        clock: the tree's.
+        serials: gives the next admission serial.
+        shards: where `emit()` counts; moved to the live page when there is one.
+        books: told of what is taken in, lost and evicted.
+    """
+
+    def __init__(
+        self,
+        settings: JournalSettings,
+        *,
+        cases: Sequence[str],
+        clock: Clock,
+        serials: Callable[[], int],
+        shards: Shards,
+        books: Books,
+    ) -> None:
+        assert settings.directory is not None
+        self._settings = settings
+        self._directory = settings.directory
+        self._cases = list(cases)
+        self._clock = clock
+        self._books = books
+        self._process = uuid4().hex
+        self._index = Index(len(cases))
+        self._adopter = Adopter(self._directory, self._cases, serials, self._index, books)
+        self._spilled = Reader(
+            self._index, self._cases, adopted=False, overhead_bytes=OVERHEAD_BYTES
+        )
+        self._replayed = Reader(
+            self._index, self._cases, adopted=True, overhead_bytes=OVERHEAD_BYTES
+        )
+        self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
+        readers = {False: self._spilled, True: self._replayed}
+        self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
+        self._last: dict[int, int] = {}
+        """Places of the last batch by serial."""
+        self._at_work = threading.Lock()
+        """One that hung in a write, and its heir, are not to write at the same time."""
+        self._overtaken = False
+        """Whoever is at work has been given up."""
+        self._problem = ""
+        self._retry_at_s = 0.0
+        self._retry_s = _FIRST_RETRY_S
+        self._durable = 0
+        self._errors = 0
+        self._closed = False
+
+    # -- opening, failing, coming back ------------------------------------------------------------
+
+    def open(self) -> None:
+        """Make a folder of our own and the live page. Never raises; told if it can't be.
+
+        Before the tree runs, or on the gateway's thread.
+        """
+        try:
+            self._open()
+        except OSError as error:
+            self._fail(error)
+
+    def _open(self) -> None:
+        home = self._home
+        if not home.is_there():
+            for segment in home.leave():  # what it held is in memory alone, or nowhere
+                self._caps.evict(segment)
+            home.settle()
+        home.begin_segment()
+        if self._problem:
+            warn("the journal in %s works again", self._directory)
+        self._problem, self._retry_s = "", _FIRST_RETRY_S
+
+    def _fail(self, error: OSError) -> None:
+        """The disk says no: go on without, and try again later."""
+        self._errors += 1
+        if not self._problem:
+            warn("the journal in %s fails (%s); going on without it", self._directory, error)
+        self._problem = str(error)
+        self._retry_at_s = self._clock.now_s() + self._retry_s
+        self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
+        self._home.seal()
+
+    def _ready(self) -> bool:
+        if self._closed:
+            return False
+        if self._problem or self._home.current is None:
+            if self._clock.now_s() < self._retry_at_s:
+                return False
+            self.open()
+        return not self._problem
+
+    # -- the gateway's thread ---------------------------------------------------------------------
+
+    def append(self, items: Sequence[Item]) -> list[Item]:
+        """Put *items* in; they come back with their places, or as they are if it can't be.
+
+        What is in already (a crash came between) is not put in again.
+        """
+        if not self._at_work.acquire(blocking=False):
+            self._overtaken = True  # it hangs; the tree goes on without the journal
+            return list(items)
+        try:
+            known = self._last
+            if items and all(item[0].serial in known for item in items):
+                places = [known[item[0].serial] for item in items]
+                return [(placed(i[0], p), i[1]) for i, p in zip(items, places, strict=True)]
+            self._overtaken = False
+            if not items or not self._ready() or not self._caps.make_room() or self._problem:
+                return list(items)
+            return self._append(items)
+        except OSError as error:
+            self._fail(error)
+            return list(items)
+        finally:
+            self._at_work.release()
+
+    def _append(self, items: Sequence[Item]) -> list[Item]:
+        segment, size_bytes = self._home.append([self._packed(item) for item in items])
+        if self._overtaken:  # they have gone on without us
+            self._home.take_back()
+            return list(items)
+        there = self._index.add(segment, items, size_bytes)
+        self._last = {ticket.serial: ticket.place or 0 for ticket, _ in there}
+        self._durable += len(items)
+        self._home.mark()
+        return there
+
+    def _packed(self, item: Item) -> bytes:
+        ticket, envelope = item
+        return envelope.pack(origin=(self._process, ticket.serial))
+
+    def spill(self, items: Iterable[Item]) -> None:
+        """*items*, which are in, leave memory; `next_spilled` brings them back in order."""
+        tickets = [item[0] for item in items]
+        absent = sum(ticket.companion is not None for ticket in tickets)
+        if absent:
+            self._books.count_provider("absent", absent)
+        self._index.move(tickets, PENDING)
+
+    def next_spilled(self, limit: int) -> list[Item]:
+        """The next events that left memory. They stay ours until `forwarded`."""
+        return self._readable(self._spilled, self._spilled.next(limit))
+
+    def next_replayed(self, limit: int) -> list[Item]:
+        """The next events that a dead process left. They stay ours until `forwarded`."""
+        items = self._readable(self._replayed, self._replayed.next(limit))
+        known = [item for item in items if item[0].case_index < len(self._cases) - 1]
+        if len(known) < len(items):
+            drop = Drop(Reason.NO_HANDLER, _STAGE)
+            unknown = [i for i in items if i[0].case_index >= len(self._cases) - 1]
+            self._books.end([Ending(item, drop) for item in unknown])
+        return known
+
+    def _readable(self, reader: Reader, read: Read) -> list[Item]:
+        if read.error is not None:
+            self._errors += 1
+        if read.unreadable:
+            drop = Drop(Reason.JOURNAL_FULL, _STAGE, f"unreadable: {read.error or 'damaged'}")
+            self._books.end([Ending(item, drop) for item in reader.lost(read.unreadable)])
+            self._adopter.note_damage(len(read.unreadable))
+        return read.items
+
+    def forwarded(self, items: Iterable[Item]) -> None:
+        """*items* were read back and have gone on."""
+        self._index.move([item[0] for item in items], 0)
+
+    @property
+    def backlog(self) -> int:
+        """Own events that are on disk alone; newer ones must wait behind them."""
+        return self._index.backlog
+
+    @property
+    def replays(self) -> int:
+        """Another process's events that are on disk alone."""
+        return self._index.replays
+
+    def tick(self) -> float | None:
+        """What is due: come back, adopt a bit more, sync, let go of what is too old.
+
+        Returns:
+            Seconds until it should be called again; None: when there is something to do.
+        """
+        if not self._at_work.acquire(blocking=False):
+            return _BUSY_S
+        try:
+            return self._tick()
+        finally:
+            self._at_work.release()
+
+    def _tick(self) -> float | None:
+        ready = self._ready()
+        adopting = self._adopter.step()
+        before = self._caps.evicted
+        self._caps.evict_old()
+        if self._caps.evicted > before:
+            self._home.mark()
+        if not ready:
+            return max(_BUSY_S, self._retry_at_s - self._clock.now_s())
+        try:
+            sync_s = self._home.sync_if_due()
+        except OSError as error:
+            self._fail(error)
+            return self._retry_s
+        if adopting:
+            return 0.0
+        return _LOOK_S if sync_s is None and self._index.left() else sync_s
+
+    # -- letting go -------------------------------------------------------------------------------
+
+    def _let_go(self, segment: Segment) -> None:
+        if segment is not self._home.current:
+            return
+        self._home.current = None
+        try:
+            self._home.begin_segment()
+        except OSError as error:
+            self._fail(error)
+
+    def _remove(self, segment: Segment) -> None:
+        """Nothing of *segment* is needed any more: first the events, then who had what."""
+        if self._closed:
+            return  # it may be somebody else's by now
+        for path in (segment.path, segment.ack_path):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                self._errors += 1  # the next start will find it, and its acks
+                return
+        if segment.adopted:
+            self._adopter.finished(segment.path.parent)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be adopted, nor read back."""
+        return not (self._adopter.busy or self.backlog or self.replays)
+
+    # -- outcomes: any thread of the tree ----------------------------------------------------
+
+    def ended(self, tickets: Sequence[Ticket]) -> None:
+        """Events have their outcome: they will not be sent again."""
+        ended = self._index.end(tickets)
+        self._home.count_unheld(ended.unheld)
+        for segment, numbers in ended.acks.items():
+            if segment in ended.finished:
+                self._remove(segment)
+                continue
+            self._write_acks(segment, numbers)
+
+    def _write_acks(self, segment: Segment, values: Iterable[int]) -> None:
+        if self._closed:
+            return
+        try:
+            write_acks(segment.ack_path, values)
+        except OSError as error:
+            self._errors += 1  # sent twice rather than not at all
+            if not self._problem:
+                warn("the journal can't note outcomes (%s); events may be sent again", error)
+
+    def measured(self, tickets: Iterable[Ticket]) -> None:
+        """Their measurements have been exported: a replay is not to record them again."""
+        by_segment: dict[int, list[int]] = {}
+        for ticket in tickets:
+            if ticket.place is not None:
+                uid, number = uid_and_number(ticket.place)
+                by_segment.setdefault(uid, []).append(number | MEASURED)
+        for segment in self._index.segments():
+            if segment.uid in by_segment:
+                self._write_acks(segment, by_segment[segment.uid])
+
+    def holds(self, place: int | None) -> bool:
+        """Whether the event would survive us. Any thread."""
+        return self._index.holds(place)
+
+    def pending(self, *, replays: bool = True) -> Iterator[Ticket]:
+        """Each event that is on disk alone: for whoever counts what is in flight. Any thread.
+
+        *replays*: those of an earlier process, too.
+        """
+        return self._index.pending(replays=replays)
+
+    # -- looking, leaving --------------------------------------------------------------------
+
+    def status(self) -> JournalStatus:
+        """One look. Any thread; no file is touched."""
+        segments = [s for s in self._index.segments() if s.states]
+        born_ns = min((s.born_ns for s in segments if s.born_ns), default=None)
+        age_s = 0.0 if born_ns is None else (self._clock.now_ns() - born_ns) / 1e9
+        return JournalStatus(
+            directory=os.fspath(self._directory),
+            state="out" if self._problem else "closed" if self._closed else "on",
+            durable=self._durable,
+            held=self._index.left(),
+            spilled=self._index.backlog,
+            replays=self._index.replays,
+            journal_bytes=self._index.size_bytes(),
+            segments=len(segments),
+            oldest_age_s=max(0.0, age_s),
+            evicted=self._caps.evicted,
+            recovered=self._adopter.recovered,
+            lost_on_crash=self._adopter.lost,
+            damaged=self._adopter.damaged,
+            errors=self._errors,
+            problem=self._problem,
+        )
+
+    def problems(self) -> list[str]:
+        """For `Status.problems`."""
+        found = [f"the journal fails: {self._problem}"] if self._problem else []
+        return found + self._adopter.problems()
+
+    def close(self) -> None:
+        """Let go of all folders; what is left in them is for the next start."""
+        try:
+            self._home.close()
+        except OSError as error:
+            self._fail(error)
+        self._closed = True
+        self._adopter.close()
+
+    def forsake(self) -> None:
+        """In the child of a fork: all of it is the parent's. Nothing is written."""
+        self._closed = True
+        for folder in (self._home.folder, *self._adopter.folders()):
+            if folder is not None:
+                folder.close()

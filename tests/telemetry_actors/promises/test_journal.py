@@ -1,0 +1,367 @@
+"""g08 with a journal: what is durable ends by its outcome and by nothing else.
+
+Real ends of a process are in tests/faults/test_journal.py; here a stop, a full memory, caps.
+"""
+
+import os
+import threading
+
+import pytest
+
+from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import Signals
+from telemetry_actors.stores.journal import Journal
+from telemetry_actors.testing import RecordingSink, registered_case
+from tests.telemetry_actors.handlers.required import REQUIRED
+from tests.telemetry_actors.test_definition import a_case
+
+TENANT = {"tenant_id": "acme"}
+APP = {"app_id": "a1", "mode": "chat"}
+RUN = REQUIRED[TelemetryCase.WORKFLOW_RUN]
+NIMBLE = {
+    "gateway": {"linger_s": 0.005, "batch_events": 16},
+    "sink": {"linger_s": 0, "batch_records": 16},
+    "otlp": {"backoff_min_s": 0.005, "backoff_max_s": 0.01, "attempt_timeout_s": 0.1},
+}
+CRAMPED = {
+    **NIMBLE,
+    "gateway": {"linger_s": 0, "batch_events": 16, "mailbox_events": 64},
+    "stages": {"mailbox_batches": 1},
+    "sink": {"linger_s": 0, "batch_records": 16, "mailbox_records": 16},
+}
+
+
+def a_log(facts, _payload, _settings):
+    return Signals((facts.log("shop.billing.closed", {}),), (), ())
+
+
+class Receiver(RecordingSink):
+    """Answers 503 while it is down."""
+
+    def __init__(self, *, up=True):
+        super().__init__()
+        self.up = up
+        self.asked = 0
+
+    def export(self, kind, encoded, timeout_s):
+        self.asked += 1
+        if not self.up:
+            return ExportResult(Verdict.RETRY, message="HTTP 503")
+        return super().export(kind, encoded, timeout_s)
+
+    @property
+    def uids(self):
+        return [log.attributes["log.record.uid"] for log in self.logs]
+
+
+def a_gateway(directory, receiver, **settings):
+    journal = {"directory": directory, **settings.pop("journal", {})}
+    return TelemetryGateway(
+        TelemetrySettings.enabled(**{**NIMBLE, **settings}, journal=journal), sinks=[receiver]
+    )
+
+
+def until(condition, within_s=8.0):
+    pause, waited_s = threading.Event(), 0.0
+    while not condition():
+        assert waited_s < within_s, "too late"
+        pause.wait(0.005)
+        waited_s += 0.005
+
+
+def emit(gateway, ids):
+    """Patiently: each is accepted."""
+    for event_id in ids:
+        until(gateway.has_room)
+        assert gateway.emit("app_created", TENANT, APP, event_id=event_id)
+
+
+def a_stop_that_keeps(directory, ids, **settings):
+    """The books and the report of a process whose receiver is down to the end."""
+    gateway = a_gateway(directory, Receiver(up=False), **settings).start()
+    emit(gateway, ids)
+    until(lambda: gateway.status().journal.durable == len(ids))
+    report = gateway.stop(0.4)
+    return gateway.ledger(), report
+
+
+IDS = [f"e{n:04}" for n in range(100)]
+
+
+def test_g08_what_a_stop_leaves_is_kept_and_the_next_start_delivers_it(tmp_path):
+    ledger, report = a_stop_that_keeps(tmp_path, IDS)
+
+    assert (report.kept, report.shutdown, report.unconfirmed) == (100, 0, 0)
+    assert (ledger.in_flight, ledger.dropped) == (100, {})
+    assert ledger.balanced()
+
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: len(receiver.logs) == 100)
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+        journal = gateway.status().journal
+    assert receiver.uids == IDS
+    assert ledger.sources == {"emit": 0, "journal": 100}
+    assert (ledger.emitted, ledger.accepted, ledger.exported) == (100, 100, 100)
+    assert ledger.balanced()
+    assert (journal.recovered, journal.lost_on_crash, journal.damaged) == (100, 0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_g08_wherever_it_is_when_the_tree_stops_it_is_kept(tmp_path):
+    """In every mailbox and batch on the way, and on disk alone; runs have a log and a span each."""
+    gateway = a_gateway(tmp_path, Receiver(up=False), **CRAMPED).start()
+    for n in range(300):
+        until(gateway.has_room)
+        run = {**RUN, "workflow_run_id": f"123e4567-e89b-12d3-a456-{n:012}"}
+        assert gateway.emit("workflow_run", TENANT, run, event_id=f"r{n}")
+    until(lambda: gateway.status().journal.durable == 300)
+    report = gateway.stop(0.4)
+    ledger = gateway.ledger()
+
+    assert (report.kept, report.shutdown, report.unconfirmed) == (300, 0, 0)
+    assert ledger.in_flight == 300
+    assert ledger.balanced()
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: gateway.ledger().exported == 300)
+        assert gateway.flush(5)
+        assert gateway.ledger().balanced()
+    assert sorted(receiver.uids) == sorted(f"r{n}" for n in range(300))
+    assert len(receiver.spans) == 300
+
+
+def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_path):
+    gateway = a_gateway(tmp_path, Receiver())
+    gateway._life.intake.asleep = False  # as if the thread that builds it were slow
+    gateway.emit("app_created", TENANT, APP, event_id="early")
+    report = gateway.stop(0.1)
+
+    assert (report.kept, report.shutdown) == (1, 0)
+    assert gateway.ledger().balanced()
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver):
+        until(lambda: receiver.uids == ["early"])
+
+
+def test_g08_a_receiver_that_is_down_for_longer_than_give_up_costs_nothing(tmp_path):
+    receiver = Receiver(up=False)
+    otlp = {**NIMBLE["otlp"], "give_up_s": 0.1}
+    with a_gateway(tmp_path, receiver, otlp=otlp) as gateway:
+        emit(gateway, IDS[:10])
+        assert not gateway.flush(0.6)
+        assert gateway.ledger().in_flight == 10
+        receiver.up = True
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+    assert (ledger.exported, ledger.dropped) == (10, {})
+
+
+def test_g08_what_memory_has_no_room_for_waits_on_disk_and_comes_back_in_order(tmp_path):
+    ids = [f"e{n:04}" for n in range(2_000)]
+    receiver = Receiver(up=False)
+    with a_gateway(tmp_path, receiver, **CRAMPED) as gateway:
+        emit(gateway, ids)
+        until(lambda: gateway.status().journal.spilled > 1_000)
+        ledger = gateway.ledger()
+        assert ledger.in_flight == 2_000
+        assert ledger.balanced()
+        in_memory = sum(m.items for m in gateway.status().mailboxes)
+        assert in_memory < 300
+        receiver.up = True
+        assert gateway.flush(8)
+        ledger = gateway.ledger()
+    assert receiver.uids == ids
+    assert (ledger.accepted, ledger.exported) == (2_000, 2_000)
+    assert gateway.status().journal.evicted == 0
+
+
+def test_g08_a_journal_that_is_full_of_what_waits_takes_no_more_and_emit_refuses(tmp_path):
+    receiver = Receiver(up=False)
+    caps = {"segment_bytes": 4_096, "max_bytes": 16_384}
+    with a_gateway(tmp_path, receiver, **CRAMPED, journal=caps) as gateway:
+        accepted = 0
+        for _ in range(50_000):
+            accepted += bool(gateway.emit("app_created", TENANT, APP))
+        status = gateway.status().journal
+        assert accepted < 2_000
+        assert status.journal_bytes < 16_384 + 2 * 4_096
+        receiver.up = True
+        assert gateway.flush(8)
+        ledger = gateway.ledger()
+    assert ledger.accepted == ledger.exported == accepted
+    assert ledger.refused["mailbox_full"] == 50_000 - accepted
+    assert ledger.balanced()
+
+
+def test_g08_what_its_caps_cost_a_place_goes_on_in_memory(tmp_path):
+    receiver = Receiver(up=False)
+    caps = {"segment_bytes": 2_048, "max_bytes": 8_192}
+    with a_gateway(tmp_path, receiver, journal=caps) as gateway:
+        emit(gateway, IDS)
+        until(lambda: gateway.status().journal.evicted > 10)
+        receiver.up = True
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+    assert (ledger.exported, ledger.dropped) == (100, {})
+    assert receiver.uids == IDS
+
+
+def test_g08_a_replay_that_its_caps_cost_a_place_is_dropped_and_counted(tmp_path):
+    a_stop_that_keeps(tmp_path, IDS)
+    pace = {"max_age_s": 1e-6, "replay_events_per_s": 5}
+    with a_gateway(tmp_path, Receiver(), journal=pace) as gateway:
+        until(lambda: gateway.ledger().accepted == 100)
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+        letters = gateway.dead_letters()
+    # Some are replayed before the first look at what is too old.
+    assert ledger.dropped.get("journal_full", 0) + ledger.exported == 100
+    assert ledger.dropped["journal_full"] > 0
+    assert {letter.stage for letter in letters} == {"journal"}
+    assert {letter.envelope.tenant_id for letter in letters} == {"acme"}
+
+
+def test_g08_a_replay_and_the_callers_own_retry_are_one_event(tmp_path):
+    a_stop_that_keeps(tmp_path, ["e1"])
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: receiver.uids == ["e1"])
+        emit(gateway, ["e1"])
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+    assert (ledger.exported, ledger.duplicate) == (1, 1)
+
+
+def test_g08_a_replay_records_no_measurement_that_was_exported_before(tmp_path):
+    a_stop_that_keeps(tmp_path, ["e1"])
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: receiver.uids == ["e1"])
+        assert gateway.flush(5)
+        assert gateway.ledger().signals.measurements.made == 0
+        emit(gateway, ["e2"])
+        assert gateway.flush(5)
+        assert gateway.ledger().signals.measurements.made > 0
+
+
+def test_g08_a_replay_carries_its_first_admission(tmp_path, monkeypatch):
+    a_stop_that_keeps(tmp_path, ["e1", "e2"])
+    seen = []
+    monkeypatch.setattr(
+        "telemetry_actors.stages.gateway.forward",
+        lambda _router, items, _books, _stage: seen.extend(items),
+    )
+    gateway = a_gateway(tmp_path, Receiver()).start()
+    until(lambda: len(seen) == 2)
+    origins = [envelope.metadata["origin"] for _, envelope in seen]
+    gateway.stop(0.2)
+
+    assert [serial for _, serial in origins] == [1, 2]
+    assert len({process for process, _ in origins}) == 1
+    assert all(len(process) == 32 for process, _ in origins)
+
+
+def test_g08_a_case_that_nobody_knows_any_more_ends_counted(tmp_path):
+    with registered_case(a_case("billing_closed", mapping=a_log)):
+        gateway = a_gateway(tmp_path, Receiver(up=False)).start()
+        assert gateway.emit("billing_closed", TENANT, {"order_id": "o", "total": 1})
+        until(lambda: gateway.status().journal.durable == 1)
+        gateway.stop(0.2)
+    with a_gateway(tmp_path, Receiver()) as gateway:
+        until(lambda: gateway.ledger().dropped == {"no_handler": 1})
+        assert gateway.ledger().balanced()
+        assert gateway.ledger().by_case["unknown"].accepted == 1
+
+
+def test_g08_without_a_sink_what_is_kept_is_kept_on(tmp_path):
+    a_stop_that_keeps(tmp_path, ["e1"])
+    settings = TelemetrySettings.enabled(**NIMBLE, journal={"directory": tmp_path})
+    with TelemetryGateway(settings) as gateway:
+        until(lambda: gateway.status().journal.replays == 1)
+    assert gateway.stop().kept == 1
+    assert gateway.ledger().balanced()
+
+
+def test_a_spilled_event_leaves_its_trace_manager_behind(tmp_path):
+    receiver = Receiver(up=False)
+    with a_gateway(tmp_path, receiver, **CRAMPED) as gateway:
+        emit(gateway, [f"f{n}" for n in range(500)])
+        until(lambda: gateway.status().journal.spilled > 100)
+        until(gateway.has_room)
+        assert gateway.emit("workflow_run", TENANT, RUN, lambda *_: None)
+        until(lambda: gateway.ledger().signals.providers.absent == 1)
+        receiver.up = True
+        assert gateway.flush(8)
+        providers = gateway.ledger().signals.providers
+    assert (providers.given, providers.called, providers.absent) == (1, 0, 1)
+
+
+def test_g14_a_crash_right_after_the_write_writes_nothing_twice(tmp_path, monkeypatch):
+    crashes = [ValueError("after the write")]
+    append = Journal.append
+
+    def broken(self, items):
+        placed = append(self, items)
+        if crashes:
+            raise crashes.pop()
+        return placed
+
+    monkeypatch.setattr(Journal, "append", broken)
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        emit(gateway, IDS[:10])
+        assert gateway.flush(5)
+        journal = gateway.status().journal
+        assert gateway.status().restarts == 1
+        assert (journal.durable, journal.held) == (10, 0)
+    assert receiver.uids == IDS[:10]
+
+
+def test_g14_an_event_that_crashes_the_journal_is_found_and_the_others_are_durable(
+    tmp_path, monkeypatch
+):
+    pack = Journal._packed
+
+    def broken(self, item):
+        if item[1].event_id == "e0005":
+            raise ValueError("poison")
+        return pack(self, item)
+
+    monkeypatch.setattr(Journal, "_packed", broken)
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver) as gateway:
+        emit(gateway, IDS[:10])
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+    assert ledger.dropped == {"stage_crash": 1}
+    assert sorted(receiver.uids) == sorted(set(IDS[:10]) - {"e0005"})
+
+
+@pytest.mark.timeout(30)
+def test_g24_a_forked_child_leaves_the_parents_journal_alone(tmp_path):
+    receiver = Receiver(up=False)
+    gateway = a_gateway(tmp_path, receiver).start()
+    emit(gateway, ["parents"])
+    until(lambda: gateway.status().journal.durable == 1)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            gateway.emit("app_created", TENANT, APP, event_id="childs")
+            gateway.start()
+            until(lambda: gateway.status().journal.durable == 1)
+            journal = gateway.status().journal
+            if journal.recovered == 0 and journal.held == 1:
+                status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert gateway.stop(0.3).kept == 1
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver):
+        until(lambda: sorted(receiver.uids) == ["childs", "parents"])
