@@ -24,7 +24,9 @@ from supervisors import (
 )
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
+from telemetry_actors._counts import refused_as_parked
 from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._parkings import Parkings
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
@@ -69,6 +71,8 @@ class Life:
         gateway = settings.gateway
         self.settings = settings
         self.clock = clock
+        self.began_ns = clock.now_ns()
+        """Start of all that is counted."""
         self.given_sinks = sinks
         self.registered = cases
         routes = [definition.route for definition in cases.values()]
@@ -97,6 +101,8 @@ class Life:
             entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
         )
         self._given_runtime = runtime
+        self.runtime: Runtime | None = None
+        """Of the tree, once it has been started."""
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
         self.sinks: Sequence[Sink] = ()
@@ -105,7 +111,7 @@ class Life:
         self.budget: Any = None
         self.recorder: MetricRecorder | None = None
         self.state = "new"
-        self._parked: set[str] = set()
+        self.parkings = Parkings()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
 
@@ -137,6 +143,7 @@ class Life:
         runtime = self._given_runtime or Runtime(
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
+        self.runtime = runtime
         tree.adopt(runtime)
         runtime.journal.subscribe(self._on_lifecycle)
         self.tree, self.slots = tree, runtime.slots
@@ -167,9 +174,13 @@ class Life:
             if not self.offer_call(companion, task_name, envelope):
                 self.books.count_provider("full")
 
-    def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
-        """Take a receiver's answer for the status."""
-        self.health[sink, kind].note(self.clock.now_ns(), result)
+    def note(
+        self, sink: str, kind: SignalKind, result: ExportResult, took_s: float, points: int
+    ) -> None:
+        """Take a receiver's answer for the status. The sink's thread."""
+        health = self.health[sink, kind]
+        health.count(result, took_s, points)
+        health.note(self.clock.now_ns(), result)
 
     def _end_waits(self) -> None:
         """The stop begins: back-offs and what waits behind a breaker go on now (g22)."""
@@ -184,23 +195,29 @@ class Life:
         self.dedup.release([(e.tenant_id, e.event_id, t.serial) for t, e in items])
 
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
-        """Control thread: a part parks or comes back."""
+        """Control thread: a part parks or comes back. One line for each change."""
+        path, now_ns = event.path, self.clock.now_ns()
         if event.kind == "parked":
-            self._parked.add(event.path)
-            warn("%s is parked: %s", event.path or "the tree", event.detail)
+            if self.parkings.park(path, now_ns, refused_as_parked(self, path)):
+                warn("%s is parked: %s", path or "the tree", event.detail)
             self._close_doors()
-            self._end_parked(event.path)
+            self._end_parked(path)
         elif event.kind == "unparked":
-            self._parked.discard(event.path)
-            warn("%s is back", event.path or "the tree")
+            refused = self.parkings.come_back(path, now_ns, refused_as_parked(self, path))
+            warn("%s is back; %d events were refused meanwhile", path or "the tree", refused)
             self._close_doors()
 
     def _close_doors(self) -> None:
-        if "" in self._parked:
+        if self.tree_parked():
             self.intake.parked = frozenset(range(len(self.cases)))
             return
-        parked = {path.removeprefix("handlers/") for path in self._parked}
+        parked = {path.removeprefix("handlers/") for path in self.parkings.now()}
         self.intake.parked = frozenset(i for i, c in enumerate(self.cases) if c in parked)
+
+    def rows_below(self, path: str) -> list[int]:
+        """Rows of the cases that nobody can take while the part at *path* is parked."""
+        case = path.removeprefix("handlers/")
+        return [i for i, name in enumerate(self.cases) if not path or name == case]
 
     def _end_parked(self, path: str) -> None:
         below = ("root", *path.split("/")) if path else ("root",)
@@ -210,7 +227,7 @@ class Life:
 
     def tree_parked(self) -> bool:
         """The whole tree is parked."""
-        return "" in self._parked
+        return "" in self.parkings
 
     # -- the events that are held -----------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSetti
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
+from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, OwnMetrics, Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
@@ -40,7 +40,7 @@ from telemetry_actors.stages import (
     TraceProviderActor,
 )
 
-__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree"]
+__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree", "sink_id"]
 
 HANDLER = "handler"
 """Id of the one child of each case's supervisor."""
@@ -66,6 +66,8 @@ class Parts(NamedTuple):
     books: Books
     sinks: Sequence[Sink]
     recorder: MetricRecorder
+    own: OwnMetrics
+    """The gateway's metrics about itself."""
     dedup: DedupStore
     gateway: Mailbox
     providers: Mailbox
@@ -73,7 +75,8 @@ class Parts(NamedTuple):
     budget: StopBudget
     breaker: Callable[[str, SignalKind], Breaker]
     """By sink and kind of signal: that of their endpoint."""
-    note: Callable[[str, SignalKind, ExportResult], None]
+    note: Callable[[str, SignalKind, ExportResult, float, int], None]
+    """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
 
@@ -98,6 +101,11 @@ class Tree(NamedTuple):
 def _charge(item: Any) -> int:
     charged: int = item[0][2]  # Ticket.charged_bytes
     return charged
+
+
+def sink_id(sinks: int, sink: str, kind: SignalKind) -> str:
+    """Id of the actor for *kind* at *sink*, one of so many."""
+    return str(kind) if sinks == 1 else f"{kind}-{sink}"
 
 
 def build_tree(parts: Parts) -> Tree:
@@ -184,7 +192,7 @@ class _Builder:
         ]
 
     def _id(self, sink: Sink, kind: SignalKind) -> str:
-        return str(kind) if len(self._parts.sinks) == 1 else f"{kind}-{sink.name}"
+        return sink_id(len(self._parts.sinks), sink.name, kind)
 
     # -- children ---------------------------------------------------------------------------------
 
@@ -235,6 +243,8 @@ class _Builder:
                 kwargs={
                     **common,
                     "recorder": parts.recorder,
+                    "own": parts.own,
+                    "timing": parts.books.timing(f"sinks/{self._id(sink, SignalKind.METRICS)}"),
                     "breaker": parts.breaker(sink.name, SignalKind.METRICS),
                     "interval_s": self._settings.metrics.interval_s,
                 },
@@ -277,6 +287,7 @@ class _Builder:
             "recorder": self._parts.recorder,
             "logs": [m for _, kind, m in self._outlets if kind is SignalKind.LOGS],
             "spans": [m for _, kind, m in self._outlets if kind is SignalKind.SPANS],
+            "sinks": [sink.name for sink in self._parts.sinks],
         }
         return [
             self._group(

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 
@@ -19,7 +20,8 @@ class Answering(RecordingSink):
         self.exports, self._answers = [], list(answers)
 
     def export_metrics(self, points, timeout_s):
-        self.exports.append({p.instrument.name: p.value for p in points})
+        values = {p.instrument.name: p.value for p in points}
+        self.exports.append({name: value for name, value in values.items() if not is_own(name)})
         super().export_metrics(points, timeout_s)
         return self._answers.pop(0) if self._answers else ExportResult(Verdict.ACCEPTED)
 
