@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from supervisors import InFlight
+from telemetry_actors._timing import Timing
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
 from telemetry_actors.ledger import Outcome, Reason
@@ -146,6 +147,8 @@ class Books:
         self.measured = [0, 0]
         self.providers: Counter[str] = Counter()
         self.lines = {kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS)}
+        self.timings: dict[str, Timing] = {}
+        """How long batches took, by the path of the part. No lock: each has one writer."""
         self.sinks = 1
         self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
         """Told of each batch of letters (they are written to a directory)."""
@@ -333,6 +336,11 @@ class Books:
         """Calls to trace managers and providers, by the names of `ledger.ProviderLine`."""
         with self.lock:
             self.providers[what] += n
+
+    def timing(self, part: str) -> Timing:
+        """That of the part at this path. Its own thread."""
+        found = self.timings.get(part)
+        return found if found is not None else self.timings.setdefault(part, Timing())
 
     # -- waiting --------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from supervisors import Runtime
+from telemetry_actors._counts import OwnPoints
+from telemetry_actors._reading import read_status
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import Remote, Sink
@@ -51,6 +53,7 @@ def parts_of(life: Life) -> Parts:
             label_bytes=settings.limits.label_bytes,
             on_overflow=_say_overflow,
         ),
+        own=OwnPoints(life, lambda life: read_status(life, letters=False)),
         dedup=life.dedup,
         gateway=life.mailbox,
         providers=life.providers,
@@ -83,7 +86,7 @@ def _remember_across_processes(life: Life) -> None:
 def _keeper(life: Life) -> PayloadKeeper:
     """Nothing is made or read before there is something to put away."""
     settings = life.settings.payload_store
-    runtime = life.runtime
+    runtime = life.given_runtime
     keeper = PayloadKeeper(
         (lambda: open_store(settings)) if settings.enabled else None,
         settings,
@@ -112,8 +115,18 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
             name = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
             endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life))
             endpoints[sink.name, name] = endpoint
-            found[sink.name, kind] = SinkHealth(f"sink {sink.name}/{kind}", kind, endpoint)
+            what = f"sink {sink.name}/{kind}"
+            found[sink.name, kind] = SinkHealth(what, kind, endpoint, _transport(sink))
     return found
+
+
+def _transport(sink: Sink) -> str:
+    """As OpenTelemetry's convention calls it; the class where it has no word."""
+    if isinstance(sink, OtlpGrpcSink):
+        return "otlp_grpc"
+    if isinstance(sink, OtlpSink):
+        return "otlp_http"
+    return type(sink).__name__
 
 
 def _breaker(life: Life) -> Breaker:

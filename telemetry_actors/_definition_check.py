@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from typing_extensions import is_typeddict
 
+from telemetry_actors._self_metrics import OWN_PREFIXES, is_own
 from telemetry_actors.cases import GATED, Reduction
 from telemetry_actors.errors import CaseError
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
@@ -35,6 +36,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
 _INSTRUMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}", re.ASCII)
 _MAX_UNIT_CHARS: Final = 63
 _KINDS: Final = ("counter", "histogram")
+_OWN: Final = " and ".join(f"{prefix}*" for prefix in OWN_PREFIXES)
 _MOST: Final = 1e200  # of a histogram's values; what the aggregates take
 _REDUCED: Final[Mapping[Reduction, object]] = {
     Reduction.TEXT: GATED,
@@ -100,6 +102,8 @@ def check_instruments(case: str, instruments: Iterable[object]) -> None:
                 f"instrument name {name!r}: must be a letter and then letters, digits or _.-/,"
                 " 255 at most",
             )
+        if is_own(name.lower()):
+            raise CaseError(case, f"instrument {name}: names of {_OWN} are the gateway's own")
         if kind not in _KINDS:
             raise CaseError(case, f"instrument {name}: kind {kind!r} must be counter or histogram")
         if not (isinstance(unit, str) and unit.isascii() and len(unit) <= _MAX_UNIT_CHARS):

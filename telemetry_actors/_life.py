@@ -27,7 +27,9 @@ from supervisors._clock import new_token, release
 from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
+from telemetry_actors._counts import refused_as_parked
 from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._parkings import Parkings
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
@@ -81,6 +83,8 @@ class Life:
         gateway = settings.gateway
         self.settings = settings
         self.clock = clock
+        self.began_ns = clock.now_ns()
+        """Start of all that is counted."""
         self.given_sinks = sinks
         self.registered = cases
         routes = [definition.route for definition in cases.values()]
@@ -115,8 +119,10 @@ class Life:
         self.intake = Intake(
             entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
         )
-        self.runtime = runtime
+        self.given_runtime = runtime
         """The user's, or None: its own."""
+        self.runtime: Runtime | None = None
+        """Of the tree, once it has been started."""
         self.journal = self._new_journal()
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
@@ -128,7 +134,7 @@ class Life:
         """Of the payload store; made with the tree."""
         self.recorder: MetricRecorder | None = None
         self.state = "new"
-        self._parked: set[str] = set()
+        self.parkings = Parkings()
         self.building = threading.Lock()
         """Held while the tree is being built and started."""
         self.impatient = False
@@ -230,9 +236,10 @@ class Life:
 
     def _start(self, tree: Tree) -> None:
         """Tree and slots are known before anyone runs: an event may be taken at once."""
-        runtime = self.runtime or Runtime(
+        runtime = self.given_runtime or Runtime(
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
+        self.runtime = runtime
         tree.adopt(runtime)
         runtime.journal.subscribe(self._on_lifecycle)
         self.tree, self.slots = tree, runtime.slots
@@ -245,14 +252,14 @@ class Life:
     @property
     def has_given_runtime(self) -> bool:
         """The threads are the user's, or a test's."""
-        return self.runtime is not None
+        return self.given_runtime is not None
 
     def run_on_who_waits(self) -> None:
         """No thread can be started: the tree is to run on whatever thread waits for it."""
         from supervisors._caller import CallersRuntime
 
-        self.runtime = CallersRuntime()
-        self.clock = self.runtime.clock
+        self.given_runtime = CallersRuntime()
+        self.clock = self.given_runtime.clock
 
     # -- what the tree calls back ----------------------------------------------------------------
 
@@ -275,9 +282,13 @@ class Life:
             if not self.offer_call(companion, task_name, envelope):
                 self.books.count_provider("full")
 
-    def note(self, sink: str, kind: SignalKind, result: ExportResult) -> None:
-        """Take a receiver's answer for the status."""
-        self.health[sink, kind].note(self.clock.now_ns(), result)
+    def note(
+        self, sink: str, kind: SignalKind, result: ExportResult, took_s: float, points: int
+    ) -> None:
+        """Take a receiver's answer for the status. The sink's thread."""
+        health = self.health[sink, kind]
+        health.count(result, took_s, points)
+        health.note(self.clock.now_ns(), result)
 
     def _end_waits(self) -> None:
         """The stop begins: back-offs and what waits behind a breaker go on now (g22)."""
@@ -298,23 +309,29 @@ class Life:
                 holder.mailbox.steer(SETTLE)
 
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
-        """Control thread: a part parks or comes back."""
+        """Control thread: a part parks or comes back. One line for each change."""
+        path, now_ns = event.path, self.clock.now_ns()
         if event.kind == "parked":
-            self._parked.add(event.path)
-            warn("%s is parked: %s", event.path or "the tree", event.detail)
+            if self.parkings.park(path, now_ns, refused_as_parked(self, path)):
+                warn("%s is parked: %s", path or "the tree", event.detail)
             self._close_doors()
-            self._end_parked(event.path)
+            self._end_parked(path)
         elif event.kind == "unparked":
-            self._parked.discard(event.path)
-            warn("%s is back", event.path or "the tree")
+            refused = self.parkings.come_back(path, now_ns, refused_as_parked(self, path))
+            warn("%s is back; %d events were refused meanwhile", path or "the tree", refused)
             self._close_doors()
 
     def _close_doors(self) -> None:
-        if "" in self._parked:
+        if self.tree_parked():
             self.intake.parked = frozenset(range(len(self.cases)))
             return
-        parked = {path.removeprefix("handlers/") for path in self._parked}
+        parked = {path.removeprefix("handlers/") for path in self.parkings.now()}
         self.intake.parked = frozenset(i for i, c in enumerate(self.cases) if c in parked)
+
+    def rows_below(self, path: str) -> list[int]:
+        """Rows of the cases that nobody can take while the part at *path* is parked."""
+        case = path.removeprefix("handlers/")
+        return [i for i, name in enumerate(self.cases) if not path or name == case]
 
     def _end_parked(self, path: str) -> None:
         below = ("root", *path.split("/")) if path else ("root",)
@@ -324,7 +341,7 @@ class Life:
 
     def tree_parked(self) -> bool:
         """The whole tree is parked."""
-        return "" in self._parked
+        return "" in self.parkings
 
     # -- the events that are held -----------------------------------------------------------------
 

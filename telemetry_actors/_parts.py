@@ -284,6 +284,9 @@ class MetricSettings(Part):
 
     interval_s: Seconds = 60.0
     """Seconds between two exports of all points."""
+    self_telemetry: bool = True
+    """Send the gateway's own metrics (``telemetry_actors.*``, ``otel.sdk.*``) along with them; some
+    200 points. ``status()`` has the numbers either way."""
     cardinality_limit: Count = 2000
     """Label sets of one instrument; what comes later is added to one overflow set."""
     duration_buckets: Literal["seconds", "sdk"] = "seconds"

@@ -7,6 +7,7 @@ from typing import Any
 
 from supervisors import Slot
 from telemetry_actors._burial import bury_calls
+from telemetry_actors._counts import counted, mailbox_status, records
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
@@ -29,7 +30,6 @@ from telemetry_actors.status import (
     FailureStatus,
     InstrumentStatus,
     LetterFilesStatus,
-    MailboxStatus,
     PayloadStoreStatus,
     SinkStatus,
     Status,
@@ -157,24 +157,30 @@ def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine
     )
 
 
-def read_status(life: Life) -> Status:
-    """One look at the tree, without asking any of its actors."""
+def read_status(life: Life, *, letters: bool = True) -> Status:
+    """One look at the tree, without asking any of its actors.
+
+    Args:
+        life: whose.
+        letters: with the dead letters.
+    """
     tree = [_node(path, slot) for path, slot in list(life.slots.items())]
     return Status(
         state=_state(life),
         restarts=sum(node.restarts for node in tree),
         tree=tree,
-        mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
+        mailboxes=[mailbox_status(life, holder) for holder in life.holders()],
         sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
         dedup=DedupStatus(**life.dedup.health()._asdict()),
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
         instruments=_instruments(life),
         payload_store=_payload_store(life),
-        dead_letters=_letters(life),
+        dead_letters=_letters(life) if letters else [],
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         dead_letter_files=_letter_files(life),
         journal=life.journal.status() if life.journal is not None else None,
         problems=_problems(life),
+        **counted(life),
     )
 
 
@@ -196,6 +202,7 @@ def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkSt
         last_warning=health.last_warning,
         breaker=_breaker(life, health.endpoint),
         last_failures=[_failure(failure) for failure in health.endpoint.failures.copy()],
+        **records(life, sink, kind, health),
     )
 
 
@@ -280,16 +287,6 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
         incarnation=current.number if current is not None else 0,
         restarts=slot.restarts,
         last_exit=str(slot.last_exit or ""),
-    )
-
-
-def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
-    return MailboxStatus(
-        path="/".join(path[1:]),
-        items=len(mailbox),
-        items_capacity=mailbox.spec.max_items,
-        queued_bytes=mailbox.queued_bytes,
-        bytes_capacity=mailbox.spec.max_bytes,
     )
 
 

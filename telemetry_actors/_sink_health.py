@@ -6,17 +6,18 @@ that is restarted finds all as it was (g17).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_actors._say import warn
+from telemetry_actors._timing import Timing
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 
 if TYPE_CHECKING:
     from telemetry_actors.sinks._breaker import Breaker
 
-__all__ = ["Endpoint", "Failure", "SinkHealth"]
+__all__ = ["Endpoint", "Failure", "SinkHealth", "error_type_of"]
 
 _FAILURES_KEPT = 8
 
@@ -27,6 +28,25 @@ class Failure(NamedTuple):
     time_ns: int
     kind: SignalKind
     result: ExportResult
+
+
+def error_type_of(result: ExportResult) -> str:
+    """``error.type`` of a request, as OpenTelemetry's convention has it; "" = it succeeded.
+
+    What a receiver refuses has failed, with a 2xx or without.
+
+    >>> error_type_of(ExportResult(Verdict.ACCEPTED, rejected=1))
+    'rejected'
+    >>> error_type_of(ExportResult(Verdict.RETRY, status_code=503))
+    '503'
+    """
+    if result.verdict is Verdict.ACCEPTED:
+        return "rejected" if result.rejected else ""
+    if result.status_code is not None:
+        return str(result.status_code)
+    if result.verdict is not Verdict.RETRY:
+        return "rejected"
+    return "unconfirmed" if result.unconfirmed else "unreachable"
 
 
 class Endpoint:
@@ -51,17 +71,41 @@ class SinkHealth:
         what: its name in log lines.
         kind: of its signals.
         endpoint: where they go.
+        transport: how, for ``otel.component.type``.
     """
 
-    def __init__(self, what: str, kind: SignalKind, endpoint: Endpoint) -> None:
+    def __init__(
+        self, what: str, kind: SignalKind, endpoint: Endpoint, transport: str = ""
+    ) -> None:
         self.endpoint = endpoint
+        self.transport = transport
         self.healthy = True
         self.failures = 0
         self.last_failure = ""
         self.warnings = 0
         self.last_warning = ""
+        self.requests: dict[tuple[int | None, str], Timing] = {}
+        """How long requests took, by HTTP status and ``error.type``."""
+        self.points: Counter[str] = Counter()
+        """Metrics: points by ``error.type``; "" = exported."""
         self._what = what
         self._kind = kind
+
+    def count(self, result: ExportResult, took_s: float, points: int) -> None:
+        """One request has ended after so many seconds; it had so many *points*. As `note`."""
+        error_type = error_type_of(result)
+        key = (result.status_code, error_type)
+        timing = self.requests.get(key) or self.requests.setdefault(key, Timing())
+        timing.add(took_s)
+        if not points:
+            return
+        if result.verdict is not Verdict.ACCEPTED:
+            self.points[error_type] += points
+            return
+        rejected = min(result.rejected, points - result.left_out)
+        self.points["rejected"] += rejected
+        self.points["encode_error"] += result.left_out
+        self.points[""] += points - rejected - result.left_out
 
     def note(self, now_ns: int, result: ExportResult) -> None:
         """Take an answer. The sink's thread."""

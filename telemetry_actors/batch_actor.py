@@ -51,7 +51,10 @@ class BatchActor(SupervisedActor):
         """Work on a batch, or go on with it after a crash or a pause."""
         with inside_the_tree():
             if isinstance(message, InFlight):
+                slot = self.slot
+                began_s = slot.clock.now_s()
                 self._work(message)
+                self._books.timing(slot.name).add(slot.clock.now_s() - began_s)
             else:
                 self.on_other(message)
 
@@ -154,15 +157,20 @@ def forward(mailbox: Mailbox, items: Sequence[Item], books: Books, stage: str) -
 
 
 def forward_records(
-    kind: SignalKind, mailbox: Mailbox, records: list[SinkItem], books: Books, stage: str
+    kind: SignalKind,
+    mailbox: Mailbox,
+    records: list[SinkItem],
+    books: Books,
+    stage: str,
+    sink: str = "",
 ) -> None:
-    """Put *records* into a sink's mailbox; what is parked ends here as ``parked``."""
+    """Put *records* into the mailbox of *sink*; what is parked ends here as ``parked``."""
     if not records:
         return
     rest = _offer(mailbox, records)
     if rest:
         drop = Drop(Reason.PARKED, stage)
-        books.report(kind, stage, [RecordEnd(r[:2], r[3], drop) for r in rest])
+        books.report(kind, sink or stage, [RecordEnd(r[:2], r[3], drop) for r in rest])
 
 
 def _offer(mailbox: Mailbox, items: list[Any]) -> list[Any]:

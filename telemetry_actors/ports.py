@@ -23,6 +23,7 @@ __all__ = [
     "Journal",
     "MetricPoint",
     "MetricRecorder",
+    "OwnMetrics",
     "Remote",
     "PayloadKeeper",
     "PayloadStore",
@@ -62,20 +63,23 @@ class ExportResult(NamedTuple):
     """HTTP status, where there was one."""
     rpc_code: int | None = None
     """Code of the answer's ``google.rpc.Status``, where there was one."""
+    left_out: int = 0
+    """Metric points that could not be encoded, and were not sent."""
 
 
 class MetricPoint(NamedTuple):
-    """One cumulative point: a sum, or an explicit-bucket histogram."""
+    """One cumulative point (a sum, or an explicit-bucket histogram), or a gauge's value."""
 
     instrument: Instrument
     label_keys: tuple[str, ...]
-    label_values: tuple[str, ...]
+    label_values: tuple[str | int, ...]
+    """Whole numbers only in metrics about the gateway itself (a port, a status code)."""
     start_ns: int
     time_ns: int
     value: int | float
-    """A counter's sum; a histogram's sum."""
+    """A sum; a histogram's sum; a gauge's last value."""
     measurements: int = 0
-    """A histogram's number of measurements (0 for a counter)."""
+    """A histogram's number of measurements (0 for any other)."""
     bounds: tuple[float, ...] = ()
     bucket_counts: tuple[int, ...] = ()
     """``len(bounds) + 1`` counts."""
@@ -167,6 +171,18 @@ class MetricRecorder(Protocol):
 
 Claim = tuple[str, str, int | str]
 """Tenant id, event id and holder: an admission serial of this process, or another's origin."""
+
+
+class OwnMetrics(Protocol):
+    """The gateway's metrics about itself, computed when they are asked for. Any thread."""
+
+    def collect(self) -> list[MetricPoint]:
+        """All points; none if the settings say so."""
+        ...
+
+    def has_news(self) -> bool:
+        """Whether any event has been handed in."""
+        ...
 
 
 class DedupHealth(NamedTuple):

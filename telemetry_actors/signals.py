@@ -86,7 +86,8 @@ class Instrument(NamedTuple):
 
     name: str
     kind: str
-    """``counter`` (monotonic, int) or ``histogram`` (float, seconds)."""
+    """``counter`` (monotonic, int) or ``histogram`` (float, seconds). Metrics about the gateway
+    itself may be an ``updown_counter`` or a ``gauge``, too."""
     unit: str
     """In UCUM, such as ``s``, ``By`` or ``{order}``."""
 

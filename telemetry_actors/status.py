@@ -6,17 +6,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "BreakerStatus",
-    "DedupStatus",
+    "CaseStatus",
     "DeadLetterStatus",
+    "DedupStatus",
     "FailureStatus",
     "InstrumentStatus",
-    "LetterFilesStatus",
     "JournalStatus",
+    "LetterFilesStatus",
+    "MadeStatus",
     "MailboxStatus",
+    "ParkingStatus",
     "PayloadStoreStatus",
+    "RequestStatus",
     "SinkStatus",
     "Status",
     "StopReport",
+    "TimingStatus",
     "TreeNode",
 ]
 
@@ -45,6 +50,55 @@ class MailboxStatus(_Model):
     items_capacity: int | None
     queued_bytes: int
     bytes_capacity: int | None
+    in_hand: int = 0
+    """Taken out by the part, which is not done with them."""
+    oldest_age_s: float = 0.0
+    """Seconds since `emit()` of the first in line, in hand or waiting."""
+
+
+class TimingStatus(_Model):
+    """How long something took, each time that it was done."""
+
+    bounds_s: list[float]
+    """Upper bounds of the buckets, inclusive, in seconds."""
+    counts: list[int]
+    """One more than bounds."""
+    total_s: float
+
+
+class CaseStatus(_Model):
+    """What became of the events of one case that were handed in."""
+
+    case: str
+    admissions: dict[str, int]
+    """By what `emit()` said; words that were never said are absent."""
+    exported: int
+    duplicate: int
+    dropped: dict[str, int]
+    """By reason."""
+
+
+class MadeStatus(_Model):
+    """What handlers made of events."""
+
+    logs: int
+    spans: int
+    spans_sampled_out: int
+    measurements: int
+
+
+class ParkingStatus(_Model):
+    """A part that has given up at least once."""
+
+    part: str
+    """Its path; ``root`` is the whole tree."""
+    parked: bool
+    """Now."""
+    since: int
+    """When it parked, or came back, in ns since the epoch."""
+    times: int
+    refused: int
+    """Events of its cases that were refused while it was parked, the last time."""
 
 
 class BreakerStatus(_Model):
@@ -79,6 +133,16 @@ class FailureStatus(_Model):
     """The receiver's own words or the transport's error."""
 
 
+class RequestStatus(_Model):
+    """Requests that ended in the same way."""
+
+    status_code: int | None
+    """HTTP status; none without an answer, and where there is no HTTP."""
+    error_type: str
+    """"" = success."""
+    timing: TimingStatus
+
+
 class SinkStatus(_Model):
     """How the requests of one signal kind at one sink went."""
 
@@ -100,6 +164,17 @@ class SinkStatus(_Model):
     """Shared by all kinds with the same endpoint."""
     last_failures: list[FailureStatus]
     """Of the endpoint, oldest first; the last few."""
+    part: str = ""
+    """Path of the actor that sends."""
+    transport: str = ""
+    """How, as it is said in ``otel.component.type``: ``otlp_http``, ``otlp_grpc``, or the sink's
+    class."""
+    exported: int = 0
+    """Records; points of all collections, for metrics."""
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Records by reason; points by ``error.type``, for metrics (the next collection says all that
+    they would have said)."""
+    requests: list[RequestStatus] = Field(default_factory=list)
 
 
 class InstrumentStatus(_Model):
@@ -254,6 +329,37 @@ class Status(_Model):
     """None: there is none."""
     problems: list[str]
     """What is missing or off, in sentences."""
+    since: int = 0
+    """When counting began, in ns since the epoch: the gateway was made, or its process forked."""
+    now: int = 0
+    """When this look was taken, in ns since the epoch."""
+    cases: list[CaseStatus] = Field(default_factory=list)
+    """Of cases that have had an event."""
+    made: MadeStatus | None = None
+    parkings: list[ParkingStatus] = Field(default_factory=list)
+    """Parts that have parked; none in a good life."""
+    timings: dict[str, TimingStatus] = Field(default_factory=dict)
+    """How long one batch took, by path of the part; a collection, for metric sinks."""
+    providers: dict[str, int] = Field(default_factory=dict)
+    """Calls of trace managers and providers, by what became of them."""
+    dedup_ids: int = 0
+    """Event ids that are remembered."""
+    dead_letters_kept: int = 0
+    threads_abandoned: int = 0
+    """Threads that hung and were left behind, since the start."""
+    threads_stuck: int = 0
+    """Of these, those that still hang."""
+
+    def to_prometheus(self) -> str:
+        """The numbers as Prometheus reads them: text exposition format 0.0.4, in UTF-8.
+
+        Names and labels are those of docs/self-telemetry.md by OpenTelemetry's rules for
+        Prometheus. To be served as ``text/plain; version=0.0.4``.
+        """
+        from telemetry_actors._prometheus import exposition
+        from telemetry_actors._self_samples import samples
+
+        return exposition(samples(self))
 
 
 class StopReport(_Model):

@@ -1,8 +1,7 @@
 """Settings -> the supervision tree. The only file that knows all stages.
 
-Mailboxes are made first and belong to the tree, not to any actor in it; a stage is given
-the mailbox of the next. Started top to bottom, so that whoever is started already has
-a living downstream:
+Mailboxes are made first and belong to the tree, not to any actor in it. Started top to
+bottom, so that whoever is started already has a living downstream:
 
     root (gives up by parking)
     |- sinks      logs, spans, metrics (per sink), providers
@@ -15,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, SupervisorSpec
@@ -30,6 +30,7 @@ from telemetry_actors.ports import (
     ExportResult,
     Journal,
     MetricRecorder,
+    OwnMetrics,
     PayloadKeeper,
     Sink,
 )
@@ -52,7 +53,7 @@ from telemetry_actors.stages import (
     TraceProviderActor,
 )
 
-__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree"]
+__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree", "sink_id"]
 
 HANDLER = "handler"
 """Id of the one child of each case's supervisor."""
@@ -78,6 +79,8 @@ class Parts(NamedTuple):
     books: Books
     sinks: Sequence[Sink]
     recorder: MetricRecorder
+    own: OwnMetrics
+    """The gateway's metrics about itself."""
     dedup: DedupStore
     gateway: Mailbox
     providers: Mailbox
@@ -85,7 +88,8 @@ class Parts(NamedTuple):
     budget: StopBudget
     breaker: Callable[[str, SignalKind], Breaker]
     """By sink and kind of signal: that of their endpoint."""
-    note: Callable[[str, SignalKind, ExportResult], None]
+    note: Callable[[str, SignalKind, ExportResult, float, int], None]
+    """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
     payloads: PayloadKeeper
@@ -112,6 +116,11 @@ class Tree(NamedTuple):
 def _charge(item: Any) -> int:
     charged: int = item[0][2]  # Ticket.charged_bytes
     return charged
+
+
+def sink_id(sinks: int, sink: str, kind: SignalKind) -> str:
+    """Id of the actor for *kind* at *sink*, one of so many."""
+    return str(kind) if sinks == 1 else f"{kind}-{sink}"
 
 
 def build_tree(parts: Parts) -> Tree:
@@ -209,9 +218,7 @@ class _Builder:
         ]
 
     def _id(self, sink: Sink, kind: SignalKind) -> str:
-        return str(kind) if len(self._parts.sinks) == 1 else f"{kind}-{sink.name}"
-
-    # -- children ---------------------------------------------------------------------------------
+        return sink_id(len(self._parts.sinks), sink.name, kind)
 
     def _supervisor(self, children: Sequence[ChildSpec], **options: Any) -> SupervisorSpec:
         limits = self._settings.supervision
@@ -237,7 +244,6 @@ class _Builder:
             "budget": parts.budget,
             "note": parts.note,
         }
-        holds = parts.journal.holds if parts.journal is not None else None
         records = [
             ChildSpec(
                 self._id(sink, kind),
@@ -248,7 +254,7 @@ class _Builder:
                     "plan": self._plan(),
                     "breaker": parts.breaker(sink.name, kind),
                     "max_bytes": self._settings.sink.batch_bytes,
-                    "holds": holds,
+                    "holds": parts.journal and parts.journal.holds,
                 },
                 hang_after_s=hang_after_s,
             )
@@ -262,6 +268,8 @@ class _Builder:
                 kwargs={
                     **common,
                     "recorder": parts.recorder,
+                    "own": parts.own,
+                    "timing": parts.books.timing(f"sinks/{self._id(sink, SignalKind.METRICS)}"),
                     "breaker": parts.breaker(sink.name, SignalKind.METRICS),
                     "interval_s": self._settings.metrics.interval_s,
                 },
@@ -276,17 +284,13 @@ class _Builder:
 
     def _plan(self) -> Callable[[float], RetryPlan]:
         otlp, rng = self._settings.otlp, random.Random(self._parts.clock.now_ns())  # noqa: S311 -- spreads retries
-
-        def plan(now_s: float) -> RetryPlan:
-            return RetryPlan(
-                now_s,
-                give_up_s=otlp.give_up_s,
-                min_s=otlp.backoff_min_s,
-                max_s=otlp.backoff_max_s,
-                rng=rng,
-            )
-
-        return plan
+        return partial(
+            RetryPlan,
+            give_up_s=otlp.give_up_s,
+            min_s=otlp.backoff_min_s,
+            max_s=otlp.backoff_max_s,
+            rng=rng,
+        )
 
     def _handler_children(self) -> list[ChildSpec]:
         settings = self._settings
@@ -304,6 +308,7 @@ class _Builder:
             "recorder": self._parts.recorder,
             "logs": [m for _, kind, m in self._outlets if kind is SignalKind.LOGS],
             "spans": [m for _, kind, m in self._outlets if kind is SignalKind.SPANS],
+            "sinks": [sink.name for sink in self._parts.sinks],
         }
         return [
             self._group(
@@ -339,8 +344,7 @@ class _Builder:
             )
 
         common: dict[str, Any] = {"keeper": parts.payloads, "clock": parts.clock}
-        # With nowhere to send it, what was kept is kept on.
-        replay = self._settings.journal.replay_events_per_s if parts.sinks else 0
+        replay = self._settings.journal.replay_events_per_s if parts.sinks else 0  # else kept on
         return [
             stage(
                 "recall",

@@ -9,6 +9,7 @@ crashes this actor: one event, one immediate restart (g12, g14).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -46,6 +47,7 @@ class HandlerActor(BatchActor):
         clock: tells when an event was mapped.
         recorder: takes measurements.
         logs, spans: mailboxes of the sinks of each kind, one per sink.
+        sinks: their names, in the same order, for the books.
     """
 
     crash_reason: ClassVar[Reason] = Reason.HANDLER_CRASH
@@ -60,6 +62,7 @@ class HandlerActor(BatchActor):
         recorder: MetricRecorder,
         logs: Sequence[Mailbox],
         spans: Sequence[Mailbox],
+        sinks: Sequence[str] = (),
     ) -> None:
         super().__init__(f"handlers/{definition.case}", books)
         self._definition = definition
@@ -67,8 +70,10 @@ class HandlerActor(BatchActor):
         self._settings = settings
         self._clock = clock
         self._recorder = recorder
-        self._outlets = [(SignalKind.LOGS, m) for m in logs] + [
-            (SignalKind.SPANS, m) for m in spans
+        names = tuple(sinks) or ("",) * len(logs)
+        self._outlets = [
+            *((SignalKind.LOGS, m, name) for m, name in zip(logs, names, strict=True)),
+            *((SignalKind.SPANS, m, name) for m, name in zip(spans, names, strict=True)),
         ]
 
     def handle(self, item: Item, index: int, flight: InFlight) -> Signals | Drop:
@@ -119,8 +124,8 @@ class HandlerActor(BatchActor):
         self.once(flight, 0, lambda: self.end_dropped(flight))
         self.once(flight, 1, lambda: self._record(mapped))
         self.once(flight, 2, lambda: self._open(mapped))
-        for step, (kind, mailbox) in enumerate(self._outlets, start=_FIRST_OUTLET):
-            self.once(flight, step, lambda k=kind, m=mailbox: self._send(k, m, mapped))  # type: ignore[misc]
+        for step, (kind, mailbox, sink) in enumerate(self._outlets, start=_FIRST_OUTLET):
+            self.once(flight, step, partial(self._send, kind, mailbox, sink, mapped))
         self.once(flight, _FIRST_OUTLET + len(self._outlets), lambda: self._end_silent(mapped))
         return True
 
@@ -144,14 +149,20 @@ class HandlerActor(BatchActor):
             self._books.open_lost(lost, _LOST)
         self._books.open(joins, sum(signals.spans_sampled_out for _, signals in mapped))
 
-    def _send(self, kind: SignalKind, mailbox: Mailbox, mapped: list[tuple[Item, Signals]]) -> None:
+    def _send(
+        self,
+        kind: SignalKind,
+        mailbox: Mailbox,
+        sink: str,
+        mapped: list[tuple[Item, Signals]],
+    ) -> None:
         records: list[SinkItem] = []
         for (ticket, envelope), signals in mapped:
             made: Sequence[LogSignal | SpanSignal] = (
                 signals.logs if kind is SignalKind.LOGS else signals.spans
             )
             records.extend((ticket, envelope, record, n) for n, record in enumerate(made))
-        forward_records(kind, mailbox, records, self._books, self._stage)
+        forward_records(kind, mailbox, records, self._books, self._stage, sink)
 
     def _end_silent(self, mapped: list[tuple[Item, Signals]]) -> None:
         """An event with neither log nor span is done once its measurements are recorded."""

@@ -65,7 +65,7 @@ class RecordSinkActor(BatchActor):
         max_bytes: encoded bytes in one request.
         attempt_timeout_s: seconds for one request.
         budget: what is left of the time to stop in, once the tree is stopping.
-        note: told of each answer that is not a success, for `status()`.
+        note: told of each answer, for `status()`: sink, kind, answer, seconds, 0.
         holds: whether the journal holds the event at a place. As long as it does, its export is
             tried again.
     """
@@ -161,8 +161,10 @@ class RecordSinkActor(BatchActor):
         records = [flight.results[index] for index in chunk]
         sending.in_request = True
         result = self._export(records)
+        took_s = self._clock.now_s() - now_s
         self.check_revoked()
         sending.in_request = False
+        self._note(self._sink.name, self._kind, result, took_s, 0)
         return self._settle(flight, sending, chunk, result)
 
     def _waited_s(self, flight: InFlight, chunk: Chunk, now_s: float) -> float:
@@ -212,7 +214,6 @@ class RecordSinkActor(BatchActor):
     ) -> bool:
         """What the answer means for the chunk. False: wait, and send it again."""
         flight.progressed += 1
-        self._note(self._sink.name, self._kind, result)
         self._breaker.told(
             self._clock.now_s(),
             self._kind,

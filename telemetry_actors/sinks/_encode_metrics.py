@@ -16,6 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     NumberDataPoint,
 )
 
+from telemetry_actors._self_metrics import description_of
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.signals import Instrument
 from telemetry_actors.sinks._aggregates import OVERFLOW_KEY
@@ -52,13 +53,17 @@ def encode_metrics(points: Iterable[MetricPoint]) -> tuple[list[EncodedMetric], 
 
 
 def _metric(instrument: Instrument, points: Sequence[MetricPoint]) -> EncodedMetric:
-    metric = Metric(name=instrument.name, unit=instrument.unit)
+    metric = Metric(
+        name=instrument.name, unit=instrument.unit, description=description_of(instrument.name)
+    )
     if instrument.kind == "histogram":
         metric.histogram.aggregation_temporality = _CUMULATIVE
         count = _append(metric.histogram.data_points, _histogram_point, points)
+    elif instrument.kind == "gauge":
+        count = _append(metric.gauge.data_points, _gauge_point, points)
     else:
         metric.sum.aggregation_temporality = _CUMULATIVE
-        metric.sum.is_monotonic = True
+        metric.sum.is_monotonic = instrument.kind == "counter"
         count = _append(metric.sum.data_points, _sum_point, points)
     return EncodedMetric(metric.SerializeToString(), count)
 
@@ -75,7 +80,14 @@ def _append(field: Any, encode: Callable[[MetricPoint], Any], points: Sequence[M
 
 
 def _sum_point(point: MetricPoint) -> NumberDataPoint:
-    message = NumberDataPoint(start_time_unix_nano=point.start_ns, time_unix_nano=point.time_ns)
+    message = _gauge_point(point)
+    message.start_time_unix_nano = point.start_ns
+    return message
+
+
+def _gauge_point(point: MetricPoint) -> NumberDataPoint:
+    """A last value has no start."""
+    message = NumberDataPoint(time_unix_nano=point.time_ns)
     if isinstance(point.value, int):
         message.as_int = point.value
     else:

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
+from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
 
@@ -80,8 +81,8 @@ class ConsoleSink:
         return self._write(encoded)
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
-        """One line per point."""
-        return self._write(map(_point, points))
+        """One line per point; those about the gateway itself are left out."""
+        return self._write(_point(p) for p in points if not is_own(p.instrument.name))
 
     def close(self) -> None:
         """Nothing to release: the stream is its owner's."""

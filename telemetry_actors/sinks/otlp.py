@@ -163,7 +163,7 @@ class OtlpSink:
             rejected += result.rejected
         if left_out:
             result = result._replace(message=f"{left_out} points could not be encoded")
-        return result._replace(rejected=rejected)
+        return result._replace(rejected=rejected, left_out=left_out)
 
     def close(self) -> None:
         """Close idle connections. A request on its way is not disturbed."""

@@ -122,7 +122,8 @@ class OtlpJsonFileSink:
         encoded = [_json(_fields(Metric.FromString(metric.data))) for metric in metrics]
         result = self.export(SignalKind.METRICS, encoded, timeout_s)
         if left_out and result.verdict is Verdict.ACCEPTED:
-            return result._replace(message=f"{left_out} points could not be encoded")
+            message = f"{left_out} points could not be encoded"
+            return result._replace(message=message, left_out=left_out)
         return result
 
     def close(self) -> None:

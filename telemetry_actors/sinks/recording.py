@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
 
@@ -42,9 +43,14 @@ class RecordingSink:
             return list(self._spans)
 
     def metrics(self) -> list[MetricPoint]:
-        """The points of the latest collection: a copy."""
+        """The points of the latest collection, without the gateway's own: a copy."""
         with self._lock:
-            return list(self._points)
+            return [point for point in self._points if not is_own(point.instrument.name)]
+
+    def self_metrics(self) -> list[MetricPoint]:
+        """Those of it that are about the gateway itself: a copy."""
+        with self._lock:
+            return [point for point in self._points if is_own(point.instrument.name)]
 
     def clear(self) -> None:
         """Forget all."""

@@ -49,3 +49,35 @@ def test_a_change_is_said_once(endpoint, caplog):
         "sink a/logs fails (retry: busy)",
         "sink a/logs accepts again",
     ]
+
+
+def test_requests_are_timed_by_how_they_ended(endpoint):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for result, took_s in ((WELL, 0.002), (WELL, 0.2), (BUSY, 3.0)):
+        logs.count(result, took_s, 0)
+
+    assert {key: (sum(t.counts), t.total_s) for key, t in logs.requests.items()} == {
+        (None, ""): (2, 0.202),
+        (None, "unreachable"): (1, 3.0),
+    }
+    assert logs.points == {}
+
+
+@pytest.mark.parametrize(
+    ("result", "points"),
+    [
+        (WELL, {"": 10}),
+        (ExportResult(Verdict.ACCEPTED, rejected=3), {"": 7, "rejected": 3}),
+        (ExportResult(Verdict.ACCEPTED, rejected=99), {"rejected": 10}),
+        (ExportResult(Verdict.ACCEPTED, left_out=4), {"": 6, "encode_error": 4}),
+        (ExportResult(Verdict.REFUSED, status_code=404), {"404": 10}),
+        (ExportResult(Verdict.SPLIT), {"rejected": 10}),
+        (ExportResult(Verdict.RETRY, unconfirmed=True), {"unconfirmed": 10}),
+    ],
+)
+def test_points_that_were_not_taken_have_failed(endpoint, result, points):
+    """Whatever the receiver's answer is called."""
+    metrics = SinkHealth("sink a/metrics", SignalKind.METRICS, endpoint)
+    metrics.count(result, 0.1, 10)
+
+    assert +metrics.points == points

@@ -152,7 +152,7 @@ def test_a_success_exports_all_and_is_noted(sink, books, wire, noted):
     assert wire.requests == [[b"a", b"b"]]
     assert books.exported == [2]
     assert books.dropped[0] == {"encode_error": 1}
-    assert noted == [("wire", SignalKind.LOGS, ExportResult(Verdict.ACCEPTED))]
+    assert noted == [("wire", SignalKind.LOGS, ExportResult(Verdict.ACCEPTED), 0.0, 0)]
 
 
 @pytest.mark.parametrize(("rejected", "exported"), [(0, 3), (1, 2), (3, 0), (99, 0)])

@@ -80,7 +80,7 @@ def test_a_span_says_how_long_it_took():
 
 
 def test_a_metric_point_is_a_line():
-    """A counter's sum; a histogram's number and sum."""
+    """A counter's sum; a histogram's number and sum; nothing about the gateway itself."""
     counter = Instrument("dify.requests.total", "counter", "{request}")
     histogram = Instrument("dify.workflow.duration", "histogram", "s")
     stream = io.StringIO()
@@ -88,6 +88,7 @@ def test_a_metric_point_is_a_line():
         [
             MetricPoint(counter, ("tenant_id",), ("acme",), 1, 2, 5),
             MetricPoint(histogram, (), (), 1, 2, 3.5, 2, (1.0,), (1, 1)),
+            MetricPoint(counter._replace(name="telemetry_actors.events"), (), (), 1, 2, 5),
         ],
         1.0,
     )

@@ -7,6 +7,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
+from telemetry_actors._self_metrics import SELF_METRICS
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
 from telemetry_actors.sinks._aggregates import MetricAggregates
@@ -57,6 +58,29 @@ def test_a_histogram_has_bounds_and_counts():
     assert metric.histogram.aggregation_temporality == CUMULATIVE
     assert (data.count, data.sum) == (3, 3.5)
     assert (list(data.explicit_bounds), list(data.bucket_counts)) == ([1.0, 2.0], [1, 1, 1])
+
+
+def test_an_up_down_counter_is_a_sum_that_may_fall():
+    metric = decoded(a_sum()._replace(instrument=Instrument("n", "updown_counter", "{item}")))
+
+    assert (metric.sum.is_monotonic, metric.sum.aggregation_temporality) == (False, CUMULATIVE)
+    assert metric.sum.data_points[0].start_time_unix_nano == 1
+
+
+def test_a_gauge_is_a_last_value_without_a_start():
+    metric = decoded(a_sum(1.5)._replace(instrument=Instrument("n", "gauge", "s")))
+
+    (point,) = metric.gauge.data_points
+    assert (point.as_double, point.start_time_unix_nano, point.time_unix_nano) == (1.5, 0, 2)
+
+
+def test_metrics_about_the_gateway_say_what_they_mean():
+    """And a port stays a number."""
+    own = next(m for m in SELF_METRICS if m.name == "otel.sdk.exporter.log.exported")
+    metric = decoded(MetricPoint(own.instrument, ("server.port",), (4318,), 1, 2, 5))
+
+    assert metric.description == own.description
+    assert metric.sum.data_points[0].attributes[0].value.int_value == 4318
 
 
 def test_the_overflow_point_is_marked_by_a_bool():

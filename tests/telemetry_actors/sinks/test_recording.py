@@ -47,6 +47,18 @@ def test_metrics_are_those_of_the_latest_collection():
     assert [p.value for p in sink.metrics()] == [7]
 
 
+def test_the_gateway_s_own_metrics_are_apart():
+    """A test of a host's counts what its events have made."""
+    sink = RecordingSink()
+    names = ("dify.requests.total", "otel.sdk.log.created", "telemetry_actors.events")
+    sink.export_metrics(
+        [MetricPoint(Instrument(name, "counter", "1"), (), (), 1, 2, 5) for name in names], 1.0
+    )
+
+    assert [p.instrument.name for p in sink.metrics()] == ["dify.requests.total"]
+    assert [p.instrument.name for p in sink.self_metrics()] == list(names[1:])
+
+
 def test_threads_lose_nothing():
     """Each kind has a thread, and a test may have more."""
     sink = RecordingSink()

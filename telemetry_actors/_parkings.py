@@ -1,0 +1,56 @@
+"""Which parts of the tree have parked: since when, how often, and what was refused meanwhile.
+
+Belongs to the life of the gateway; written by the supervisors' control thread, read by any.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Parking", "Parkings"]
+
+
+class Parking(NamedTuple):
+    """One part that has parked at least once."""
+
+    parked: bool
+    """Now."""
+    since_ns: int
+    """When it parked last, or came back, in ns since the epoch."""
+    times: int
+    refused_before: int
+    """The count of refusals when it parked."""
+    refused: int
+    """Refusals while it was parked, the last time; known when it has come back."""
+
+
+class Parkings:
+    """By path; "" is the whole tree."""
+
+    def __init__(self) -> None:
+        self.by_path: dict[str, Parking] = {}
+
+    def __contains__(self, path: str) -> bool:
+        found = self.by_path.get(path)
+        return found is not None and found.parked
+
+    def now(self) -> set[str]:
+        """The paths that are parked."""
+        return {path for path, parking in self.by_path.copy().items() if parking.parked}
+
+    def park(self, path: str, now_ns: int, refused: int) -> bool:
+        """*path* has parked; *refused* is the count so far. False: it was, and a probe failed."""
+        if path in self:
+            return False
+        times = self.by_path[path].times if path in self.by_path else 0
+        self.by_path[path] = Parking(True, now_ns, times + 1, refused, 0)
+        return True
+
+    def come_back(self, path: str, now_ns: int, refused: int) -> int:
+        """*path* is back; how many were refused meanwhile."""
+        found = self.by_path.get(path)
+        if found is None or not found.parked:
+            return 0
+        meanwhile = refused - found.refused_before
+        self.by_path[path] = Parking(False, now_ns, found.times, refused, meanwhile)
+        return meanwhile

@@ -1,0 +1,185 @@
+"""The gateway's own metrics, in one table: name, kind, unit, attributes, meaning.
+
+What is exported (`_self_samples.py`), `Status.to_prometheus` and docs/self-telemetry.md are
+made of it. Names are those of OpenTelemetry's convention for SDKs (``otel.sdk.*``) where it
+has one for the thing, and ``telemetry_actors.*`` where it has none. No attribute names a
+tenant, a user or an event: each has a bounded number of values. ADR-0013 says why they are
+computed when somebody asks.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from telemetry_actors.signals import Instrument
+
+__all__ = ["ATTRIBUTES", "OWN_PREFIXES", "SELF_METRICS", "SelfMetric", "description_of", "is_own"]
+
+OWN_PREFIXES: Final = ("otel.sdk.", "telemetry_actors.")
+"""Begin the names of these metrics, and of no others."""
+
+
+class SelfMetric(NamedTuple):
+    """One row."""
+
+    name: str
+    kind: str
+    """``counter``, ``updown_counter``, ``gauge`` or ``histogram`` (of seconds)."""
+    unit: str
+    """In UCUM."""
+    attributes: tuple[str, ...]
+    """Keys, in the order of a sample's values; one without a value is left out."""
+    description: str
+
+    @property
+    def instrument(self) -> Instrument:
+        """As the sinks take it."""
+        return Instrument(self.name, self.kind, self.unit)
+
+
+_CASE, _PART = "telemetry_actors.case", "telemetry_actors.part"
+_ADMISSION = "telemetry_actors.admission"
+_OUTCOME, _REASON = "telemetry_actors.outcome", "telemetry_actors.reason"
+_SINK, _STATE = "telemetry_actors.sink", "telemetry_actors.breaker.state"
+_COMPONENT = ("otel.component.type", "otel.component.name")
+_SERVER = ("server.address", "server.port")
+_EXPORTER = (*_COMPONENT, *_SERVER)
+_ERROR = "error.type"
+_STATUS_CODE = "http.response.status_code"
+
+
+def _own(name: str, kind: str, unit: str, attributes: tuple[str, ...], text: str) -> SelfMetric:
+    return SelfMetric(f"telemetry_actors.{name}", kind, unit, attributes, text)
+
+
+def _sdk(name: str, kind: str, unit: str, attributes: tuple[str, ...], text: str) -> SelfMetric:
+    return SelfMetric(f"otel.sdk.{name}", kind, unit, attributes, text)
+
+
+_COUNTER, _UPDOWN, _GAUGE, _HISTOGRAM = "counter", "updown_counter", "gauge", "histogram"
+
+_EVENTS = (
+    _own("admissions", _COUNTER, "{event}", (_CASE, _ADMISSION),
+         "Events handed to emit(), by what it said of them: accepted, or why it was refused"),
+    _own("events", _COUNTER, "{event}", (_CASE, _OUTCOME, _REASON),
+         "Accepted events that have their outcome; a dropped one with its reason"),
+    _own("dedup.hits", _COUNTER, "{event}", (),
+         "Events that were a repeat of an event id, over all cases"),
+    _own("dedup.ids", _UPDOWN, "{id}", (),
+         "Event ids that are remembered"),
+    _own("dead_letters.kept", _UPDOWN, "{letter}", (),
+         "Dropped events that can be looked at"),
+    _own("dead_letters.forgotten", _COUNTER, "{letter}", (),
+         "Dead letters that had to make room for newer ones"),
+    _own("provider.calls", _COUNTER, "{call}", ("telemetry_actors.result",),
+         "Calls of trace managers and providers: called, raised, hung, full, absent"),
+    _own("metric.overflowed", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
+         "Measurements whose label set was one too many; they are in otel.metric.overflow"),
+)  # fmt: skip
+
+_QUEUES = (
+    _own("queue.size", _UPDOWN, "{item}", (_PART,),
+         "Events (records, before a sink) that wait in a part's mailbox"),
+    _own("queue.capacity", _UPDOWN, "{item}", (_PART,),
+         "How many may wait; absent where only bytes are bounded"),
+    _own("queue.memory", _UPDOWN, "By", (_PART,),
+         "Bytes charged for what waits"),
+    _own("queue.memory_capacity", _UPDOWN, "By", (_PART,),
+         "How many may be charged; absent where only the number is bounded"),
+    _own("queue.in_hand", _UPDOWN, "{item}", (_PART,),
+         "What a part has taken out of its mailbox and is not done with"),
+    _own("queue.oldest_age", _GAUGE, "s", (_PART,),
+         "Time since emit() of the first in line, in hand or waiting; 0 where there is none"),
+)  # fmt: skip
+
+_SUPERVISION = (
+    _own("batch.duration", _HISTOGRAM, "s", (_PART,),
+         "Time for one batch; with a sink's request, without its waits"),
+    _own("restarts", _COUNTER, "{restart}", (_PART,),
+         "Restarts of a part; none is shown until there is one"),
+    _own("parkings", _COUNTER, "{parking}", (_PART,),
+         "How often a part gave up and parked; root is the whole tree"),
+    _own("parked", _GAUGE, "{part}", (_PART,),
+         "1 while a part is parked, 0 once it has come back"),
+    _own("cases.parked", _GAUGE, "{case}", (),
+         "Cases that nobody can take at present"),
+    _own("threads.abandoned", _COUNTER, "{thread}", (),
+         "Threads that hung and were left behind"),
+    _own("threads.stuck", _UPDOWN, "{thread}", (),
+         "Of these, those that still hang"),
+    _own("breaker.state", _UPDOWN, "{breaker}", (_SINK, *_SERVER, _STATE),
+         "1 for the state that an endpoint's circuit breaker is in, 0 for the others"),
+)  # fmt: skip
+
+_SDK = (
+    _sdk("log.created", _COUNTER, "{log_record}", (),
+         "Log records that handlers made"),
+    _sdk("span.started", _COUNTER, "{span}", ("otel.span.sampling_result",),
+         "Spans that handlers made (RECORD_AND_SAMPLE), or that sampling left out (DROP)"),
+    _sdk("processor.log.queue.size", _UPDOWN, "{log_record}", _COMPONENT,
+         "Log records that wait before a sink"),
+    _sdk("processor.log.queue.capacity", _UPDOWN, "{log_record}", _COMPONENT,
+         "How many may wait"),
+    _sdk("processor.span.queue.size", _UPDOWN, "{span}", _COMPONENT,
+         "Spans that wait before a sink"),
+    _sdk("processor.span.queue.capacity", _UPDOWN, "{span}", _COMPONENT,
+         "How many may wait"),
+    _sdk("exporter.log.inflight", _UPDOWN, "{log_record}", _EXPORTER,
+         "Log records that a sink has in hand, waits for a retry included"),
+    _sdk("exporter.log.exported", _COUNTER, "{log_record}", (*_EXPORTER, _ERROR),
+         "Log records that are done: without error.type the receiver has said so"),
+    _sdk("exporter.span.inflight", _UPDOWN, "{span}", _EXPORTER,
+         "Spans that a sink has in hand, waits for a retry included"),
+    _sdk("exporter.span.exported", _COUNTER, "{span}", (*_EXPORTER, _ERROR),
+         "Spans that are done: without error.type the receiver has said so"),
+    _sdk("exporter.metric_data_point.exported", _COUNTER, "{data_point}", (*_EXPORTER, _ERROR),
+         "Metric points of collections before this one, the gateway's own among them"),
+    _sdk("exporter.operation.duration", _HISTOGRAM, "s", (*_EXPORTER, _STATUS_CODE, _ERROR),
+         "Time from a request to the end of its answer"),
+    _sdk("metric_reader.collection.duration", _HISTOGRAM, "s", _COMPONENT,
+         "Time for collecting all points, the gateway's own among them"),
+)  # fmt: skip
+
+SELF_METRICS: Final = (*_EVENTS, *_QUEUES, *_SUPERVISION, *_SDK)
+"""All, in the order of the page."""
+
+_DESCRIPTIONS: Final = {metric.name: metric.description for metric in SELF_METRICS}
+
+
+ATTRIBUTES: Final = MappingProxyType({
+    _CASE: "name of a case; all unknown names share `unknown`",
+    _ADMISSION: "the words of `Admission`",
+    _OUTCOME: "the words of `Outcome`",
+    _REASON: "the words of `Reason`",
+    "telemetry_actors.result": "`called`, `raised`, `hung`, `full`, `absent`",
+    "telemetry_actors.instrument": "name of a metric",
+    _PART: "place in the tree: `stages/router`, `handlers/message_run/handler`, `sinks/logs` …;"
+    " `root` is all of it",
+    _SINK: "name of a sink",
+    _STATE: "`closed`, `open`, `half_open`",
+    "otel.span.sampling_result": "`RECORD_AND_SAMPLE`, `DROP`",
+    "otel.component.type": "`otlp_http_log_exporter`, `otlp_grpc_span_exporter` …, for other sinks"
+    " with their class; `batching_log_processor`, `periodic_metric_reader` …",
+    "otel.component.name": "the type, `/`, and the name of the sink",
+    "server.address": "where a sink sends; absent where it doesn't say",
+    "server.port": "the same",
+    _STATUS_CODE: "of the answer; absent without one",
+    _ERROR: "of records: the words of `Reason`; of requests and points: the HTTP status,"
+    " `rejected`, `unconfirmed` (sent, no answer), `unreachable`, `encode_error`; absent = success",
+})  # fmt: skip
+"""What each attribute may say."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a metric of this name is about the gateway, and not about the host's events.
+
+    >>> is_own("telemetry_actors.events"), is_own("dify.tokens.total")
+    (True, False)
+    """
+    return name.startswith(OWN_PREFIXES)
+
+
+def description_of(name: str) -> str:
+    """What a metric of ours means; "" for any other."""
+    return _DESCRIPTIONS.get(name, "")

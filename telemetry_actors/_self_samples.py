@@ -1,0 +1,230 @@
+"""Values for the table of own metrics, out of one look at the gateway: Status -> samples.
+
+So what is exported, what `Status.to_prometheus` says and what `status()` shows can't differ:
+they are one set of numbers. Pure; no lock, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from telemetry_actors._self_metrics import SELF_METRICS, SelfMetric
+from telemetry_actors.ports import MetricPoint
+from telemetry_actors.status import MailboxStatus, SinkStatus, Status, TimingStatus
+
+__all__ = ["Sample", "points", "samples"]
+
+Value = int | float | TimingStatus
+Row = tuple[tuple[str | int | None, ...], Value]
+"""Values of the metric's attributes (None or "": without that attribute), and the number."""
+
+
+class Sample(NamedTuple):
+    """One value of one metric."""
+
+    metric: SelfMetric
+    attributes: tuple[tuple[str, str | int], ...]
+    value: Value
+
+
+def samples(status: Status) -> Iterator[Sample]:
+    """All that *status* has to say, in the order of the table."""
+    for metric in SELF_METRICS:
+        for values, value in _ROWS[metric.name](status):
+            pairs = zip(metric.attributes, values, strict=True)
+            yield Sample(
+                metric, tuple((k, v) for k, v in pairs if v is not None and v != ""), value
+            )
+
+
+def points(status: Status) -> Iterator[MetricPoint]:
+    """The samples as the sinks take them, cumulative since the gateway was made."""
+    for metric, attributes, value in samples(status):
+        keys, values = tuple(k for k, _ in attributes), tuple(v for _, v in attributes)
+        point = MetricPoint(metric.instrument, keys, values, status.since, status.now, 0)
+        if isinstance(value, TimingStatus):
+            bounds, counts = tuple(value.bounds_s), tuple(value.counts)
+            yield point._replace(
+                value=value.total_s, measurements=sum(counts), bounds=bounds, bucket_counts=counts
+            )
+        else:
+            yield point._replace(value=value)
+
+
+# -- events ---------------------------------------------------------------------------------------
+
+
+def _admissions(status: Status) -> Iterator[Row]:
+    for case in status.cases:
+        for admission, count in case.admissions.items():
+            yield (case.case, admission), count
+
+
+def _events(status: Status) -> Iterator[Row]:
+    for case in status.cases:
+        for outcome, count in (("exported", case.exported), ("duplicate", case.duplicate)):
+            if count:
+                yield (case.case, outcome, None), count
+        for reason, count in case.dropped.items():
+            yield (case.case, "dropped", reason), count
+
+
+def _provider_calls(status: Status) -> Iterator[Row]:
+    for result, count in status.providers.items():
+        if result != "given" and count:
+            yield (result,), count
+
+
+def _overflowed(status: Status) -> Iterator[Row]:
+    return (((i.name,), i.overflowed) for i in status.instruments if i.overflowed)
+
+
+# -- parts of the tree ----------------------------------------------------------------------------
+
+
+def _of_mailboxes(
+    read: Callable[[MailboxStatus], Value | None],
+) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for mailbox in status.mailboxes:
+            value = read(mailbox)
+            if value is not None:
+                yield (mailbox.path,), value
+
+    return rows
+
+
+def _durations(status: Status) -> Iterator[Row]:
+    collectors = {sink.part for sink in status.sinks if sink.kind == "metrics"}
+    return (((part,), t) for part, t in status.timings.items() if part not in collectors)
+
+
+def _breakers(status: Status) -> Iterator[Row]:
+    found = {(sink.sink, sink.endpoint): sink for sink in status.sinks}
+    for sink in found.values():
+        for state in ("closed", "open", "half_open"):
+            yield (sink.sink, *_server(sink), state), int(sink.breaker.state == state)
+
+
+# -- sinks ----------------------------------------------------------------------------------------
+
+
+def _server(sink: SinkStatus) -> tuple[str | None, int | None]:
+    """Host and port; neither where a sink doesn't say where it sends."""
+    parts = urlsplit(sink.endpoint)
+    if not parts.hostname:
+        return None, None
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _component(what: str, sink: SinkStatus) -> tuple[str, str]:
+    return what, f"{what}/{sink.sink}"
+
+
+def _exporter(sink: SinkStatus) -> tuple[str | int | None, ...]:
+    signal = _SIGNALS[sink.kind]
+    return (*_component(f"{sink.transport}_{signal}_exporter", sink), *_server(sink))
+
+
+_SIGNALS: Final = {"logs": "log", "spans": "span", "metrics": "metric"}
+
+
+def _processors(
+    kind: str, read: Callable[[MailboxStatus], int | None]
+) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for sink, mailbox in _with_mailboxes(kind, status):
+            value = read(mailbox)
+            if value is not None:
+                yield _component(f"batching_{_SIGNALS[kind]}_processor", sink), value
+
+    return rows
+
+
+def _in_flight(kind: str) -> Callable[[Status], Iterator[Row]]:
+    return lambda status: (
+        (_exporter(sink), mailbox.in_hand) for sink, mailbox in _with_mailboxes(kind, status)
+    )
+
+
+def _with_mailboxes(kind: str, status: Status) -> Iterator[tuple[SinkStatus, MailboxStatus]]:
+    mailboxes = {mailbox.path: mailbox for mailbox in status.mailboxes}
+    for sink in status.sinks:
+        if sink.kind == kind and sink.part in mailboxes:
+            yield sink, mailboxes[sink.part]
+
+
+def _exported(kind: str) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for sink in status.sinks:
+            if sink.kind != kind:
+                continue
+            yield (*_exporter(sink), None), sink.exported
+            for reason, count in sink.dropped.items():
+                if count:
+                    yield (*_exporter(sink), reason), count
+
+    return rows
+
+
+def _requests(status: Status) -> Iterator[Row]:
+    for sink in status.sinks:
+        for request in sink.requests:
+            yield (*_exporter(sink), request.status_code, request.error_type), request.timing
+
+
+def _collections(status: Status) -> Iterator[Row]:
+    for sink in status.sinks:
+        if sink.kind == "metrics" and sink.part in status.timings:
+            yield _component("periodic_metric_reader", sink), status.timings[sink.part]
+
+
+def _made(status: Status) -> Iterator[Row]:
+    if status.made is not None:
+        yield ("RECORD_AND_SAMPLE",), status.made.spans
+        yield ("DROP",), status.made.spans_sampled_out
+
+
+def _one(read: Callable[[Status], int]) -> Callable[[Status], Iterable[Row]]:
+    return lambda status: [((), read(status))]
+
+
+_ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
+    "telemetry_actors.admissions": _admissions,
+    "telemetry_actors.events": _events,
+    "telemetry_actors.dedup.hits": _one(lambda s: sum(case.duplicate for case in s.cases)),
+    "telemetry_actors.dedup.ids": _one(lambda s: s.dedup_ids),
+    "telemetry_actors.dead_letters.kept": _one(lambda s: s.dead_letters_kept),
+    "telemetry_actors.dead_letters.forgotten": _one(lambda s: s.dead_letters_forgotten),
+    "telemetry_actors.provider.calls": _provider_calls,
+    "telemetry_actors.metric.overflowed": _overflowed,
+    "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),
+    "telemetry_actors.queue.capacity": _of_mailboxes(lambda m: m.items_capacity),
+    "telemetry_actors.queue.memory": _of_mailboxes(lambda m: m.queued_bytes),
+    "telemetry_actors.queue.memory_capacity": _of_mailboxes(lambda m: m.bytes_capacity),
+    "telemetry_actors.queue.in_hand": _of_mailboxes(lambda m: m.in_hand),
+    "telemetry_actors.queue.oldest_age": _of_mailboxes(lambda m: m.oldest_age_s),
+    "telemetry_actors.batch.duration": _durations,
+    "telemetry_actors.restarts": lambda s: (((n.path,), n.restarts) for n in s.tree if n.restarts),
+    "telemetry_actors.parkings": lambda s: (((p.part,), p.times) for p in s.parkings),
+    "telemetry_actors.parked": lambda s: (((p.part,), int(p.parked)) for p in s.parkings),
+    "telemetry_actors.cases.parked": _one(lambda s: len(s.parked)),
+    "telemetry_actors.threads.abandoned": _one(lambda s: s.threads_abandoned),
+    "telemetry_actors.threads.stuck": _one(lambda s: s.threads_stuck),
+    "telemetry_actors.breaker.state": _breakers,
+    "otel.sdk.log.created": lambda s: [((), s.made.logs)] if s.made else [],
+    "otel.sdk.span.started": _made,
+    "otel.sdk.processor.log.queue.size": _processors("logs", lambda m: m.items),
+    "otel.sdk.processor.log.queue.capacity": _processors("logs", lambda m: m.items_capacity),
+    "otel.sdk.processor.span.queue.size": _processors("spans", lambda m: m.items),
+    "otel.sdk.processor.span.queue.capacity": _processors("spans", lambda m: m.items_capacity),
+    "otel.sdk.exporter.log.inflight": _in_flight("logs"),
+    "otel.sdk.exporter.log.exported": _exported("logs"),
+    "otel.sdk.exporter.span.inflight": _in_flight("spans"),
+    "otel.sdk.exporter.span.exported": _exported("spans"),
+    "otel.sdk.exporter.metric_data_point.exported": _exported("metrics"),
+    "otel.sdk.exporter.operation.duration": _requests,
+    "otel.sdk.metric_reader.collection.duration": _collections,
+}

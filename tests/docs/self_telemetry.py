@@ -1,0 +1,99 @@
+"""Makes docs/self-telemetry.md out of the table: ``python -m tests.docs.self_telemetry``.
+
+Names, kinds, units, attributes and meanings stand in `_self_metrics.py` alone; this only lays
+them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from telemetry_actors._prometheus import prometheus_name
+from telemetry_actors._self_metrics import ATTRIBUTES, SELF_METRICS, SelfMetric
+
+PAGE = Path(__file__).parents[2] / "docs" / "self-telemetry.md"
+
+_HEAD = """\
+# Self-telemetry
+
+<!-- made by `python -m tests.docs.self_telemetry` out of the table of metrics; don't edit -->
+
+What the gateway says about itself. Every number is read off its books at the moment of asking, so
+these three are the same numbers:
+
+- **OTLP.** Along with the metrics of your events, at each `metrics.interval_s` and at `flush()` and
+  `stop()`; some 140 points. `TELEMETRY_ACTORS__METRICS__SELF_TELEMETRY=false` turns it off. They
+  are no events and make none, count as no measurement, and take no label set of your instruments.
+- **Prometheus.** `gateway.status().to_prometheus()` is text in exposition format 0.0.4, to be
+  served as `text/plain; version=0.0.4`. Names are in the last column; attributes are labels, with
+  underscores for dots.
+- **JSON.** `gateway.status().model_dump(mode="json")`, also after `stop()`.
+
+Counters and histograms are cumulative since the gateway was made, or since its process was
+forked. Up-down counters are sums, too; gauges are last values. No attribute names a tenant, a user
+or an event. A series is there once it has something to say: a reason that never occurred has none.
+
+"""
+
+_TAIL = """\
+
+## Beside the convention
+
+- `otel.sdk.exporter.*.exported` without `error.type` means that the receiver has said so, by a 2xx
+  whose `partial_success` did not reject it. OpenTelemetry's Python SDK counts what was answered
+  with 400, 503 or a full rejection as exported.
+- `otel.sdk.processor.*.processed` isn't here: nothing ends between a queue and its exporter, and
+  what ends is in `exported`. `otel.sdk.span.live` isn't, since spans are made when they are over,
+  nor is `otel.sdk.exporter.metric_data_point.inflight`, since who reads it is who sends.
+- The events in flight have no metric: they are measured by a walk through all that is held, which
+  is for `ledger()`. `telemetry_actors.queue.size` and `telemetry_actors.queue.in_hand` show where
+  they are.
+
+## What to watch
+
+- Is anything refused? `telemetry_actors.admissions`, any admission but `accepted`.
+- Is anything lost? `telemetry_actors.events` with outcome `dropped`, by reason.
+- Does it keep up? `telemetry_actors.queue.oldest_age`; `telemetry_actors.queue.size` beside
+  `telemetry_actors.queue.capacity`.
+- Is the receiver well? `telemetry_actors.breaker.state`; `otel.sdk.exporter.operation.duration` by
+  `error.type`.
+- Is the tree well? `telemetry_actors.cases.parked`, `telemetry_actors.restarts`,
+  `telemetry_actors.threads.stuck`.
+"""
+
+_TITLES = {
+    "telemetry_actors": "Of the gateway",
+    "otel": "Of its sinks, by OpenTelemetry's convention for SDKs",
+}
+_KINDS = {"updown_counter": "up-down counter"}
+
+
+def page() -> str:
+    """The whole page as it should be."""
+    groups = groupby(SELF_METRICS, key=lambda metric: metric.name.partition(".")[0])
+    tables = "\n".join(f"## {_TITLES[prefix]}\n\n{_table(rows)}" for prefix, rows in groups)
+    return f"{_HEAD}{tables}\n{_attributes()}{_TAIL}"
+
+
+def _attributes() -> str:
+    rows = "".join(f"| `{key}` | {values} |\n" for key, values in ATTRIBUTES.items())
+    return f"## Attributes\n\n| attribute | values |\n|---|---|\n{rows}"
+
+
+def _table(metrics: Iterable[SelfMetric]) -> str:
+    head = ("metric", "kind", "unit", "attributes", "meaning", "Prometheus")
+    rows = [head, ("---",) * len(head), *map(_row, metrics)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(metric: SelfMetric) -> tuple[str, ...]:
+    kind = _KINDS.get(metric.kind, metric.kind)
+    attributes = ", ".join(f"`{key}`" for key in metric.attributes)
+    name, there = f"`{metric.name}`", f"`{prometheus_name(metric)}`"
+    return name, kind, f"`{metric.unit}`", attributes, metric.description, there
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
