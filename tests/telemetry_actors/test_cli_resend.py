@@ -52,7 +52,7 @@ def keep(directory, count, **changes):
         event_id = f"{os.urandom(4).hex()}-{n}"
         envelope = Envelope("app_created", "t", event_id, NOW_NS, b"\x80", packed(app_id="a"))
         envelope = envelope._replace(**changes)
-        letter = DeadLetter(envelope, Reason.REJECTED, "sinks/logs", "HTTP 403", None, True)
+        letter = DeadLetter(envelope, Reason.REJECTED, "sinks/logs", "HTTP 403", None, True, n)
         directory.write(StoredLetter(letter, NOW_NS + n, "ab" * 16, 42), NOW_NS)
 
 
