@@ -26,6 +26,7 @@ from pykka._envelope import Envelope
 
 from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
+from supervisors._messages import answer, bare, emptied, own_size
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 
@@ -51,25 +52,6 @@ class Batching(NamedTuple):
     max_bytes: int
 
 
-def _own_size(item: Any) -> int:
-    """Bytes of a message that has a length in bytes; 0 for any other."""
-    message = _bare(item)
-    if isinstance(message, bytes | bytearray | str):
-        return len(message)
-    size = getattr(message, "size_bytes", 0)
-    return size if type(size) is int else 0
-
-
-def _answer(item: Any, error: MailboxFull) -> None:
-    """Whoever asked is told that the question was dropped."""
-    if type(item) is Envelope and item.reply_to is not None:
-        item.reply_to.set_exception((MailboxFull, error, None))
-
-
-def _bare(item: Any) -> Any:
-    return item.message if type(item) is Envelope else item
-
-
 class Mailbox:
     """Two lanes of messages, owned by a slot.
 
@@ -79,7 +61,7 @@ class Mailbox:
             ``message.size_bytes``, else 0.
     """
 
-    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = _own_size) -> None:
+    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = own_size) -> None:
         self.spec = spec
         self.batching = (
             None
@@ -91,6 +73,10 @@ class Mailbox:
         self.system: deque[Any] = deque()
         self.user: deque[Any] = deque()
         self.queued_bytes = 0
+        self.unsettled_items = 0
+        """Taken out in batches or by `drain`, and not said to be done with (by whom it matters to):
+        with `user` and `queued_bytes` all that came in and is still somewhere."""
+        self.unsettled_bytes = 0
         self.wake: Callable[[], None] = _asleep
         self.parked = False
         """Nobody will take from here for now; counts as having room (architecture.md)."""
@@ -99,13 +85,13 @@ class Mailbox:
         """Threads whose `append` put its item in, and was then broken off by Ctrl-C."""
         self._size_of = size_of
         self._weighs = (
-            size_of is not _own_size
+            size_of is not own_size
             or spec.max_bytes is not None
             or spec.batch_max_bytes is not None
         )
         """Where nothing depends on bytes they aren't counted: it costs as much as the append."""
         self.bounded = spec.max_items is not None or self._weighs
-        self.plain = self.batching is None and size_of is _own_size
+        self.plain = self.batching is None and size_of is own_size
         """No batches, no feed: a message that is told is put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
@@ -168,7 +154,7 @@ class Mailbox:
             self._wait_for_room(size, clock)
             self.append(item, size)
             return
-        full = MailboxFull(name, capacity=self._capacity(), message=_bare(item))
+        full = MailboxFull(name, capacity=self._capacity(), message=bare(item))
         if policy is Overflow.drop_oldest:
             self._drop_oldest(size, full)
             self.append(item, size)
@@ -176,7 +162,7 @@ class Mailbox:
         self.refused += 1
         if policy is Overflow.reject:
             raise full
-        _answer(item, full)
+        answer(item, full)
 
     def _drop_oldest(self, size: int, full: MailboxFull) -> None:
         while self.user and not self.has_room(size):
@@ -187,7 +173,7 @@ class Mailbox:
             self.refused += 1  # each: there may be several, if it was parked above its bound
             freed = self._size_of(oldest) if self._weighs else 0
             self.queued_bytes -= freed  # no call between load and store: others count, too
-            _answer(oldest, full)
+            answer(oldest, full)
 
     def _wait_for_room(self, size: int, clock: Clock) -> None:
         token = new_token()
@@ -340,6 +326,7 @@ class Mailbox:
         count = min(count, self.batching.max_items)
         if self.queued_bytes > self.batching.max_bytes:
             count = self._prefix_within(count, self.batching.max_bytes)
+        self.unsettled_items += count  # before they leave: who adds both up never finds too few
         into.extend(starmap(self.user.popleft, repeat((), count)))
         if self.batching.linger_s > 0:
             self._linger_until_s = now_s + self.batching.linger_s
@@ -347,11 +334,19 @@ class Mailbox:
 
     def _prefix_within(self, count: int, max_bytes: int) -> int:
         total = 0
-        for n, item in enumerate(islice(list(self.user), count)):
+        for n, item in enumerate(self._first(count)):
             total += self._size_of(item)
             if total > max_bytes:
                 return max(n, 1)
         return count
+
+    def _first(self, count: int) -> list[Any]:
+        """A copy of the first *count* items: one C call, so no sender comes between."""
+        while True:
+            try:
+                return list(islice(self.user, count))
+            except RuntimeError:  # a finaliser put an item in the middle of the copy
+                continue
 
     def wake_senders(self) -> None:
         """Let whoever waits for room (``block``) look again. Any thread."""
@@ -359,6 +354,7 @@ class Mailbox:
             release(token)
 
     def _made_room(self, size: int) -> None:
+        self.unsettled_bytes += size  # first, for the same reason
         self.queued_bytes -= size
         self.wake_senders()
         for mailbox in self._fed_by:
@@ -369,31 +365,19 @@ class Mailbox:
 
     def held(self) -> list[Any]:
         """A copy of the user items. Any thread."""
-        while True:
-            try:
-                return list(self.user)
-            except RuntimeError:  # a finaliser put an item in the middle of the copy
-                continue
+        return self._first(_NEVER)
 
     def drain_system(self) -> list[Any]:
         """Take all out of the system lane (the slot is gone). Any thread."""
-        return _emptied(self.system)
+        return emptied(self.system)
 
     def drain(self) -> list[Any]:
         """Take all user items out (the slot is parked or gone). Supervisor's thread."""
-        taken = _emptied(self.user)
+        taken = emptied(self.user)
+        count = len(taken)
+        self.unsettled_items += count
         self._made_room(sum(map(self._size_of, taken)) if self._weighs else 0)
         return taken
-
-
-def _emptied(lane: deque[Any]) -> list[Any]:
-    taken: list[Any] = []
-    while lane:
-        try:
-            taken.append(lane.popleft())
-        except IndexError:
-            break
-    return taken
 
 
 def _asleep() -> None:

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from supervisors import InFlight
+from supervisors import InFlight, Mailbox, MailboxSpec
+from telemetry_actors._tenants import TenantTable
 from telemetry_actors.dead_letters import DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
 from telemetry_actors.ledger import Reason
@@ -101,6 +102,10 @@ class Books:
         self.sinks = 1
         self.endings = 0
         """Rises with each booking; a waiter compares."""
+        self.door = Mailbox(MailboxSpec(batch_max_items=1))
+        """Where events come in: what is booked here is settled there."""
+        self.tenants = TenantTable()
+        """Who holds how much of what has none yet: added at the door, taken away here."""
         self._joins: dict[int, _Join] = {}
         self._waiters: list[Callable[[], None]] = []
 
@@ -115,20 +120,30 @@ class Books:
                     self.providers["absent"] += 1
                 if duplicate:
                     self.duplicate[item[0].case_index] += 1
-                    self.endings += 1
+                    self._let_go(item)
                 else:
                     self._book(item, drop, dropped)
         self._after(dropped)
 
     def _book(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
         ticket, envelope = item
-        self.endings += 1
+        self._let_go(item)
         if drop is None:
             self.exported[ticket.case_index] += 1
             return
         self.dropped[ticket.case_index][drop.reason] += 1
         self.dead_letters.keep(DeadLetter(envelope, drop.reason, drop.stage, drop.error))
         dropped.append(item)
+
+    def _let_go(self, item: Item) -> None:
+        """Its room is free again."""
+        ticket, envelope = item
+        charged = ticket.charged_bytes
+        self.endings += 1
+        self.door.unsettled_items -= 1
+        self.door.unsettled_bytes -= charged
+        if ticket.held is not None:
+            self.tenants.take_away(envelope.tenant_id, ticket.held, charged)
 
     def _after(self, dropped: list[Item]) -> None:
         if dropped:

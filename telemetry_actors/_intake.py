@@ -5,8 +5,8 @@ I/O, no lock, no system call, no log line, and nothing is raised (g01, g02). Wha
 settings decide for a case is decided once, when the gateway is made; an event costs a few
 dictionary look-ups, one packing, and one append.
 
-Budgets are checked before the append and without a lock, so they may be overshot by one event
-per producing thread.
+Budgets (`_pressure.py`) are checked before the append and without a lock, so they may be
+overshot by one event per producing thread.
 """
 
 from __future__ import annotations
@@ -19,9 +19,17 @@ from typing import Any, NamedTuple
 import msgpack
 
 from supervisors import Clock, Mailbox
+from telemetry_actors._pressure import Pressure
 from telemetry_actors._shards import Shards, column
 from telemetry_actors._trace_providers import TraceProviders
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
+from telemetry_actors.cases import (
+    CASE_ROUTING,
+    CaseRoute,
+    Priority,
+    SignalType,
+    TelemetryCase,
+    gate,
+)
 from telemetry_actors.envelope import Envelope, TelemetryContext, Ticket
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.inside import THREADS
@@ -58,6 +66,7 @@ class Entry(NamedTuple):
     """Shard cells, in the order of `Admission`."""
     accepted: int
     """The first of them."""
+    priority: Priority
 
 
 class Door(NamedTuple):
@@ -72,17 +81,21 @@ def entries_of(
 ) -> dict[str, Entry]:
     """The entry of each case under *settings*: ours, the user's own, and last `UNKNOWN_CASE`."""
     found = {}
+    classes = settings.pressure.by_case
     for index, route in enumerate((*CASE_ROUTING.values(), *registered)):
         case = str(route.case)
         refusal, gives = _decide(settings, route, tree_has_sink)
         gated = bool(route.gated) and not settings.enterprise_include_content
         columns = _columns(index)
-        found[case] = Entry(index, case, route, gated, refusal, gives, columns, columns[0])
+        priority = Priority(classes.get(case, route.priority))
+        found[case] = Entry(
+            index, case, route, gated, refusal, gives, columns, columns[0], priority
+        )
     last = len(found)
     nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
     columns, refusal = _columns(last), Admission.UNKNOWN_CASE
     found[UNKNOWN_CASE] = Entry(
-        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, columns[0]
+        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, columns[0], Priority.LOW
     )
     return found
 
@@ -146,6 +159,7 @@ class Intake:
         entries: by case name.
         door: size limits.
         mailbox: the gateway stage's.
+        pressure: decides whether there is room.
         clock: for the emit time.
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
             events that the settings refuse; False: full. Re-entrant, never waits.
@@ -158,6 +172,7 @@ class Intake:
         entries: Mapping[str, Entry],
         door: Door,
         mailbox: Mailbox,
+        pressure: Pressure,
         clock: Clock,
         give: Callable[[Any, str, Envelope], bool],
         awaken: Callable[[], bool],
@@ -175,7 +190,12 @@ class Intake:
         self._unknown = self._entries.pop(UNKNOWN_CASE)
         self._max_event_bytes, self._max_context_bytes = door
         self._mailbox = mailbox
+        self.pressure = pressure
         self._queue = mailbox.user
+        self._held, self._cell_of = pressure.tenants.own, pressure.tenants.cell_of
+        self._calm_events, self._calm_bytes = pressure.calm_events, pressure.calm_bytes
+        self._calm_in_all = pressure.calm_in_all_events
+        self.calm_in_all_bytes = pressure.calm_in_all_bytes
         self._now_ns = clock.now_ns
         self._give = give
         self._awaken = awaken
@@ -246,11 +266,15 @@ class Intake:
     def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
         if self.parked and entry.row in self.parked:
             return Admission.PARKED
-        mailbox = self._mailbox
-        if len(self._queue) >= mailbox.max_items:
-            return Admission.MAILBOX_FULL
-        if mailbox.queued_bytes + charged > mailbox.max_bytes:
-            return Admission.BYTES_FULL
+        mailbox, queued = self._mailbox, len(self._queue)
+        queued_bytes = mailbox.queued_bytes + charged
+        if (  # `Pressure.calm`, in place
+            queued >= self._calm_events
+            or queued_bytes > self._calm_bytes
+            or queued + mailbox.unsettled_items >= self._calm_in_all
+            or queued_bytes + mailbox.unsettled_bytes > self.calm_in_all_bytes
+        ) and (refusal := self.pressure.refusal(entry.priority, envelope, charged)) is not None:
+            return refusal
         if self.asleep and not self._awaken():
             return Admission.STOPPING
         if manager is not None:
@@ -258,8 +282,18 @@ class Intake:
                 manager = None  # no trace case: nobody will call it
             else:
                 self.shards.mine().given[0] += 1
-        ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager))
-        mailbox.append((ticket, envelope), charged)
+        tenant_id = envelope[1]
+        held = self._held.get(tenant_id) or self._cell_of(tenant_id)
+        ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager, held))
+        held[0] += 1
+        held[1] += charged
+        try:
+            mailbox.append((ticket, envelope), charged)
+        except BaseException:  # whatever it is, the event is in or is not
+            if get_ident() not in mailbox.interrupted:
+                held[0] -= 1
+                held[1] -= charged
+            raise
         return _ACCEPTED
 
     def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:

@@ -25,6 +25,7 @@ from supervisors import (
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._pressure import Pressure
 from telemetry_actors._say import warn
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
@@ -106,13 +107,22 @@ class Life:
             ),
             lambda item: item[0][2],
         )
+        self.books.door = self.mailbox
         self.providers = Mailbox(
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
         door = Door(gateway.max_event_bytes, gateway.max_context_bytes)
         self.trace_providers = TraceProviders() if providers is None else providers
+        self.pressure = Pressure(gateway, settings.pressure, self.mailbox, self.books.tenants)
         self.intake = Intake(
-            entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
+            entries,
+            door,
+            self.mailbox,
+            self.pressure,
+            clock,
+            self.offer_call,
+            awaken,
+            self.trace_providers,
         )
         self._given_runtime = runtime
         self.tree: Tree | None = None
@@ -155,6 +165,8 @@ class Life:
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
         tree.adopt(runtime)
+        self.pressure.know_sinks([h.mailbox for h in tree.holders if h.kind is not None])
+        self.intake.calm_in_all_bytes = self.pressure.calm_in_all_bytes
         runtime.journal.subscribe(self._on_lifecycle)
         self.tree, self.slots = tree, runtime.slots
         try:

@@ -30,6 +30,7 @@ __all__ = [
     "MetricSettings",
     "OtlpSettings",
     "Part",
+    "PressureSettings",
     "ProviderSettings",
     "SinkSettings",
     "StageSettings",
@@ -43,6 +44,7 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR_S, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 TextBytes = Annotated[int, Field(ge=64, le=_MOST)]  # room for a mark that says it was cut
 
 
@@ -100,8 +102,13 @@ class GatewaySettings(Part):
     """Packed bytes of one payload; a larger one is refused as ``too_large``."""
     max_context_bytes: Count = 65_536
     """Packed bytes of one context; a larger one is refused as ``too_large``."""
+    total_events: Count = 131_072
+    """Events without an outcome in the whole tree, wherever they are; one more is refused as
+    ``mailbox_full``. Never less than *mailbox_events*."""
     total_bytes: Count = 268_435_456
-    """Packed bytes in all mailboxes together; more is refused as ``bytes_full``."""
+    """Bytes that all events without an outcome may hold, wherever they are; more is refused as
+    ``bytes_full``. A record holds its event's bytes once more, so room for those that may wait
+    before sinks (*sink.mailbox_bytes* each, at most half of all) is kept free."""
 
     def _contradiction(self) -> str | None:
         # Only what was asked for can contradict: a small mailbox beside the default for
@@ -109,12 +116,54 @@ class GatewaySettings(Part):
         for larger, smaller in (
             ("mailbox_bytes", "max_event_bytes"),
             ("total_bytes", "mailbox_bytes"),
+            ("total_events", "mailbox_events"),
         ):
             if {larger, smaller} <= self.model_fields_set:
                 found = self._at_least(larger, smaller)
                 if found is not None:
                     return found
         return None
+
+
+class PressureSettings(Part):
+    """Who is refused first while mailboxes get full, decided when an event comes."""
+
+    part = "pressure"
+
+    low_share: Share = 0.7
+    """Share of each budget (of the gateway mailbox, and in all) that node executions may fill."""
+    normal_share: Share = 0.9
+    """The same for runs, messages, and cases of your own."""
+    high_share: Share = 1.0
+    """The same for feedback and changes of apps."""
+    fair_share: Share = 0.5
+    """Share of a budget above which a tenant that holds more than its part of it is refused; 1
+    turns that off."""
+    classes: str = ""
+    """Cases of another class than theirs: ``tool_execution=low,my_case=high``."""
+
+    @property
+    def by_case(self) -> dict[str, str]:
+        """*classes* as a map.
+
+        >>> PressureSettings(classes="tool_execution=low").by_case
+        {'tool_execution': 'low'}
+        """
+        return _classes(self.classes) or {}
+
+    def _contradiction(self) -> str | None:
+        if _classes(self.classes) is None:
+            return f"classes ({self.classes!r}) must be pairs such as my_case=low"
+        return self._at_least("normal_share", "low_share") or self._at_least(
+            "high_share", "normal_share"
+        )
+
+
+def _classes(text: str) -> dict[str, str] | None:
+    pairs = [pair.strip().partition("=") for pair in text.split(",") if pair.strip()]
+    if any(value.strip() not in ("low", "normal", "high") for _, _, value in pairs):
+        return None
+    return {case.strip(): value.strip() for case, _, value in pairs}
 
 
 class StageSettings(Part):

@@ -26,6 +26,8 @@ from telemetry_actors.status import (
     DeadLetterStatus,
     InstrumentStatus,
     MailboxStatus,
+    PressureStatus,
+    RefusedTenantStatus,
     SinkStatus,
     Status,
     TreeNode,
@@ -148,6 +150,7 @@ def read_status(life: Life) -> Status:
         restarts=sum(node.restarts for node in tree),
         tree=tree,
         mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
+        pressure=_pressure(life),
         sinks=[
             SinkStatus(
                 sink=sink,
@@ -217,6 +220,23 @@ def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
         items_capacity=mailbox.spec.max_items,
         queued_bytes=mailbox.queued_bytes,
         bytes_capacity=mailbox.spec.max_bytes,
+    )
+
+
+def _pressure(life: Life) -> PressureStatus:
+    pressure = life.pressure
+    events, event_bytes = pressure.in_flight()
+    return PressureStatus(
+        events=events,
+        events_capacity=pressure.total_events,
+        event_bytes=event_bytes,
+        event_bytes_capacity=pressure.most_bytes,
+        record_bytes=sum(sink.queued_bytes for sink in pressure.sinks),
+        tenants=pressure.tenants.active(),
+        refused_tenants=[
+            RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
+            for tenant in pressure.refused.most()
+        ],
     )
 
 

@@ -72,6 +72,8 @@ class Ticket(NamedTuple):
     """What the event weighs in every mailbox."""
     companion: Any = None
     """The host's trace manager, until the router takes it off."""
+    held: list[int] | None = None
+    """What its tenant has in flight: the cell that it is counted in (`_tenants.py`)."""
 
 
 class Envelope(NamedTuple):

@@ -31,6 +31,7 @@ from telemetry_actors._parts import (
     LimitSettings,
     MetricSettings,
     OtlpSettings,
+    PressureSettings,
     ProviderSettings,
     SinkSettings,
     StageSettings,
@@ -47,6 +48,7 @@ __all__ = [
     "MetricSettings",
     "OtlpSettings",
     "OtlpTarget",
+    "PressureSettings",
     "ProviderSettings",
     "SinkSettings",
     "StageSettings",
@@ -100,6 +102,7 @@ class TelemetrySettings(BaseSettings):
     """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
 
     gateway: GatewaySettings = GatewaySettings()
+    pressure: PressureSettings = PressureSettings()
     stages: StageSettings = StageSettings()
     dedup: DedupSettings = DedupSettings()
     sink: SinkSettings = SinkSettings()

@@ -8,6 +8,8 @@ __all__ = [
     "DeadLetterStatus",
     "InstrumentStatus",
     "MailboxStatus",
+    "PressureStatus",
+    "RefusedTenantStatus",
     "SinkStatus",
     "Status",
     "StopReport",
@@ -39,6 +41,33 @@ class MailboxStatus(_Model):
     items_capacity: int | None
     queued_bytes: int
     bytes_capacity: int | None
+
+
+class RefusedTenantStatus(_Model):
+    """A tenant for which there was no room."""
+
+    tenant_id: str
+    """Its first 200 characters."""
+    refused: int
+    """Events refused as ``mailbox_full`` or ``bytes_full``; at least so many."""
+
+
+class PressureStatus(_Model):
+    """How full the whole is, and who was refused for it."""
+
+    events: int = 0
+    """Without an outcome, wherever they are."""
+    events_capacity: int = 0
+    event_bytes: int = 0
+    """Packed, of those events."""
+    event_bytes_capacity: int = 0
+    """What is left of ``gateway.total_bytes`` beside the records that may wait before sinks."""
+    record_bytes: int = 0
+    """Of the records that wait before sinks."""
+    tenants: int = 0
+    """About how many have an event among them."""
+    refused_tenants: list[RefusedTenantStatus] = Field(default_factory=list)
+    """The ten that were refused most often, the most refused first."""
 
 
 class SinkStatus(_Model):
@@ -85,6 +114,7 @@ class Status(_Model):
     restarts: int
     tree: list[TreeNode]
     mailboxes: list[MailboxStatus]
+    pressure: PressureStatus = PressureStatus()
     sinks: list[SinkStatus]
     parked: list[str]
     """Cases that no one can take at present."""

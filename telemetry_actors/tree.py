@@ -137,9 +137,12 @@ class _Builder:
 
     def _stage_mailbox(self) -> Mailbox:
         batches = self._settings.stages.mailbox_batches
-        return Mailbox(
-            MailboxSpec(max_items=batches * self._batch, batch_max_items=self._batch), _charge
+        spec = MailboxSpec(
+            max_items=batches * self._batch,
+            batch_max_items=self._batch,
+            batch_max_bytes=self._settings.gateway.batch_bytes,  # a handler holds all of it twice
         )
+        return Mailbox(spec, _charge)
 
     def _sink_mailbox(self) -> Mailbox:
         sink = self._settings.sink
