@@ -58,9 +58,8 @@ class SystemClock:
     now_s = staticmethod(time.monotonic)
     """`time.monotonic` itself: each message asks once, and a call of ours would cost more."""
 
-    def now_ns(self) -> int:
-        """`time.time_ns`."""
-        return time.time_ns()
+    now_ns = staticmethod(time.time_ns)
+    """`time.time_ns` itself, for the same reason."""
 
     def wait(self, token: Token, timeout_s: float | None) -> None:
         """Acquire *token*, for at most *timeout_s* seconds."""

