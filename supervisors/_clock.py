@@ -12,8 +12,9 @@ import _thread
 import time
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Clock", "SystemClock", "Token", "new_token", "release", "thread_cpu"]
+__all__ = ["Clock", "SystemClock", "Token", "give_way", "new_token", "release", "thread_cpu"]
 
+_sleep = time.sleep  # before a host may have patched it
 Token = _thread.LockType
 
 
@@ -69,6 +70,11 @@ class SystemClock:
             token.acquire(True, min(timeout_s, _thread.TIMEOUT_MAX))
         else:
             token.acquire(False)
+
+
+def give_way(seconds: float) -> None:
+    """Let go of the GIL for about so long, by `time.sleep` as it was when we were imported."""
+    _sleep(seconds)
 
 
 def thread_cpu(native_id: int | None) -> int | None:

@@ -15,6 +15,7 @@ runs on the consumer's thread and never blocks: it says what is next, or how lon
 
 from __future__ import annotations
 
+import math
 import sys
 from _thread import get_ident
 from collections import deque
@@ -74,8 +75,7 @@ class Mailbox:
         self.user: deque[Any] = deque()
         self.queued_bytes = 0
         self.unsettled_items = 0
-        """Taken out in batches or by `drain`, and not said to be done with (by whom it matters to):
-        with `user` and `queued_bytes` all that came in and is still somewhere."""
+        """Taken out by `take` or `drain`; who has done with it may say so by taking it off here."""
         self.unsettled_bytes = 0
         self.wake: Callable[[], None] = _asleep
         self.parked = False
@@ -101,6 +101,11 @@ class Mailbox:
         self._fed_by: list[Mailbox] = []
         self._blocked = False
         self._senders: list[Token] = []
+        self.now_s: Callable[[], float] | None = None
+        """The clock's, once a slot has the mailbox."""
+        self.due_s, self.room_s = math.inf, -math.inf
+        """By when its consumer should take what `extend` put in (inf: nothing), and since when no
+        full mailbox holds it back. Written by others: a consumer that is starved can't."""
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
@@ -154,7 +159,8 @@ class Mailbox:
             self._wait_for_room(size, clock)
             self.append(item, size)
             return
-        full = MailboxFull(name, capacity=self._capacity(), message=bare(item))
+        capacity = f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
+        full = MailboxFull(name, capacity=capacity, message=bare(item))
         if policy is Overflow.drop_oldest:
             self._drop_oldest(size, full)
             self.append(item, size)
@@ -183,9 +189,6 @@ class Mailbox:
                 clock.wait(token, None)
         finally:
             self._senders.remove(token)
-
-    def _capacity(self) -> str:
-        return f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
 
     def append(self, item: Any, size: int = 0) -> None:
         """Put one user item, whatever the bounds say: ask `has_room` first.
@@ -221,6 +224,8 @@ class Mailbox:
         user = self.user
         user.extend(items)
         self.queued_bytes += size
+        if self.due_s == math.inf and self.now_s is not None:
+            self.due_s = self.now_s() + self.spec.linger_s
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
             try:
                 self._wake_consumer()
@@ -316,6 +321,16 @@ class Mailbox:
             return Wait(0.0)
         return Wait(seconds)
 
+    def let_go(self, now_s: float) -> None:
+        """The batch in hand is done with: what waits is due anew."""
+        self.due_s = math.inf  # first: what is put in from here on finds it so
+        if self.user:
+            self.due_s = now_s + self.spec.linger_s
+
+    def held_back(self) -> bool:
+        """Whether a mailbox downstream is full: its consumer isn't to take. Any thread."""
+        return not all(m.has_room() for m in self._feeds)
+
     def take(self, count: int, into: list[Any], now_s: float) -> None:
         """Move up to *count* items (and at most a batch) to the end of *into*.
 
@@ -359,6 +374,7 @@ class Mailbox:
         self.wake_senders()
         for mailbox in self._fed_by:
             if mailbox._blocked:
+                mailbox.room_s = self.now_s() if self.now_s is not None else -math.inf
                 mailbox.wake()
 
     # -- observers ------------------------------------------------------------------------------

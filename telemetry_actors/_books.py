@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from supervisors import InFlight, Mailbox, MailboxSpec
@@ -102,6 +102,8 @@ class Books:
         self.sinks = 1
         self.endings = 0
         """Rises with each booking; a waiter compares."""
+        self.max_age_ns: Mapping[int, int] = {}
+        """By case, for those that expire: an older event that is taken ends ``expired``."""
         self.door = Mailbox(MailboxSpec(batch_max_items=1))
         """Where events come in: what is booked here is settled there."""
         self.tenants = TenantTable()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -46,6 +47,7 @@ OVERHEAD_BYTES = 320
 UNKNOWN_CASE = "unknown"
 """Key of `Ledger.by_case` that all unknown case names share."""
 
+_LOOK_EVERY_NS = 20_000_000
 _new = tuple.__new__
 _Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
 
@@ -186,6 +188,10 @@ class Intake:
         self.shards = Shards(len(entries))
         self._by_thread = self.shards.by_thread
         self.closed = False
+        self.look: Callable[[], None] | None = None
+        """Called after an event, at most each 20 ms: may give way (`_lateness.py`)."""
+        self._looked_ns = 0
+        self._look_now = False
         self.asleep = True
         """No tree has been started yet."""
         self.parked: frozenset[int] = frozenset()
@@ -226,7 +232,15 @@ class Intake:
         finally:
             cell = entry.accepted if verdict is _ACCEPTED else entry.columns[_NUMBER[verdict]]
             shard.admissions[cell] += 1
+        if self._look_now:  # when all is counted: it may be broken off
+            self._look_now = False
+            self._look_after()
         return verdict
+
+    def _look_after(self) -> None:
+        if self.look is not None:
+            with suppress(Exception):  # a host at its recursion limit: another time
+                self.look()
 
     def _broken_off(self) -> Admission:
         """What has become of this thread's event, when something was raised in the middle."""
@@ -258,10 +272,14 @@ class Intake:
         packed_context, tenant_id = head
         if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
             return Admission.TOO_LARGE if entry.refusal is None else entry.refusal
+        now_ns = self._now_ns()
+        if not 0 <= now_ns - self._looked_ns < _LOOK_EVERY_NS:
+            self._looked_ns = now_ns
+            self._look_now = True
         identity = new_event_id() if event_id is None else _given_id(event_id)
         envelope: Envelope = _new(
             Envelope,
-            (entry.name, tenant_id, identity, self._now_ns(), packed_context, packed, None, None),
+            (entry.name, tenant_id, identity, now_ns, packed_context, packed, None, None),
         )
         if entry.refusal is not None:
             return self._only_give(entry, manager, envelope)

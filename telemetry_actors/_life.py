@@ -24,10 +24,12 @@ from supervisors import (
 )
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
-from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._intake import Door, Entry, Intake, entries_of
+from telemetry_actors._lateness import Lateness, Pauses
 from telemetry_actors._pressure import Pressure
 from telemetry_actors._say import warn
 from telemetry_actors._trace_providers import TraceProviders
+from telemetry_actors.cases import Priority
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope, Item
@@ -60,6 +62,17 @@ class SinkHealth:
         if well is not self.healthy:
             self.healthy = well
             warn("%s %s", what, "accepts again" if well else f"fails ({self.last_failure})")
+
+
+def _max_ages(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> dict[int, int]:
+    pressure = settings.pressure
+    by_class = {
+        Priority.LOW: pressure.low_max_age_s,
+        Priority.NORMAL: pressure.normal_max_age_s,
+        Priority.HIGH: pressure.high_max_age_s,
+    }
+    ages = {entry.row: by_class[entry.priority] for entry in entries.values()}
+    return {row: int(age_s * 1e9) for row, age_s in ages.items() if age_s is not None}
 
 
 class Life:
@@ -108,6 +121,9 @@ class Life:
             lambda item: item[0][2],
         )
         self.books.door = self.mailbox
+        self.books.max_age_ns = _max_ages(settings, entries)
+        self.lateness = Lateness(clock, gateway.linger_s)
+        self.pauses = Pauses(self.lateness)
         self.providers = Mailbox(
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
@@ -124,6 +140,8 @@ class Life:
             awaken,
             self.trace_providers,
         )
+        if settings.pressure.give_way:
+            self.intake.look = self.pauses.look
         self._given_runtime = runtime
         self.tree: Tree | None = None
         self.root: SupervisorRef | None = None
@@ -174,6 +192,7 @@ class Life:
         except BaseException:
             self.tree, self.slots = None, {}
             raise
+        self.lateness.watch(tree.holders, self.slots)
 
     # -- what the tree calls back ----------------------------------------------------------------
 

@@ -44,6 +44,7 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR_S, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
+MaxAge = Annotated[float | None, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 TextBytes = Annotated[int, Field(ge=64, le=_MOST)]  # room for a mark that says it was cut
 
@@ -141,6 +142,17 @@ class PressureSettings(Part):
     turns that off."""
     classes: str = ""
     """Cases of another class than theirs: ``tool_execution=low,my_case=high``."""
+    low_max_age_s: MaxAge = None
+    """Seconds after which a node execution that a stage or sink takes is dropped as ``expired``;
+    none: never. By the wall clock, since events from elsewhere have their own time."""
+    normal_max_age_s: MaxAge = None
+    """The same for runs, messages, and cases of your own."""
+    high_max_age_s: MaxAge = None
+    """The same for feedback and changes of apps."""
+    give_way: bool = True
+    """A host that makes short system calls without pause can keep our threads from ever running.
+    While an event is 0.25 s overdue for that, ``emit()`` gives way for 50 µs, at most 50 times a
+    second; never in an event loop, a signal handler, or where gevent or eventlet is imported."""
 
     @property
     def by_case(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supervisors import Slot
 from telemetry_actors._burial import bury_calls
@@ -32,6 +32,9 @@ from telemetry_actors.status import (
     Status,
     TreeNode,
 )
+
+if TYPE_CHECKING:
+    from telemetry_actors.tree import Holder
 
 __all__ = ["read_ledger", "read_status"]
 
@@ -145,12 +148,13 @@ def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine
 def read_status(life: Life) -> Status:
     """One look at the tree, without asking any of its actors."""
     tree = [_node(path, slot) for path, slot in list(life.slots.items())]
+    mailboxes = [_mailbox(life, holder) for holder in life.holders()]
     return Status(
         state=_state(life),
         restarts=sum(node.restarts for node in tree),
         tree=tree,
-        mailboxes=[_mailbox(holder.path, holder.mailbox) for holder in life.holders()],
-        pressure=_pressure(life),
+        mailboxes=mailboxes,
+        pressure=_pressure(life, mailboxes),
         sinks=[
             SinkStatus(
                 sink=sink,
@@ -213,17 +217,20 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
     )
 
 
-def _mailbox(path: tuple[str, ...], mailbox: Any) -> MailboxStatus:
+def _mailbox(life: Life, holder: Holder) -> MailboxStatus:
+    mailbox, slot = holder.mailbox, life.slots.get(holder.path)
     return MailboxStatus(
-        path="/".join(path[1:]),
+        path="/".join(holder.path[1:]),
         items=len(mailbox),
         items_capacity=mailbox.spec.max_items,
         queued_bytes=mailbox.queued_bytes,
         bytes_capacity=mailbox.spec.max_bytes,
+        oldest_age_s=life.lateness.oldest_age_s(mailbox, slot),
+        overdue_s=life.lateness.overdue_at_s(mailbox, slot) if slot is not None else 0.0,
     )
 
 
-def _pressure(life: Life) -> PressureStatus:
+def _pressure(life: Life, mailboxes: list[MailboxStatus]) -> PressureStatus:
     pressure = life.pressure
     events, event_bytes = pressure.in_flight()
     return PressureStatus(
@@ -233,6 +240,9 @@ def _pressure(life: Life) -> PressureStatus:
         event_bytes_capacity=pressure.most_bytes,
         record_bytes=sum(sink.queued_bytes for sink in pressure.sinks),
         tenants=pressure.tenants.active(),
+        oldest_age_s=max((m.oldest_age_s for m in mailboxes if m.oldest_age_s), default=None),
+        overdue_s=max((m.overdue_s for m in mailboxes), default=0.0),
+        gave_way=life.pauses.count,
         refused_tenants=[
             RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
             for tenant in pressure.refused.most()

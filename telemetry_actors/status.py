@@ -41,6 +41,11 @@ class MailboxStatus(_Model):
     items_capacity: int | None
     queued_bytes: int
     bytes_capacity: int | None
+    oldest_age_s: float | None = None
+    """Since its oldest event was emitted, in the mailbox or in hand; None: there is none."""
+    overdue_s: float = 0.0
+    """For so long its actor should have taken what waits, or be done with what it took. Time in a
+    linger, on the wire, in a back-off or behind a full mailbox is not overdue."""
 
 
 class RefusedTenantStatus(_Model):
@@ -66,6 +71,12 @@ class PressureStatus(_Model):
     """Of the records that wait before sinks."""
     tenants: int = 0
     """About how many have an event among them."""
+    oldest_age_s: float | None = None
+    """Since the oldest event without an outcome was emitted."""
+    overdue_s: float = 0.0
+    """The most of any place; over 0.25 s our threads are starved, or one is slow."""
+    gave_way: int = 0
+    """How often ``emit()`` has given way for that."""
     refused_tenants: list[RefusedTenantStatus] = Field(default_factory=list)
     """The ten that were refused most often, the most refused first."""
 

@@ -142,7 +142,8 @@ class RecordSinkActor(BatchActor):
             sending.plan = self._plan(self._clock.now_s())
         records = [flight.results[index] for index in chunk]
         sending.in_request = True
-        result = self._export(records)
+        with flight.whole_batch("request"):  # on the wire nothing is overdue
+            result = self._export(records)
         self.check_revoked()
         sending.in_request = False
         return self._settle(flight, sending, chunk, result)
