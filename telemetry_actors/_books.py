@@ -124,12 +124,16 @@ class Books:
         self.diagnostic = 0
         self.measured = [0, 0]
         self.providers: Counter[str] = Counter()
-        self.lines = {kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS)}
+        self.lines = {
+            kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
+        }
         self.sinks = 1
         self.endings = 0
         """Rises with each booking; a waiter compares."""
         self._joins: dict[int, _Join] = {}
         self._waiters: list[Callable[[], None]] = []
+        self._awaited: dict[int, Callable[[], None]] = {}
+        """By serial: who waits for that one event's outcome."""
 
     # -- ends -----------------------------------------------------------------------------------
 
@@ -143,6 +147,7 @@ class Books:
                 if duplicate:
                     self.duplicate[item[0].case_index] += 1
                     self.endings += 1
+                    self._tell(item[0].serial)
                 else:
                     self._book(item, drop, dropped)
         self._after(dropped)
@@ -150,6 +155,7 @@ class Books:
     def _book(self, item: Item, drop: Drop | None, dropped: list[Item]) -> None:
         ticket, envelope = item
         self.endings += 1
+        self._tell(ticket.serial)
         if drop is None:
             self.exported[ticket.case_index] += 1
             return
@@ -201,6 +207,13 @@ class Books:
             flight.notes["sealed"] = True
             return True
 
+    def open_bridged(self, tickets: Sequence[Ticket]) -> None:
+        """Register events that go to a broker whole: one record each, the event itself."""
+        with self.lock:
+            self.lines[SignalKind.BRIDGE].made += len(tickets)
+            for ticket in tickets:
+                self._joins[ticket.serial] = _Join(1)
+
     def joined(self, serial: int) -> bool:
         """Whether records of the event are under way."""
         return serial in self._joins
@@ -240,6 +253,23 @@ class Books:
             self.providers[what] += n
 
     # -- waiting --------------------------------------------------------------------------------
+
+    def await_end(self, serial: int, wake: Callable[[], None]) -> None:
+        """Call *wake* once when event *serial* has its outcome, with the lock held: never waits.
+
+        To be called before the event is let in, lest it end first.
+        """
+        self._awaited[serial] = wake
+
+    def await_no_more(self, serial: int) -> bool:
+        """Take back `await_end`; False: it has been called."""
+        return self._awaited.pop(serial, None) is not None
+
+    def _tell(self, serial: int) -> None:
+        if self._awaited:
+            wake = self._awaited.pop(serial, None)
+            if wake is not None:
+                wake()
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call *wake* after every booking; the answer ends it."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from supervisors import Clock, Mailbox
+from telemetry_actors._exchange import Incoming
 from telemetry_actors._shards import Shards, column
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
@@ -243,7 +244,62 @@ class Intake:
         charged = len(packed) + len(packed_context) + OVERHEAD_BYTES
         return self._enter(entry, manager, envelope, charged)
 
-    def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
+    def take_in(
+        self, source: int, event: Incoming | None, admitted: Callable[[int], None]
+    ) -> Admission:
+        """Admit or refuse one event that comes from another process; count both as `emit` does.
+
+        A bridge's thread. The same checks, and content is taken out all the same.
+
+        Args:
+            source: number in `SOURCES`.
+            event: as read; None: it could not be, and is refused as ``invalid``.
+            admitted: told the serial before anyone can take the event.
+        """
+        shard = self.shards.mine()
+        entry = self._unknown if event is None else self._entries.get(event.case, self._unknown)
+        shard.emitted[entry.row] += 1
+        shard.taken_in[source] += 1
+        verdict = Admission.INVALID
+        try:
+            if event is not None:
+                verdict = self._admit_taken(entry, event, admitted)
+        finally:
+            shard.admissions[entry.columns[_NUMBER[verdict]]] += 1
+        return verdict
+
+    def _admit_taken(
+        self, entry: Entry, event: Incoming, admitted: Callable[[int], None]
+    ) -> Admission:
+        if self.closed or entry.refusal is not None:
+            return Admission.STOPPING if self.closed else entry.refusal or Admission.INVALID
+        packed = None if event.payload is None else self._payload(entry, event.payload)
+        head = self._context(event.context)
+        if head is None or (packed is None) is not (event.payload is None):
+            return Admission.INVALID
+        size, fallback = len(packed or b""), event.fallback
+        if size > self._max_event_bytes or len(head[0]) > self._max_context_bytes:
+            return Admission.TOO_LARGE
+        at = self._now_ns() if event.emitted_at is None else event.emitted_at
+        envelope = Envelope(
+            entry.name, head[1], event.event_id, at, head[0], packed, fallback, event.metadata
+        )
+        charged = size + len(head[0]) + len(fallback or b"") + OVERHEAD_BYTES
+        return self._enter(entry, None, envelope, charged, admitted)
+
+    def may_enter(self, case: str) -> bool:
+        """Whether an event of *case* and usual size would be let in now, or refused for good."""
+        entry = self._entries.get(case, self._unknown)
+        return self._mailbox.has_room(self._max_context_bytes) and entry.row not in self.parked
+
+    def _enter(
+        self,
+        entry: Entry,
+        manager: Any,
+        envelope: Envelope,
+        charged: int,
+        admitted: Callable[[int], None] | None = None,
+    ) -> Admission:
         if self.parked and entry.row in self.parked:
             return Admission.PARKED
         mailbox = self._mailbox
@@ -259,6 +315,8 @@ class Intake:
             else:
                 self.shards.mine().given[0] += 1
         ticket: Ticket = _new(Ticket, (next(self.serials), entry.row, charged, manager))
+        if admitted is not None:
+            admitted(ticket.serial)
         mailbox.append((ticket, envelope), charged)
         return _ACCEPTED
 

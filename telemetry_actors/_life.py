@@ -78,6 +78,8 @@ class Life:
         self.settings = settings
         self.clock = clock
         self.given_sinks = sinks
+        self.bridging = settings.transport == "celery" and sinks is None
+        """Events leave for a broker behind the router. Sinks that were handed in come first."""
         self.registered = cases
         routes = [definition.route for definition in cases.values()]
         entries = entries_of(settings, bool(sinks) or settings.legacy_tree, routes)

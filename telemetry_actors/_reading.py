@@ -8,7 +8,7 @@ from typing import Any
 from supervisors import Slot
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._life import Life
-from telemetry_actors._shards import ADMISSIONS, Shard
+from telemetry_actors._shards import ADMISSIONS, SOURCES, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
 from telemetry_actors._stopping import end_unbuilt
 from telemetry_actors.ledger import (
@@ -48,6 +48,7 @@ class _Held:
         records: dict[SignalKind, set[tuple[int, int]]] = {
             SignalKind.LOGS: set(),
             SignalKind.SPANS: set(),
+            SignalKind.BRIDGE: set(),
         }
         for kind, item in life.held():
             ticket = item[0]
@@ -78,11 +79,20 @@ def read_ledger(life: Life) -> Ledger:
     total = _sum(list(cases.values()))
     return Ledger(
         **total,
-        sources={"emit": total["emitted"]},
+        sources=_sources(counted, total["emitted"]),
         signals=signals,
         by_case=present,
         settled=settled,
     )
+
+
+def _sources(counted: Shard, emitted: int) -> dict[str, int]:
+    """Ways in that were used; the hot one is not counted twice: it is all but the others."""
+    others = dict(zip(SOURCES, counted.taken_in, strict=True))
+    return {
+        "emit": emitted - sum(others.values()),
+        **{source: n for source, n in others.items() if n},
+    }
 
 
 def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
@@ -131,6 +141,7 @@ def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
     return SignalLedger(
         logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
         spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),
+        bridge=_line(life, held, SignalKind.BRIDGE),
         measurements=MeasurementLine(made=books.measured[0], recorded=books.measured[1]),
         providers=ProviderLine(**providers),
     )

@@ -14,9 +14,12 @@ from _thread import get_ident
 
 from telemetry_actors.ledger import Admission
 
-__all__ = ["ADMISSIONS", "Shard", "Shards"]
+__all__ = ["ADMISSIONS", "CELERY", "SOURCES", "Shard", "Shards"]
 
 ADMISSIONS = tuple(Admission)
+SOURCES = ("celery",)
+"""Ways in beside ``emit()``, counted apart."""
+CELERY = SOURCES.index("celery")
 _WIDTH = len(ADMISSIONS)
 _FOLD_ABOVE = 256
 
@@ -24,13 +27,15 @@ _FOLD_ABOVE = 256
 class Shard:
     """The counts of one thread: flat lists, a row per case."""
 
-    __slots__ = ("admissions", "emitted", "given")
+    __slots__ = ("admissions", "emitted", "given", "taken_in")
 
     def __init__(self, cases: int) -> None:
         self.emitted = [0] * cases
         self.admissions = [0] * (cases * _WIDTH)
         self.given = [0, 0]
         """Trace managers handed in; of these, those that `emit()` itself found no room for."""
+        self.taken_in = [0] * len(SOURCES)
+        """Of the emitted, those that came by each of `SOURCES`."""
 
     def add(self, other: Shard) -> None:
         """Fold *other*, which no thread uses any more, into this one."""
@@ -38,6 +43,7 @@ class Shard:
             (self.emitted, other.emitted),
             (self.admissions, other.admissions),
             (self.given, other.given),
+            (self.taken_in, other.taken_in),
         ):
             mine[:] = map(int.__add__, mine, theirs)
 

@@ -31,6 +31,7 @@ __all__ = [
     "Ticket",
     "claim_of",
     "unpack_map",
+    "with_origin",
 ]
 
 PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
@@ -142,6 +143,20 @@ def claim_of(item: Item) -> tuple[str, str, int | str]:
     return envelope.tenant_id, envelope.event_id, ":".join(map(str, parts))
 
 
+def with_origin(item: Item, process: str) -> Envelope:
+    """The envelope as it leaves this process: it says whose it is, if it doesn't already.
+
+    Args:
+        item: the event.
+        process: uuid of this life of the gateway; serials are unique in it.
+    """
+    ticket, envelope = item
+    if envelope.metadata and "origin" in envelope.metadata:
+        return envelope
+    origin = {"origin": [process, ticket.serial]}
+    return envelope._replace(metadata={**(envelope.metadata or {}), **origin})
+
+
 _TYPES: tuple[type | tuple[type, ...], ...] = (
     int,
     str,
@@ -215,7 +230,7 @@ class TelemetryEnvelope(BaseModel):
     JSON can't hold.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64")
 
     case: str = Field(max_length=_MAX_TEXT_BYTES)
     tenant_id: str = Field(max_length=_MAX_TEXT_BYTES)

@@ -13,6 +13,7 @@ a living downstream:
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,8 +31,10 @@ from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
 from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._metrics_actor import MetricSinkActor
+from telemetry_actors.sinks._patience import Patience, patience_of
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 from telemetry_actors.stages import (
+    BridgeRouterActor,
     DedupActor,
     GatewayActor,
     RehydratorActor,
@@ -76,6 +79,8 @@ class Parts(NamedTuple):
     note: Callable[[str, SignalKind, ExportResult], None]
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
+    bridging: bool = False
+    """The one sink takes whole events, behind the router; the rest of the tree isn't here."""
 
 
 class Tree(NamedTuple):
@@ -102,7 +107,7 @@ def _charge(item: Any) -> int:
 
 def build_tree(parts: Parts) -> Tree:
     """Make mailboxes, wire them, and describe who is to be started."""
-    return _Builder(parts).build()
+    return (_BridgeBuilder if parts.bridging else _Builder)(parts).build()
 
 
 class _Builder:
@@ -128,12 +133,15 @@ class _Builder:
             self._group("handlers", self._handler_children()),
             self._group("stages", self._stage_children()),
         )
-        spec = self._supervisor(groups, on_intensity="park")
-        if self._settings.config is not None:
-            spec = overridden(spec, self._settings.config, has_sink=bool(self._outlets))
         metrics = tuple(
             ("root", "sinks", self._id(s, SignalKind.METRICS)) for s in self._parts.sinks
         )
+        return self._tree(groups, metrics, has_sink=bool(self._outlets))
+
+    def _tree(self, groups: Sequence[ChildSpec], metrics: tuple[Path, ...], **file: bool) -> Tree:
+        spec = self._supervisor(groups, on_intensity="park")
+        if self._settings.config is not None:
+            spec = overridden(spec, self._settings.config, **file)
         return Tree(spec, tuple(self._holders()), self._parts.providers, metrics)
 
     # -- mailboxes --------------------------------------------------------------------------------
@@ -204,29 +212,9 @@ class _Builder:
         return ChildSpec(id_, self._supervisor(children, **options), type="supervisor")
 
     def _sink_children(self) -> list[ChildSpec]:
-        parts, otlp = self._parts, self._settings.otlp
+        parts, common = self._parts, self._common()
         hang_after_s = self._settings.supervision.sink_hang_deadline_s
-        common = {
-            "clock": parts.clock,
-            "attempt_timeout_s": otlp.attempt_timeout_s,
-            "budget": parts.budget,
-            "note": parts.note,
-        }
-        records = [
-            ChildSpec(
-                self._id(sink, kind),
-                RecordSinkActor,
-                args=(kind, sink, parts.books),
-                kwargs={
-                    **common,
-                    "plan": self._plan(),
-                    "breaker": parts.breaker(sink.name, kind),
-                    "max_bytes": self._settings.sink.batch_bytes,
-                },
-                hang_after_s=hang_after_s,
-            )
-            for sink, kind, _ in self._outlets
-        ]
+        records = [self._record_sink(sink, kind, common) for sink, kind, _ in self._outlets]
         metrics = [
             ChildSpec(
                 self._id(sink, SignalKind.METRICS),
@@ -242,20 +230,51 @@ class _Builder:
             )
             for sink in parts.sinks
         ]
-        providers = ChildSpec(
-            "providers", TraceProviderActor, args=(parts.books,), hang_after_s=hang_after_s
+        return [*records, *metrics, self._providers()]
+
+    def _common(self) -> dict[str, Any]:
+        """What every sink's actor is given."""
+        return {
+            "clock": self._parts.clock,
+            "attempt_timeout_s": self._patience().attempt_timeout_s,
+            "budget": self._parts.budget,
+            "note": self._parts.note,
+        }
+
+    def _record_sink(self, sink: Sink, kind: SignalKind, common: Mapping[str, Any]) -> ChildSpec:
+        return ChildSpec(
+            self._id(sink, kind),
+            RecordSinkActor,
+            args=(kind, sink, self._parts.books),
+            kwargs={
+                "plan": self._plan(),
+                "breaker": self._parts.breaker(sink.name, kind),
+                "max_bytes": self._settings.sink.batch_bytes,
+                **common,
+            },
+            hang_after_s=self._settings.supervision.sink_hang_deadline_s,
         )
-        return [*records, *metrics, providers]
+
+    def _providers(self) -> ChildSpec:
+        return ChildSpec(
+            "providers",
+            TraceProviderActor,
+            args=(self._parts.books,),
+            hang_after_s=self._settings.supervision.sink_hang_deadline_s,
+        )
+
+    def _patience(self) -> Patience:
+        return patience_of(self._settings, bridging=self._parts.bridging)
 
     def _plan(self) -> Callable[[float], RetryPlan]:
-        otlp, rng = self._settings.otlp, random.Random(self._parts.clock.now_ns())  # noqa: S311 -- spreads retries
+        waits, rng = self._patience(), random.Random(self._parts.clock.now_ns())  # noqa: S311 -- spreads retries
 
         def plan(now_s: float) -> RetryPlan:
             return RetryPlan(
                 now_s,
-                give_up_s=otlp.give_up_s,
-                min_s=otlp.backoff_min_s,
-                max_s=otlp.backoff_max_s,
+                give_up_s=waits.give_up_s,
+                min_s=waits.backoff_min_s,
+                max_s=waits.backoff_max_s,
                 rng=rng,
             )
 
@@ -296,21 +315,20 @@ class _Builder:
             for definition in self._definitions
         ]
 
+    def _stage(
+        self, id_: str, actor: type, *, dispatcher: str = _STAGES_THREAD, **kwargs: Any
+    ) -> ChildSpec:
+        return ChildSpec(
+            id_,
+            actor,
+            args=(self._parts.books,),
+            kwargs=kwargs,
+            dispatcher=dispatcher,
+            hang_after_s=self._settings.supervision.hang_deadline_s,
+        )
+
     def _stage_children(self) -> list[ChildSpec]:
-        parts, hang_after_s = self._parts, self._settings.supervision.hang_deadline_s
-
-        def stage(
-            id_: str, actor: type, *, dispatcher: str = _STAGES_THREAD, **kwargs: Any
-        ) -> ChildSpec:
-            return ChildSpec(
-                id_,
-                actor,
-                args=(parts.books,),
-                kwargs=kwargs,
-                dispatcher=dispatcher,
-                hang_after_s=hang_after_s,
-            )
-
+        parts, stage = self._parts, self._stage
         return [
             stage("rehydrator", RehydratorActor, handlers=self._handlers),
             stage(
@@ -337,3 +355,46 @@ class _Builder:
             str(route.case): Route(str(route.case) in self._handlers, route.task_name)
             for route in (*CASE_ROUTING.values(), *own)
         }
+
+
+class _BridgeBuilder(_Builder):
+    """A tree that ends behind the router: the rest of the way is in another process."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._outlets = [(parts.sinks[0], SignalKind.BRIDGE, self._sink_mailbox())]
+
+    def build(self) -> Tree:
+        self._parts.gateway.feed([self._router])
+        self._router.feed([self._outlets[0][2]])
+        groups = (
+            self._group("sinks", [self._bridge_child(), self._providers()]),
+            self._group("stages", self._stage_children()),
+        )
+        return self._tree(groups, (), has_sink=False, bridging=True)
+
+    def _bridge_child(self) -> ChildSpec:
+        ((sink, kind, _),) = self._outlets
+        # One event in each request: a broker confirms messages, not batches.
+        return self._record_sink(sink, kind, {**self._common(), "max_bytes": 0})
+
+    def _holders(self) -> list[Holder]:
+        ((sink, kind, bridge),) = self._outlets
+        return [
+            Holder(("root", "stages", "gateway"), self._parts.gateway, None),
+            Holder(("root", "stages", "router"), self._router, None),
+            Holder(("root", "sinks", self._id(sink, kind)), bridge, kind),
+        ]
+
+    def _stage_children(self) -> list[ChildSpec]:
+        return [
+            self._stage(
+                "router",
+                BridgeRouterActor,
+                routes=self._routes(),
+                bridge=self._outlets[0][2],
+                give=self._parts.give,
+                process=str(uuid.uuid4()),
+            ),
+            self._stage("gateway", GatewayActor, dispatcher="own", router=self._router),
+        ]
