@@ -271,8 +271,10 @@ class Intake:
     def _admit_taken(
         self, entry: Entry, event: Incoming, admitted: Callable[[int], None]
     ) -> Admission:
-        if self.closed or entry.refusal is not None:
-            return Admission.STOPPING if self.closed else entry.refusal or Admission.INVALID
+        if self.closed:
+            return Admission.STOPPING
+        if entry.refusal is not None:
+            return entry.refusal
         packed = None if event.payload is None else self._payload(entry, event.payload)
         head = self._context(event.context)
         if head is None or (packed is None) is not (event.payload is None):

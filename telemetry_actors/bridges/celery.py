@@ -145,6 +145,8 @@ def register(
 ) -> CeleryBridge:
     """Give a Celery application the task, and have each worker process stop its tree at its end.
 
+    A task of that name that the application has already is replaced.
+
     Args:
         app: a `celery.Celery`. Its broker's visibility timeout must be longer than
             ``celery.outcome_timeout_s``.
@@ -176,6 +178,8 @@ def register(
         if verdict in _FOR_NOW:
             raise Reject(str(verdict), requeue=True)  # Celery's own word, no failure
 
+    if TASK_NAME in app.tasks:  # the platform's own: of two with one name the first would stay
+        app.tasks.unregister(TASK_NAME)
     app.task(
         process,
         bind=True,
@@ -183,7 +187,8 @@ def register(
         acks_late=True,
         reject_on_worker_lost=True,
         ignore_result=True,
-        max_retries=None,
+        shared=False,  # with this application alone
+        lazy=False,
     )
 
     def ended(**_said: object) -> None:
