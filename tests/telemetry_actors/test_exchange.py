@@ -121,7 +121,7 @@ HOSTILE = [
     json.dumps(OLD | {"tenant_id": "x" * 70_000}),
     json.dumps(OLD | {"payload": []}),
     json.dumps(OLD | {"metadata": []}),
-    '"' + "x" * (64 * 1024 * 1024) + '"',
+    json.dumps(OLD) + " " * (64 * 1024 * 1024),  # but for its size it is one
 ]
 
 
