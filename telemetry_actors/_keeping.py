@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from telemetry_actors._life import Life
 
 __all__ = ["close_journal", "put_away"]
@@ -19,7 +21,9 @@ def put_away(life: Life, *, metrics_exported: bool) -> None:
         return
     items = life.mailbox.drain()
     if items:
-        placed = journal.append(items)
+        placed = items
+        with suppress(Exception):  # then they are not kept, and `bury` counts them as shutdown
+            placed = journal.append(items)
         life.mailbox.extend(placed, sum(ticket.charged_bytes for ticket, _ in placed))
     if metrics_exported:
         at_sinks = {item[0].place: item[0] for kind, item in life.held() if kind is not None}

@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.sinks._retry_info import retry_info_s
 
 __all__ = ["Answer", "one_line", "read_answer", "retry_after_s"]
 
@@ -157,19 +158,11 @@ def _words(answer: Answer) -> _Words:
         return _json_words(_json_object(answer.body))
     if "protobuf" in answer.content_type.lower():
         try:
-            return _status_words(Status.FromString(answer.body))
+            status = Status.FromString(answer.body)
         except DecodeError:
             return _Words()
+        return _Words(status.message, _known(status.code), retry_info_s(answer.body))
     return _Words(answer.body.decode("utf-8", "replace"))
-
-
-def _status_words(status: Any) -> _Words:
-    retry_s = None
-    for detail in status.details:
-        if detail.Is(RetryInfo.DESCRIPTOR):
-            delay = RetryInfo.FromString(detail.value).retry_delay
-            retry_s = delay.seconds + delay.nanos / 1e9
-    return _Words(status.message, _known(status.code), _possible_s(retry_s))
 
 
 def _json_words(status: dict[str, Any]) -> _Words:

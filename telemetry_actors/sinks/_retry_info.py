@@ -1,6 +1,7 @@
 """``RetryInfo``: how long a receiver asks to be left alone, out of a ``google.rpc.Status``.
 
-Pure. gRPC brings the status in ``grpc-status-details-bin``. The bytes come from outside.
+Pure. HTTP brings the status as the body, gRPC in ``grpc-status-details-bin``. The bytes come
+from outside: a detail that can't be read costs the wait, and nothing else of the answer.
 """
 
 from __future__ import annotations

@@ -365,3 +365,19 @@ def test_g24_a_forked_child_leaves_the_parents_journal_alone(tmp_path):
     receiver = Receiver()
     with a_gateway(tmp_path, receiver):
         until(lambda: sorted(receiver.uids) == ["childs", "parents"])
+
+
+def test_g08_what_a_stop_can_not_put_away_is_counted(tmp_path, monkeypatch):
+    """A fault of ours at the last moment, when they are neither at the door nor on disk."""
+    receiver = Receiver(up=False)
+    gateway = a_gateway(tmp_path, receiver, gateway={"linger_s": 60, "batch_events": 10_000})
+    gateway.start()
+    emit(gateway, ["e0", "e1", "e2"])
+    life = gateway._life
+    monkeypatch.setattr(life.journal, "append", lambda _items: 1 / 0)
+    gateway.stop(0.0)
+    until(lambda: gateway.status().state == "stopped")
+
+    ledger = gateway.ledger()
+    assert sum(ledger.dropped.values()) == ledger.accepted == 3
+    assert ledger.balanced()

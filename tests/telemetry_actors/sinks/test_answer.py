@@ -222,6 +222,14 @@ class TestRetryInfo:
         assert (result.verdict, result.retry_after_s) == ("retry", asked_s)
         assert (result.rpc_code, result.message) == (14, "HTTP 503 later")
 
+    def test_a_detail_that_cannot_be_read_costs_the_wait_alone(self):
+        """The receiver's own words are still its words."""
+        body = retry_info(7).replace(b"\x08\x07", b"\x0f\x07")
+        result = read(503, body, content_type=PROTOBUF)
+
+        assert (result.retry_after_s, result.rpc_code) == (None, 14)
+        assert result.message == "HTTP 503 later"
+
     @pytest.mark.parametrize(("header", "asked_s"), [("3", 7.0), ("9", 9.0), ("soon", 7.0)])
     def test_g19_of_header_and_body_the_larger_wins(self, header, asked_s):
         """Whoever comes too early is refused again."""
