@@ -67,7 +67,7 @@ def telemetry_actors(endpoint: str) -> Iterator[Subject]:
     """This project: emit() into the supervised tree, content off."""
     settings = TelemetrySettings.enabled(
         enterprise_otlp_endpoint=endpoint,
-        gateway={"mailbox_events": _ROOM, "mailbox_bytes": 2**31, "total_bytes": 2**32},
+        gateway={"mailbox_events": 2 * _ROOM, "mailbox_bytes": 2**32, "total_bytes": 2**34},
     )
     with TelemetryGateway(settings) as gateway:
         yield _TelemetryActors(gateway)

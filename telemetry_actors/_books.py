@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from supervisors import InFlight
+from telemetry_actors._room import Room
 from telemetry_actors._timing import Timing
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
@@ -122,6 +123,7 @@ class Books:
         dead_letters: where dropped events are kept.
         on_dropped: told of each batch of dropped events (dedup releases their claims). Called
             with the lock not held, as are *on_letters*, *on_ended* and whoever follows an event.
+        room: given back as events have their outcome.
     """
 
     def __init__(
@@ -129,10 +131,12 @@ class Books:
         cases: int,
         dead_letters: DeadLetters,
         on_dropped: Callable[[Sequence[Item]], None] = lambda _items: None,
+        room: Room | None = None,
     ) -> None:
         self.lock = threading.Lock()
         self.dead_letters = dead_letters
         self.on_dropped = on_dropped
+        self.room = Room() if room is None else room
         self.off_loaded: Container[int] = ()
         """Serials of events that have an object in the payload store."""
         self.on_off_loaded_end: Callable[[int], None] = lambda _serial: None
@@ -198,6 +202,8 @@ class Books:
     ) -> None:
         self.endings += 1
         told.ended.append(ticket)
+        if ticket.share is not None:
+            self.room.give_back(ticket.share, ticket.charged_bytes)
         if ticket.serial in self.off_loaded:
             self._ended_off_loaded.append(ticket.serial)
         if self._followed:

@@ -18,6 +18,7 @@ from telemetry_actors._counts import OwnPoints
 from telemetry_actors._reading import read_status
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
+from telemetry_actors._tree_parts import Parts
 from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
@@ -25,7 +26,6 @@ from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
-from telemetry_actors.tree import Parts
 
 if TYPE_CHECKING:
     from telemetry_actors._life import Life
@@ -56,6 +56,7 @@ def parts_of(life: Life) -> Parts:
         own=OwnPoints(life, lambda life: read_status(life, letters=False)),
         dedup=life.dedup,
         gateway=life.mailbox,
+        roomy=life.pressure.roomy,
         providers=life.providers,
         give=life.give,
         registered=life.registered,

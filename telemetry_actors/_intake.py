@@ -12,16 +12,24 @@ per producing thread.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 import msgpack
 
 from supervisors import Clock, Mailbox
+from telemetry_actors._pressure import Pressure
 from telemetry_actors._shards import Shards, column
 from telemetry_actors._trace_providers import TraceProviders
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, SignalType, TelemetryCase, gate
+from telemetry_actors.cases import (
+    CASE_ROUTING,
+    CaseRoute,
+    Priority,
+    SignalType,
+    TelemetryCase,
+    gate,
+)
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, TelemetryContext, Ticket
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.inside import THREADS
@@ -53,13 +61,15 @@ class Entry(NamedTuple):
     """Even a refused event is given to trace manager and providers (legacy route, no tree)."""
     columns: tuple[int, ...]
     """Shard cells, in the order of `Admission`."""
+    priority: Priority
 
 
 class Door(NamedTuple):
-    """Settings of the intake that each event is checked against."""
+    """What each event is checked against."""
 
     max_event_bytes: int
     max_context_bytes: int
+    pressure: Pressure
 
 
 def entries_of(
@@ -67,16 +77,20 @@ def entries_of(
 ) -> dict[str, Entry]:
     """The entry of each case under *settings*: ours, the user's own, and last `UNKNOWN_CASE`."""
     found = {}
+    classes = settings.pressure.by_case
     for index, route in enumerate((*CASE_ROUTING.values(), *registered)):
         case = str(route.case)
         refusal, gives = _decide(settings, route, tree_has_sink)
         gated = bool(route.gated) and not settings.enterprise_include_content
         columns = _columns(index)
-        found[case] = Entry(index, case, route, gated, refusal, gives, columns)
+        priority = Priority(classes.get(case, route.priority))
+        found[case] = Entry(index, case, route, gated, refusal, gives, columns, priority)
     last = len(found)
     nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
     columns, refusal = _columns(last), Admission.UNKNOWN_CASE
-    found[UNKNOWN_CASE] = Entry(last, UNKNOWN_CASE, nowhere, False, refusal, False, columns)
+    found[UNKNOWN_CASE] = Entry(
+        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, Priority.LOW
+    )
     return found
 
 
@@ -137,7 +151,7 @@ class Intake:
 
     Args:
         entries: by case name.
-        door: size limits.
+        door: size limits, and who is refused when room is scarce.
         mailbox: the gateway stage's.
         clock: for the emit time.
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
@@ -166,13 +180,23 @@ class Intake:
         self.serials = count(1)
         self._entries = dict(entries)
         self._unknown = self._entries.pop(UNKNOWN_CASE)
-        self._max_event_bytes, self._max_context_bytes = door
+        self._max_event_bytes, self._max_context_bytes, pressure = door
         self._mailbox = mailbox
         self._queue = mailbox.user
+        self._pressure, self._room = pressure, pressure.room
+        self._shares, self._share_of = pressure.room.own, pressure.room.share_of
+        self._calm_events, self._calm_bytes = pressure.calm_events, pressure.calm_bytes
+        self._calm_in_all_events = pressure.calm_in_all_events
+        self._calm_in_all_bytes = pressure.calm_in_all_bytes
         self._now_ns = clock.now_ns
         self._give = give
         self._awaken = awaken
         self._providers = providers
+
+    def know_sinks(self, sinks: Sequence[Mailbox]) -> None:
+        """See `Pressure.know_sinks`."""
+        self._pressure.know_sinks(sinks)
+        self._calm_in_all_bytes = self._pressure.calm_in_all_bytes
 
     def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
         """Admit or refuse one event; count both."""
@@ -241,24 +265,42 @@ class Intake:
     def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
         if self.parked and entry.row in self.parked:
             return Admission.PARKED
-        mailbox = self._mailbox
-        if len(self._queue) >= mailbox.max_items:
-            return Admission.MAILBOX_FULL
-        if mailbox.queued_bytes + charged > mailbox.max_bytes:
-            return Admission.BYTES_FULL
+        mailbox, room = self._mailbox, self._room
+        if (  # `Pressure.calm`, in place
+            len(self._queue) >= self._calm_events
+            or mailbox.queued_bytes + charged > self._calm_bytes
+            or room.events >= self._calm_in_all_events
+            or room.event_bytes + charged > self._calm_in_all_bytes
+        ):
+            refusal = self._pressure.refusal(entry.priority, envelope[1], charged)
+            if refusal is not None:
+                return refusal
         if self.asleep and not self._awaken():
             return Admission.STOPPING
         if manager is not None:
-            if entry.route.task_name is None:
-                manager = None  # no trace case: nobody will call it
-            else:
-                self.shards.mine().given[0] += 1
+            manager = self._companion(entry, manager)
+        share = self._shares.get(envelope[1]) or self._share_of(envelope[1])
+        serial = next(self.serials)
         ticket: Ticket = _new(
-            Ticket,
-            (next(self.serials), entry.row, charged, manager, None, False, get_ident(), None),
+            Ticket, (serial, entry.row, charged, manager, None, False, get_ident(), None, share)
         )
-        mailbox.append((ticket, envelope), charged)
+        room.events += 1  # `Room.take`, in place; after the last call but one
+        room.event_bytes += charged
+        share.events += 1
+        share.event_bytes += charged
+        try:
+            mailbox.append((ticket, envelope), charged)
+        except BaseException:  # whatever it is, the event is in or is not
+            if get_ident() not in mailbox.interrupted:
+                room.give_back(share, charged)
+            raise
         return _ACCEPTED
+
+    def _companion(self, entry: Entry, manager: Any) -> Any:
+        if entry.route.task_name is None:
+            return None  # no trace case: nobody will call it
+        self.shards.mine().given[0] += 1
+        return manager
 
     def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:
         """Legacy route without a sink: manager and providers get their calls, the tree nothing."""

@@ -30,6 +30,7 @@ from telemetry_actors._burial import bury
 from telemetry_actors._counts import refused_as_parked
 from telemetry_actors._intake import Door, Intake, entries_of
 from telemetry_actors._parkings import Parkings
+from telemetry_actors._pressure import Pressure
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
@@ -114,7 +115,8 @@ class Life:
         self.providers = Mailbox(
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
-        door = Door(gateway.max_event_bytes, gateway.max_context_bytes)
+        self.pressure = Pressure(gateway, settings.pressure, self.mailbox, self.books.room)
+        door = Door(gateway.max_event_bytes, gateway.max_context_bytes, self.pressure)
         self.trace_providers = TraceProviders() if providers is None else providers
         self.intake = Intake(
             entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
@@ -241,6 +243,7 @@ class Life:
         )
         self.runtime = runtime
         tree.adopt(runtime)
+        self.intake.know_sinks([h.mailbox for h in tree.holders if h.kind is not None])
         runtime.journal.subscribe(self._on_lifecycle)
         self.tree, self.slots = tree, runtime.slots
         try:

@@ -8,20 +8,19 @@ can't use is a `SettingsError` of one line at once, never a crash later.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import Field, field_validator
+
+from telemetry_actors._part import (
+    Count,
+    CountOrZero,
+    Part,
+    Seconds,
+    SecondsOrZero,
+    Share,
+    TextBytes,
 )
-from pydantic.functional_validators import ModelWrapValidatorHandler
-
-from telemetry_actors._settings_problem import first_problem
-from telemetry_actors.errors import SettingsError
 
 __all__ = [
     "DeadLetterSettings",
@@ -32,58 +31,14 @@ __all__ = [
     "LimitSettings",
     "MetricSettings",
     "OtlpSettings",
-    "Part",
     "PayloadStoreSettings",
+    "PressureSettings",
     "ProviderSettings",
     "RehydratorSettings",
     "SinkSettings",
     "StageSettings",
     "SupervisionSettings",
 ]
-
-_YEAR_S = 31_536_000.0  # beyond what a wait on a lock can take on some systems
-_MOST = 2**40  # beyond it a number is a slip of the pen, and deque's maxlen is not far
-
-Seconds = Annotated[float, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR_S, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=_MOST)]
-CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
-TextBytes = Annotated[int, Field(ge=64, le=_MOST)]  # room for a mark that says it was cut
-
-
-class Part(BaseModel):
-    """Base of all parts: frozen, no unknown key, one-line errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    part: ClassVar[str] = ""
-    """Name of the field in `TelemetrySettings` that holds this part."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            made = handler(values)
-        except ValidationError as error:
-            problem = first_problem(cls, error, prefix=cls.part)
-        else:
-            contradiction = made._contradiction()
-            if contradiction is None:
-                return made
-            problem = SettingsError(cls.part, allowed=contradiction)
-        # Not inside the except: the pydantic error holds the values, secrets included,
-        # and must not travel along as __context__ (g30).
-        raise problem
-
-    def _contradiction(self) -> str | None:
-        """What is wrong with two fields together, naming both and their values."""
-        return None
-
-    def _at_least(self, larger: str, smaller: str) -> str | None:
-        high, low = getattr(self, larger), getattr(self, smaller)
-        if high >= low:
-            return None
-        return f"{larger} ({high:g}) must be at least {smaller} ({low:g})"
 
 
 class GatewaySettings(Part):
@@ -105,8 +60,13 @@ class GatewaySettings(Part):
     """Packed bytes of one payload; a larger one is refused as ``too_large``."""
     max_context_bytes: Count = 65_536
     """Packed bytes of one context; a larger one is refused as ``too_large``."""
+    total_events: Count = 131_072
+    """Events in memory without an outcome, wherever they are; one more is refused as
+    ``mailbox_full``. Never less than *mailbox_events*."""
     total_bytes: Count = 268_435_456
-    """Packed bytes in all mailboxes together; more is refused as ``bytes_full``."""
+    """Bytes that events in memory without an outcome may hold, wherever they are; more is refused
+    as ``bytes_full``. A record holds its event's bytes once more, so room for those that may wait
+    before sinks (*sink.mailbox_bytes* each, at most half of all) is kept free."""
 
     def _contradiction(self) -> str | None:
         # Only what was asked for can contradict: a small mailbox beside the default for
@@ -114,6 +74,7 @@ class GatewaySettings(Part):
         for larger, smaller in (
             ("mailbox_bytes", "max_event_bytes"),
             ("total_bytes", "mailbox_bytes"),
+            ("total_events", "mailbox_events"),
         ):
             if {larger, smaller} <= self.model_fields_set:
                 found = self._at_least(larger, smaller)
@@ -145,6 +106,47 @@ class JournalSettings(Part):
 
     def _contradiction(self) -> str | None:
         return self._at_least("max_bytes", "segment_bytes")
+
+
+class PressureSettings(Part):
+    """Who is refused first while mailboxes get full, decided when an event comes."""
+
+    part = "pressure"
+
+    low_share: Share = 0.7
+    """Share of each budget (of the gateway mailbox, and in all) that node executions may fill."""
+    normal_share: Share = 0.9
+    """The same for runs, messages, and cases of your own."""
+    high_share: Share = 1.0
+    """The same for feedback and changes of apps."""
+    fair_share: Share = 0.5
+    """Share of a budget above which a tenant that holds more than its part of it is refused; 1
+    turns that off."""
+    classes: str = ""
+    """Cases of another class than theirs: ``tool_execution=low,my_case=high``."""
+
+    @property
+    def by_case(self) -> dict[str, str]:
+        """*classes* as a map.
+
+        >>> PressureSettings(classes="tool_execution=low").by_case
+        {'tool_execution': 'low'}
+        """
+        return _classes(self.classes) or {}
+
+    def _contradiction(self) -> str | None:
+        if _classes(self.classes) is None:
+            return f"classes ({self.classes!r}) must be pairs such as my_case=low"
+        return self._at_least("normal_share", "low_share") or self._at_least(
+            "high_share", "normal_share"
+        )
+
+
+def _classes(text: str) -> dict[str, str] | None:
+    pairs = [pair.strip().partition("=") for pair in text.split(",") if pair.strip()]
+    if any(value.strip() not in ("low", "normal", "high") for _, _, value in pairs):
+        return None
+    return {case.strip(): value.strip() for case, _, value in pairs}
 
 
 class StageSettings(Part):

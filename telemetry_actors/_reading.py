@@ -31,6 +31,8 @@ from telemetry_actors.status import (
     InstrumentStatus,
     LetterFilesStatus,
     PayloadStoreStatus,
+    PressureStatus,
+    RefusedTenantStatus,
     SinkStatus,
     Status,
     TreeNode,
@@ -170,6 +172,7 @@ def read_status(life: Life, *, letters: bool = True) -> Status:
         restarts=sum(node.restarts for node in tree),
         tree=tree,
         mailboxes=[mailbox_status(life, holder) for holder in life.holders()],
+        pressure=_pressure(life),
         sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
         dedup=DedupStatus(**life.dedup.health()._asdict()),
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
@@ -287,6 +290,22 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
         incarnation=current.number if current is not None else 0,
         restarts=slot.restarts,
         last_exit=str(slot.last_exit or ""),
+    )
+
+
+def _pressure(life: Life) -> PressureStatus:
+    pressure, room = life.pressure, life.pressure.room
+    return PressureStatus(
+        events=room.events,
+        events_capacity=pressure.total_events,
+        event_bytes=room.event_bytes,
+        event_bytes_capacity=pressure.most_bytes,
+        record_bytes=sum(sink.queued_bytes for sink in pressure.sinks),
+        tenants=room.tenants(),
+        refused_tenants=[
+            RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
+            for tenant in pressure.refused.most()
+        ],
     )
 
 

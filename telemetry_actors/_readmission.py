@@ -50,7 +50,15 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     if on_end is not None:
         life.books.follow(serial, on_end)
     life.books.take_in(DEAD_LETTERS, {entry.row: 1})
-    ticket = Ticket(serial, entry.row, charged, measured=letter.measured, thread=get_ident())
+    share = life.books.room.take(envelope.tenant_id, charged)
+    ticket = Ticket(
+        serial,
+        entry.row,
+        charged,
+        measured=letter.measured,
+        thread=get_ident(),
+        share=share,
+    )
     life.mailbox.append((ticket, envelope), charged)
     return Admission.ACCEPTED
 
@@ -78,13 +86,6 @@ def _refusal(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Admi
         or len(envelope.context) > limits.max_context_bytes
     ):
         return Admission.TOO_LARGE
-    return Admission.PARKED if entry.row in life.intake.parked else _want_of_room(life, charged)
-
-
-def _want_of_room(life: Life, charged: int) -> Admission | None:
-    mailbox = life.mailbox
-    if len(mailbox.user) >= mailbox.max_items:
-        return Admission.MAILBOX_FULL
-    if mailbox.queued_bytes + charged > mailbox.max_bytes:
-        return Admission.BYTES_FULL
-    return None
+    if entry.row in life.intake.parked:
+        return Admission.PARKED
+    return life.pressure.refusal(entry.priority, envelope.tenant_id, charged)

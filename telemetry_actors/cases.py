@@ -25,6 +25,7 @@ __all__ = [
     "CASE_TO_TRACE_TASK_NAME",
     "GATED",
     "CaseRoute",
+    "Priority",
     "Reduction",
     "SignalType",
     "TelemetryCase",
@@ -68,6 +69,20 @@ class SignalType(StrEnum):
     """Through the tree alone."""
 
 
+class Priority(StrEnum):
+    """How long the door goes on letting a case in while it gets full (`_pressure.py`, g13).
+
+    Decided at admission alone: what was let in is delivered first in, first out.
+    """
+
+    LOW = "low"
+    """Many, and each worth little: node executions."""
+    NORMAL = "normal"
+    """Runs, messages, and all that is not said to be otherwise."""
+    HIGH = "high"
+    """Few, and nobody says them twice: feedback, changes of apps."""
+
+
 class Reduction(StrEnum):
     """What must survive of a gated value: a mapping counts with it, or the model looks at it.
 
@@ -101,6 +116,8 @@ class CaseRoute:
     """Payload keys that hold content: the **C** marks of payloads.md, section 2."""
     reduced: Mapping[str, Reduction] = field(default_factory=lambda: _NOTHING, hash=False)
     """Those of *gated* of which something must survive. Read-only."""
+    priority: Priority = Priority.NORMAL
+    """How full the mailboxes may be for the case to be let in still."""
 
 
 def _trace(
@@ -108,14 +125,21 @@ def _trace(
     task_name: str,
     *gated: str,
     ce_eligible: bool = False,
+    priority: Priority = Priority.NORMAL,
     **reduced: Reduction,
 ) -> CaseRoute:
     kept = MappingProxyType(reduced)
-    return CaseRoute(case, SignalType.TRACE, ce_eligible, task_name, gated, kept)
+    return CaseRoute(case, SignalType.TRACE, ce_eligible, task_name, gated, kept, priority)
 
 
-def _metric_log(case: TelemetryCase, *gated: str, **reduced: Reduction) -> CaseRoute:
-    return CaseRoute(case, SignalType.METRIC_LOG, gated=gated, reduced=MappingProxyType(reduced))
+def _metric_log(
+    case: TelemetryCase,
+    *gated: str,
+    priority: Priority = Priority.NORMAL,
+    **reduced: Reduction,
+) -> CaseRoute:
+    kept = MappingProxyType(reduced)
+    return CaseRoute(case, SignalType.METRIC_LOG, False, None, gated, kept, priority)
 
 
 _NODE_CONTENT: Final = ("inputs", "outputs", "process_data")
@@ -130,8 +154,13 @@ _ROUTES: Final = (
         query=Reduction.TEXT,
     ),
     _trace(TelemetryCase.MESSAGE_RUN, "message", "inputs", "outputs", ce_eligible=True),
-    _trace(TelemetryCase.NODE_EXECUTION, "node_execution", *_NODE_CONTENT),
-    _trace(TelemetryCase.DRAFT_NODE_EXECUTION, "draft_node_execution", *_NODE_CONTENT),
+    _trace(TelemetryCase.NODE_EXECUTION, "node_execution", *_NODE_CONTENT, priority=Priority.LOW),
+    _trace(
+        TelemetryCase.DRAFT_NODE_EXECUTION,
+        "draft_node_execution",
+        *_NODE_CONTENT,
+        priority=Priority.LOW,
+    ),
     _trace(TelemetryCase.PROMPT_GENERATION, "prompt_generation", "instruction", "output"),
     _metric_log(TelemetryCase.TOOL_EXECUTION, "inputs", "outputs", "parameters", "config"),
     _metric_log(
@@ -146,10 +175,15 @@ _ROUTES: Final = (
         TelemetryCase.DATASET_RETRIEVAL, "query", "documents", documents=Reduction.DATASETS
     ),
     _metric_log(TelemetryCase.GENERATE_NAME, "inputs", "outputs"),
-    _metric_log(TelemetryCase.APP_CREATED),
-    _metric_log(TelemetryCase.APP_UPDATED),
-    _metric_log(TelemetryCase.APP_DELETED),
-    _metric_log(TelemetryCase.FEEDBACK_CREATED, "content", content=Reduction.TEXT),
+    _metric_log(TelemetryCase.APP_CREATED, priority=Priority.HIGH),
+    _metric_log(TelemetryCase.APP_UPDATED, priority=Priority.HIGH),
+    _metric_log(TelemetryCase.APP_DELETED, priority=Priority.HIGH),
+    _metric_log(
+        TelemetryCase.FEEDBACK_CREATED,
+        "content",
+        priority=Priority.HIGH,
+        content=Reduction.TEXT,
+    ),
 )
 
 CASE_ROUTING: Final[Mapping[TelemetryCase, CaseRoute]] = MappingProxyType(

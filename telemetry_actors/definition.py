@@ -23,7 +23,14 @@ from pydantic_core import CoreConfig, CoreSchema, SchemaValidator
 
 from telemetry_actors._definition_check import check_gated, check_mapping, check_model, checked
 from telemetry_actors._emits import Emits
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, Reduction, SignalType, TelemetryCase
+from telemetry_actors.cases import (
+    CASE_ROUTING,
+    CaseRoute,
+    Priority,
+    Reduction,
+    SignalType,
+    TelemetryCase,
+)
 from telemetry_actors.errors import CaseError
 from telemetry_actors.signals import AttributeValue, Instrument, LogSignal, Signals
 
@@ -135,6 +142,8 @@ class CaseDefinition(Generic[P]):
             ``"[gated]"`` before the event is packed, so the model must take a text there.
         reduced: those of *gated* of which something survives.
         instruments: that the mapping measures with.
+        priority: ``low``, ``normal`` or ``high``: how full the mailboxes may be for the case
+            to be let in still; ``pressure.classes`` of the settings wins.
 
     Raises:
         CaseError: one of these can't be used; the message says which and why.
@@ -155,6 +164,7 @@ class CaseDefinition(Generic[P]):
         gated: Iterable[str] = (),
         reduced: Mapping[str, Reduction] | None = None,
         instruments: Iterable[Instrument] = (),
+        priority: Priority | str = Priority.NORMAL,
     ) -> None:
         self.case: Final = case
         self.model: Final = model
@@ -175,7 +185,15 @@ class CaseDefinition(Generic[P]):
         kind = _signal_type(case, signal_type)
         keys, kept = check_gated(case, schema, self.validate, tuple(gated), reduced or {})
         name = _task_name(case, kind, task_name)
-        self.route = CaseRoute(case, kind, bool(ce_eligible), name, keys, MappingProxyType(kept))
+        self.route = CaseRoute(
+            case,
+            kind,
+            bool(ce_eligible),
+            name,
+            keys,
+            MappingProxyType(kept),
+            _priority(case, priority),
+        )
         self.map = checked(case, mapping, self.instruments)
 
     def __repr__(self) -> str:
@@ -195,6 +213,14 @@ def _signal_type(case: str, signal_type: SignalType | str) -> SignalType:
     except ValueError:
         kinds = " or ".join(repr(str(kind)) for kind in SignalType)
         raise CaseError(case, f"signal_type = {signal_type!r}: must be {kinds}") from None
+
+
+def _priority(case: str, priority: Priority | str) -> Priority:
+    try:
+        return Priority(priority)
+    except ValueError:
+        classes = ", ".join(repr(str(each)) for each in Priority)
+        raise CaseError(case, f"priority = {priority!r}: must be one of {classes}") from None
 
 
 def _task_name(case: str, kind: SignalType, task_name: str | None) -> str | None:

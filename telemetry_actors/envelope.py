@@ -19,6 +19,7 @@ import msgpack
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from telemetry_actors._marks import distinct
+from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
 
 __all__ = [
@@ -89,6 +90,9 @@ class Ticket(NamedTuple):
     """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
     packed: bytes | None = None
     """The payload of an off-loaded event that trace managers get, until the router takes it."""
+    share: Share | None = None
+    """Of its tenant: what it takes of the room in memory is counted there. None: it takes none,
+    since it is on disk alone."""
 
 
 class Envelope(NamedTuple):

@@ -157,9 +157,12 @@ class TelemetryGateway:
         return self._life.intake.emit(case, context, payload, trace_manager, event_id)
 
     def has_room(self) -> bool:
-        """Whether an event of usual size would find room now. For patient producers."""
+        """Whether an event of usual size would find room now, whatever its case and tenant.
+
+        For patient producers: those who wait for it are not refused for want of room.
+        """
         life = self._life
-        return life.mailbox.has_room(life.settings.gateway.max_context_bytes) and not (
+        return life.pressure.calm(life.settings.gateway.max_context_bytes) and not (
             life.intake.parked
         )
 

@@ -42,6 +42,7 @@ from telemetry_actors._parts import (
     MetricSettings,
     OtlpSettings,
     PayloadStoreSettings,
+    PressureSettings,
     ProviderSettings,
     RehydratorSettings,
     SinkSettings,
@@ -61,6 +62,7 @@ __all__ = [
     "OtlpSettings",
     "OtlpTarget",
     "PayloadStoreSettings",
+    "PressureSettings",
     "ProviderSettings",
     "RehydratorSettings",
     "SinkSettings",
@@ -116,6 +118,7 @@ class TelemetrySettings(BaseSettings):
 
     gateway: GatewaySettings = GatewaySettings()
     journal: JournalSettings = JournalSettings()
+    pressure: PressureSettings = PressureSettings()
     stages: StageSettings = StageSettings()
     dedup: DedupSettings = DedupSettings()
     payload_store: PayloadStoreSettings = PayloadStoreSettings()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from telemetry_actors._status_stores import (
+    DedupStatus,
+    JournalStatus,
+    LetterFilesStatus,
+    PayloadStoreStatus,
+    StatusModel,
+)
 
 __all__ = [
     "BreakerStatus",
@@ -18,6 +26,8 @@ __all__ = [
     "ParkingStatus",
     "PayloadStoreStatus",
     "RequestStatus",
+    "PressureStatus",
+    "RefusedTenantStatus",
     "SinkStatus",
     "Status",
     "StopReport",
@@ -26,11 +36,7 @@ __all__ = [
 ]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TreeNode(_Model):
+class TreeNode(StatusModel):
     """One place in the tree."""
 
     path: str
@@ -42,7 +48,7 @@ class TreeNode(_Model):
     last_exit: str = ""
 
 
-class MailboxStatus(_Model):
+class MailboxStatus(StatusModel):
     """How full one mailbox is."""
 
     path: str
@@ -56,7 +62,7 @@ class MailboxStatus(_Model):
     """Seconds since `emit()` of the first in line, in hand or waiting."""
 
 
-class TimingStatus(_Model):
+class TimingStatus(StatusModel):
     """How long something took, each time that it was done."""
 
     bounds_s: list[float]
@@ -66,7 +72,7 @@ class TimingStatus(_Model):
     total_s: float
 
 
-class CaseStatus(_Model):
+class CaseStatus(StatusModel):
     """What became of the events of one case that were handed in."""
 
     case: str
@@ -78,7 +84,7 @@ class CaseStatus(_Model):
     """By reason."""
 
 
-class MadeStatus(_Model):
+class MadeStatus(StatusModel):
     """What handlers made of events."""
 
     logs: int
@@ -87,7 +93,7 @@ class MadeStatus(_Model):
     measurements: int
 
 
-class ParkingStatus(_Model):
+class ParkingStatus(StatusModel):
     """A part that has given up at least once."""
 
     part: str
@@ -101,7 +107,7 @@ class ParkingStatus(_Model):
     """Events of its cases that were refused while it was parked, the last time."""
 
 
-class BreakerStatus(_Model):
+class BreakerStatus(StatusModel):
     """The circuit breaker of one endpoint of one sink."""
 
     state: str
@@ -114,7 +120,7 @@ class BreakerStatus(_Model):
     """Open: seconds until one request goes out to see."""
 
 
-class FailureStatus(_Model):
+class FailureStatus(StatusModel):
     """One request without success. Texts are redacted and bounded, as in the log."""
 
     time: int
@@ -133,7 +139,7 @@ class FailureStatus(_Model):
     """The receiver's own words or the transport's error."""
 
 
-class RequestStatus(_Model):
+class RequestStatus(StatusModel):
     """Requests that ended in the same way."""
 
     status_code: int | None
@@ -143,7 +149,34 @@ class RequestStatus(_Model):
     timing: TimingStatus
 
 
-class SinkStatus(_Model):
+class RefusedTenantStatus(StatusModel):
+    """A tenant for which there was no room."""
+
+    tenant_id: str
+    """Its first 200 characters."""
+    refused: int
+    """Events refused as ``mailbox_full`` or ``bytes_full``; at least so many."""
+
+
+class PressureStatus(StatusModel):
+    """How full the whole is, and who was refused for it."""
+
+    events: int = 0
+    """In memory without an outcome, wherever they are; what is in the journal alone isn't."""
+    events_capacity: int = 0
+    event_bytes: int = 0
+    """Packed, of those events."""
+    event_bytes_capacity: int = 0
+    """What is left of ``gateway.total_bytes`` beside the records that may wait before sinks."""
+    record_bytes: int = 0
+    """Of the records that wait before sinks."""
+    tenants: int = 0
+    """About how many have an event among them."""
+    refused_tenants: list[RefusedTenantStatus] = Field(default_factory=list)
+    """The ten that were refused most often, the most refused first."""
+
+
+class SinkStatus(StatusModel):
     """How the requests of one signal kind at one sink went."""
 
     sink: str
@@ -177,7 +210,7 @@ class SinkStatus(_Model):
     requests: list[RequestStatus] = Field(default_factory=list)
 
 
-class InstrumentStatus(_Model):
+class InstrumentStatus(StatusModel):
     """How many label sets one metric instrument has."""
 
     name: str
@@ -187,60 +220,7 @@ class InstrumentStatus(_Model):
     """Measurements of later label sets: they are in the point ``otel.metric.overflow``."""
 
 
-class DedupStatus(_Model):
-    """How event ids are remembered. All counts are since the tree was built."""
-
-    store: str = "memory"
-    """``memory``: in this process. ``redis``: across processes."""
-    healthy: bool = True
-    """False: events pass with this process's own word alone."""
-    ids: int = 0
-    """Ids remembered in this process."""
-    hits: int = 0
-    """Events whose id somebody else had."""
-    misses: int = 0
-    """Events whose id was free."""
-    breaker: str = "closed"
-    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
-    on its way to see."""
-    unchecked: int = 0
-    """Of *misses*: those that Redis was not there to be asked about."""
-    failures: int = 0
-    """Round trips that failed, and single answers that could not be used."""
-    last_failure: str = ""
-    """Without secrets; kept when all is well again."""
-    releases_waiting: int = 0
-    """Ids of dropped events that Redis is still to be told of."""
-    releases_lost: int = 0
-    """Ids of dropped events that Redis was never told of: they count as seen until their time
-    is over."""
-
-
-class PayloadStoreStatus(_Model):
-    """What became of payloads of over 1 MiB."""
-
-    healthy: bool
-    """It has worked since it last failed."""
-    objects: int
-    """Written or being written, and not deleted yet."""
-    in_flight_bytes: int
-    """Packed bytes of the payloads that are being written."""
-    written: int
-    read: int
-    deleted: int
-    failed: int
-    """Writes and reads that failed or took too long."""
-    delete_failed: int
-    """Objects that are left for a later sweep."""
-    swept: int
-    """Objects that nobody waited for, deleted at the start."""
-    inline: int
-    """Large payloads that were not written: too many under way, the store is down, its id has
-    an object already, or JSON can't carry them."""
-    last_failure: str = ""
-
-
-class DeadLetterStatus(_Model):
+class DeadLetterStatus(StatusModel):
     """One dropped event, without its payload."""
 
     case: str
@@ -256,53 +236,7 @@ class DeadLetterStatus(_Model):
     """``assumed``: the receiver named a number, and may have meant another event."""
 
 
-class LetterFilesStatus(_Model):
-    """The directory of dead letters, as far as this process has written to it."""
-
-    directory: str
-    written: int
-    unwritten: int
-    """No room in the queue, a disk that said no, or a stop that came first."""
-    waiting: int
-    evicted: int
-    """Taken away again for want of room, or for their age."""
-    problem: str = ""
-    """Why the last one could not be written; empty when all is well."""
-
-
-class JournalStatus(_Model):
-    """What the journal holds. Counts are of events, and of this process."""
-
-    directory: str
-    state: str
-    """``on``, ``out`` (the disk fails; it is tried again) or ``closed``."""
-    durable: int
-    """Events that were put in, synced as set."""
-    held: int
-    """Events in it without an outcome, another process's too: they would survive us."""
-    spilled: int
-    """Of these, those that have left memory for want of room, and will be read back."""
-    replays: int
-    """Of these, those of an earlier process that are still to be read."""
-    journal_bytes: int
-    segments: int
-    oldest_age_s: float
-    """Seconds since its oldest event was emitted."""
-    evicted: int
-    """Events that its caps cost their place; those in memory went on all the same."""
-    recovered: int
-    """Events of earlier processes that were taken in."""
-    lost_on_crash: int
-    """Events that earlier processes accepted, and that are nowhere."""
-    damaged: int
-    """Events that were in it and could not be read."""
-    errors: int
-    """Times that the disk said no."""
-    problem: str
-    """Why it is out."""
-
-
-class Status(_Model):
+class Status(StatusModel):
     """One look at a gateway. Readable after ``stop()`` as well."""
 
     state: str
@@ -310,6 +244,7 @@ class Status(_Model):
     restarts: int
     tree: list[TreeNode]
     mailboxes: list[MailboxStatus]
+    pressure: PressureStatus = PressureStatus()
     sinks: list[SinkStatus]
     dedup: DedupStatus = DedupStatus()
     parked: list[str]
@@ -362,7 +297,7 @@ class Status(_Model):
         return exposition(samples(self))
 
 
-class StopReport(_Model):
+class StopReport(StatusModel):
     """What `stop()` did with what was still there."""
 
     drained: bool

@@ -17,29 +17,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from supervisors import ChildSpec, Clock, Mailbox, MailboxSpec, Runtime, SupervisorSpec
-from telemetry_actors._books import Books
+from supervisors import ChildSpec, Mailbox, MailboxSpec, Runtime, SupervisorSpec
 from telemetry_actors._overrides import overridden
+from telemetry_actors._tree_parts import Parts
 from telemetry_actors.cases import CASE_ROUTING
-from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSettings
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.definition import JsonLimits, MappingSettings
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
 from telemetry_actors.ports import (
-    DedupStore,
-    ExportResult,
-    Journal,
-    MetricRecorder,
-    OwnMetrics,
-    PayloadKeeper,
     Sink,
 )
-from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._metrics_actor import MetricSinkActor
-from telemetry_actors.sinks._retry import RetryPlan, StopBudget
+from telemetry_actors.sinks._retry import RetryPlan
 from telemetry_actors.stages import (
     CutRule,
     DedupActor,
@@ -53,7 +44,7 @@ from telemetry_actors.stages import (
     TraceProviderActor,
 )
 
-__all__ = ["HANDLER", "Holder", "Parts", "Tree", "build_tree", "sink_id"]
+__all__ = ["HANDLER", "Holder", "Tree", "build_tree", "sink_id"]
 
 HANDLER = "handler"
 """Id of the one child of each case's supervisor."""
@@ -69,31 +60,6 @@ class Holder(NamedTuple):
     mailbox: Mailbox
     kind: SignalKind | None
     """For a sink: of its records."""
-
-
-class Parts(NamedTuple):
-    """What the tree is built around; all of it outlives every incarnation."""
-
-    settings: TelemetrySettings
-    clock: Clock
-    books: Books
-    sinks: Sequence[Sink]
-    recorder: MetricRecorder
-    own: OwnMetrics
-    """The gateway's metrics about itself."""
-    dedup: DedupStore
-    gateway: Mailbox
-    providers: Mailbox
-    give: Callable[[Any, str, Envelope], None]
-    budget: StopBudget
-    breaker: Callable[[str, SignalKind], Breaker]
-    """By sink and kind of signal: that of their endpoint."""
-    note: Callable[[str, SignalKind, ExportResult, float, int], None]
-    """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
-    registered: Mapping[str, CaseDefinition[Any]]
-    """The user's own cases."""
-    payloads: PayloadKeeper
-    journal: Journal | None = None
 
 
 class Tree(NamedTuple):
@@ -165,9 +131,12 @@ class _Builder:
 
     def _stage_mailbox(self) -> Mailbox:
         batches = self._settings.stages.mailbox_batches
-        return Mailbox(
-            MailboxSpec(max_items=batches * self._batch, batch_max_items=self._batch), _charge
+        spec = MailboxSpec(
+            max_items=batches * self._batch,
+            batch_max_items=self._batch,
+            batch_max_bytes=self._settings.gateway.batch_bytes,  # a handler holds all of it twice
         )
+        return Mailbox(spec, _charge)
 
     def _lane_mailbox(self) -> Mailbox:
         spec = self._stage_mailbox().spec
@@ -386,6 +355,7 @@ class _Builder:
                 router=self._router,
                 lane=self._offload,
                 journal=parts.journal,
+                roomy=parts.roomy,
                 clock=parts.clock,
                 replay_events_per_s=replay,
             ),

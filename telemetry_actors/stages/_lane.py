@@ -220,5 +220,7 @@ class LaneActor(BatchActor):
         heavy = sum(item[0].charged_bytes for item in flight.batch) > mailbox.max_bytes
         coming = mailbox.held()[:room] if mailbox.user and room > 0 and not heavy else []
         if coming:
+            before, taken = len(flight.batch), list[Item]()
             flight.batch.extend(coming)
-            mailbox.take(len(coming), [], self._clock.now_s())
+            mailbox.take(len(coming), taken, self._clock.now_s())
+            del flight.batch[before + len(taken) :]  # what is too heavy for one batch stays there

@@ -13,7 +13,7 @@ at a set pace. ADR-0012.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervisors import TICK, Clock, InFlight, Mailbox
@@ -43,6 +43,7 @@ class GatewayActor(BatchActor):
         router: the next stage's mailbox.
         lane: beside it, for what is off-loaded.
         journal: None: there is none.
+        roomy: whether memory has room for what may as well be on disk.
         clock: for the pace of the replay.
         replay_events_per_s: that pace.
     """
@@ -54,6 +55,7 @@ class GatewayActor(BatchActor):
         router: Mailbox,
         lane: Lane,
         journal: Journal | None,
+        roomy: Callable[[], bool],
         clock: Clock,
         replay_events_per_s: int,
     ) -> None:
@@ -61,6 +63,7 @@ class GatewayActor(BatchActor):
         self._router = router
         self._lane = lane
         self._journal = journal
+        self._roomy = roomy
         self._clock = clock
         self._replay_events_per_s = replay_events_per_s
         self._replayed_s = clock.now_s()
@@ -103,14 +106,20 @@ class GatewayActor(BatchActor):
             flight.due_s = self._clock.now_s() + _LOOK_S
             return False
         journal = self._journal
-        self.once(flight, 1, lambda: journal.spill(kept))
+        self.once(flight, 1, lambda: self._spill(journal, kept))
         return True
+
+    def _spill(self, journal: Journal, items: Sequence[Item]) -> None:
+        journal.spill(items)
+        for ticket, _ in items:
+            if ticket.share is not None:
+                self._books.room.give_back(ticket.share, ticket.charged_bytes)
 
     def _may_go_on(self) -> bool:
         """The router has room, and no older event is waiting for it."""
         if self._journal is None:
             return True  # the mailbox has seen to it
-        return self._have_room() and not self._journal.backlog
+        return self._have_room() and self._roomy() and not self._journal.backlog
 
     # -- reading back -----------------------------------------------------------------------------
 
@@ -152,13 +161,18 @@ class GatewayActor(BatchActor):
 
     def _has_room(self) -> bool:
         """A parked router would end them; on disk they can wait for better days."""
-        return self._have_room() and not self._router.is_parked()
+        return self._have_room() and self._roomy() and not self._router.is_parked()
 
     def _pass_back(self, journal: Journal, items: list[Item]) -> None:
         with self.slot.fence:  # one that hung, and comes back, passes nothing on (g16)
             self.check_revoked()
-            self._pass_on(items)
+            self._pass_on([self._in_memory(item) for item in items])
             journal.forwarded(items)  # put down first, then let go: they are always somewhere
+
+    def _in_memory(self, item: Item) -> Item:
+        ticket, envelope = item
+        share = self._books.room.take(envelope.tenant_id, ticket.charged_bytes)
+        return ticket._replace(share=share), envelope
 
     # -- where it goes ----------------------------------------------------------------------------
 

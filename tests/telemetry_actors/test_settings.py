@@ -58,6 +58,7 @@ class TestDefaults:
             "mailbox_bytes": 64 * 1024**2,
             "max_event_bytes": 16 * 1024**2,
             "max_context_bytes": 65_536,
+            "total_events": 131_072,
             "total_bytes": 256 * 1024**2,
         }
         assert dump["stages"] == {"mailbox_batches": 64}
@@ -109,10 +110,7 @@ class TestDefaults:
     def test_every_quantity_has_its_unit(self):
         """style.md 12: a suffix from the list, or a noun that counts."""
         units = ("_s", "_bytes", "_count", "_events", "_records", "_batches", "_calls", "_ids")
-        units += ("_failures",)
-        units += ("_files",)
-        units += ("_items", "_levels")
-        units += ("_failures",)
+        units += ("_failures", "_files", "_items", "_levels", "_share")
         for part in TelemetrySettings.model_fields.values():
             if isinstance(part.annotation, type) and issubclass(part.annotation, BaseModel):
                 for name, field in part.annotation.model_fields.items():

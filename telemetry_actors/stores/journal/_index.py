@@ -31,8 +31,8 @@ __all__ = ["Ended", "Index", "placed"]
 def placed(ticket: Ticket, place: int) -> Ticket:
     """The ticket of an event that is at *place*."""
     # A third of what `_replace` costs.
-    serial, case_index, charged_bytes, companion, _, measured, thread, packed = ticket
-    return Ticket(serial, case_index, charged_bytes, companion, place, measured, thread, packed)
+    serial, case, charged_bytes, companion, _, measured, thread, packed, share = ticket
+    return Ticket(serial, case, charged_bytes, companion, place, measured, thread, packed, share)
 
 
 class Ended(NamedTuple):

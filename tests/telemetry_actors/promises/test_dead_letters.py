@@ -174,6 +174,19 @@ def test_a_replay_is_refused_as_an_event_would_be_and_is_then_in_no_line(
         assert other.ledger().emitted == 0
 
 
+def test_g04_a_replay_takes_room_like_any_other_event_and_gives_it_back(sink):
+    with a_gateway(sink, gateway={"linger_s": 300.0}) as gateway:
+        letter = dropped(gateway, "app_created", APP)
+        assert gateway.replay(letter)
+        waiting = gateway.status().pressure
+        assert gateway.flush(5)
+        done = gateway.status().pressure
+
+    assert (waiting.events, waiting.tenants) == (1, 1)
+    assert waiting.event_bytes > 0
+    assert (done.events, done.event_bytes, done.tenants) == (0, 0, 0)
+
+
 def test_a_replay_after_stop_and_into_a_full_mailbox_says_so(gateway):
     letter = dropped(gateway, "app_created", APP)
     full = TelemetryGateway(

@@ -179,6 +179,26 @@ def test_g08_what_memory_has_no_room_for_waits_on_disk_and_comes_back_in_order(t
     assert gateway.status().journal.evicted == 0
 
 
+def test_g04_what_is_on_disk_alone_takes_no_room_and_pays_for_it_when_it_comes_back(tmp_path):
+    """Stages and sinks could hold them all; memory may not."""
+    ids = [f"e{n:04}" for n in range(2_000)]
+    receiver = Receiver(up=False)
+    small = {"linger_s": 0, "batch_events": 16, "mailbox_events": 64, "total_events": 200}
+    with a_gateway(tmp_path, receiver, gateway=small) as gateway:
+        emit(gateway, ids)
+        until(lambda: gateway.status().journal.spilled > 1_700)
+        pressure, ledger = gateway.status().pressure, gateway.ledger()
+        assert ledger.in_flight == 2_000 and ledger.balanced()
+        assert 0 < pressure.events == 2_000 - gateway.status().journal.spilled
+        assert pressure.events <= 100 + 16  # calm, and a batch
+        receiver.up = True
+        assert gateway.flush(8)
+        ledger, pressure = gateway.ledger(), gateway.status().pressure
+    assert receiver.uids == ids
+    assert ledger.exported == ledger.accepted == 2_000
+    assert (pressure.events, pressure.event_bytes, pressure.tenants) == (0, 0, 0)
+
+
 def test_g08_a_journal_that_is_full_of_what_waits_takes_no_more_and_emit_refuses(tmp_path):
     receiver = Receiver(up=False)
     caps = {"segment_bytes": 4_096, "max_bytes": 16_384}

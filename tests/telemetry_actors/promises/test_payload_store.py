@@ -423,3 +423,17 @@ def test_on_one_thread_and_virtual_time_it_is_all_the_same(tmp_path):
 
         assert [log.attributes["dify.message.id"] for log in recording.logs] == ["m0", "m1", "m2"]
         assert (store.written, store.read, store.deleted) == (2, 2, 2)
+
+
+def test_a_lane_takes_in_what_weighs_as_much_as_a_batch_and_leaves_the_rest_where_it_is(tmp_path):
+    """Each once: what was put in hand and not taken out of the mailbox came twice."""
+    with a_gateway(tmp_path, gateway={"batch_bytes": 3_000_000}) as (gateway, recording):
+        for n in range(12):
+            assert gateway.emit("message_run", CONTEXT, a_message(n), event_id=f"e{n}")
+        assert gateway.flush()
+
+        assert [log.attributes["dify.message.id"] for log in recording.logs] == [
+            f"m{n}" for n in range(12)
+        ]
+        assert gateway.ledger().balanced()
+        assert gateway.status().pressure.events == 0

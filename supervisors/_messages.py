@@ -1,0 +1,44 @@
+"""Messages as a mailbox sees them: how large, who waits for an answer, how to take all.
+
+Beside `_mailbox.py`, which looks at a message for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from pykka._envelope import Envelope
+
+from supervisors.errors import MailboxFull
+
+__all__ = ["answer", "bare", "emptied", "own_size"]
+
+
+def own_size(item: Any) -> int:
+    """Bytes of a message that has a length in bytes; 0 for any other."""
+    message = bare(item)
+    if isinstance(message, bytes | bytearray | str):
+        return len(message)
+    size = getattr(message, "size_bytes", 0)
+    return size if type(size) is int else 0
+
+
+def answer(item: Any, error: MailboxFull) -> None:
+    """Whoever asked is told that the question was dropped."""
+    if type(item) is Envelope and item.reply_to is not None:
+        item.reply_to.set_exception((MailboxFull, error, None))
+
+
+def bare(item: Any) -> Any:
+    return item.message if type(item) is Envelope else item
+
+
+def emptied(lane: deque[Any]) -> list[Any]:
+    taken: list[Any] = []
+    while lane:
+        try:
+            taken.append(lane.popleft())
+        except IndexError:
+            break
+    return taken

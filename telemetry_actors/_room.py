@@ -1,0 +1,95 @@
+"""Room: what events take of memory, in all and by tenant, however many there are (g04, g13).
+
+Beside the way: whoever lets an event in (`emit()`, a replay, a bridge, the journal that reads
+one back) takes room for it; whoever ends it (the books) or puts it on disk alone (the journal's
+spill) gives it back. The ticket carries the share in which its event is counted, so it is given
+back where it was taken, whatever became of the table; a ticket without one takes no room.
+
+The first `OWN_SHARES` tenants have shares of their own, and are counted exactly. Those that come
+while so many others have events in memory have `COMMON_SHARES` among them, by hash: each of
+them counts for all in its share, so that the one who is met by a flood there is refused
+with it. (A flood under a million names is thus refused before those who were there first.)
+
+No lock: each number changes in one step with no call in it (ADR-0006). `emit()` takes room
+in place, since a call would cost more than the four steps.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["COMMON_SHARES", "OWN_SHARES", "Room", "Share"]
+
+OWN_SHARES: Final = 4096
+COMMON_SHARES: Final = 256
+
+
+class Share:
+    """What one tenant has in memory, or a few of them together. Numbers: any thread."""
+
+    __slots__ = ("event_bytes", "events", "tenant_id")
+
+    def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
+        self.events = 0
+        self.event_bytes = 0
+
+    def __repr__(self) -> str:
+        return f"<Share {self.events} events, {self.event_bytes} B>"
+
+
+_NONE: Final = Share("")
+
+
+class Room:
+    """Events in memory, and their charged bytes: in all, and by tenant."""
+
+    __slots__ = ("_common", "event_bytes", "events", "own")
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.event_bytes = 0
+        self.own: dict[str, Share] = {}
+        """By tenant; there while it has something in memory."""
+        self._common = [Share("") for _ in range(COMMON_SHARES)]
+
+    def share_of(self, tenant_id: str) -> Share:
+        """The share that counts *tenant_id*. Any thread, re-entrant.
+
+        The books may drop it just before the caller adds to it; then it counts for its
+        events alone, and the next event gets a new one.
+        """
+        share = self.own.get(tenant_id)
+        if share is not None:
+            return share
+        if len(self.own) < OWN_SHARES:
+            return self.own.setdefault(tenant_id, Share(tenant_id))
+        return self._common[hash(tenant_id) % COMMON_SHARES]
+
+    def held_by(self, tenant_id: str) -> Share:
+        """What *tenant_id* has, or all that have its share. Any thread; makes none."""
+        if len(self.own) < OWN_SHARES:
+            return self.own.get(tenant_id, _NONE)
+        return self.own.get(tenant_id) or self._common[hash(tenant_id) % COMMON_SHARES]
+
+    def take(self, tenant_id: str, charged_bytes: int) -> Share:
+        """An event comes into memory; its ticket is to carry the share. Any thread."""
+        share = self.share_of(tenant_id)
+        self.events += 1
+        self.event_bytes += charged_bytes
+        share.events += 1
+        share.event_bytes += charged_bytes
+        return share
+
+    def give_back(self, share: Share, charged_bytes: int) -> None:
+        """An event that was counted in *share* has left memory. Any thread."""
+        self.events -= 1
+        self.event_bytes -= charged_bytes
+        share.events -= 1
+        share.event_bytes -= charged_bytes
+        if not share.events and self.own.get(share.tenant_id) is share:
+            self.own.pop(share.tenant_id, None)
+
+    def tenants(self) -> int:
+        """How many have something; never above `OWN_SHARES` by more than a few."""
+        return len(self.own)

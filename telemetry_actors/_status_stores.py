@@ -1,0 +1,110 @@
+"""What `TelemetryGateway.status()` shows of the stores: dedup, payloads, journal, dead letters."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["DedupStatus", "JournalStatus", "LetterFilesStatus", "PayloadStoreStatus", "StatusModel"]
+
+
+class StatusModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DedupStatus(StatusModel):
+    """How event ids are remembered. All counts are since the tree was built."""
+
+    store: str = "memory"
+    """``memory``: in this process. ``redis``: across processes."""
+    healthy: bool = True
+    """False: events pass with this process's own word alone."""
+    ids: int = 0
+    """Ids remembered in this process."""
+    hits: int = 0
+    """Events whose id somebody else had."""
+    misses: int = 0
+    """Events whose id was free."""
+    breaker: str = "closed"
+    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
+    on its way to see."""
+    unchecked: int = 0
+    """Of *misses*: those that Redis was not there to be asked about."""
+    failures: int = 0
+    """Round trips that failed, and single answers that could not be used."""
+    last_failure: str = ""
+    """Without secrets; kept when all is well again."""
+    releases_waiting: int = 0
+    """Ids of dropped events that Redis is still to be told of."""
+    releases_lost: int = 0
+    """Ids of dropped events that Redis was never told of: they count as seen until their time
+    is over."""
+
+
+class PayloadStoreStatus(StatusModel):
+    """What became of payloads of over 1 MiB."""
+
+    healthy: bool
+    """It has worked since it last failed."""
+    objects: int
+    """Written or being written, and not deleted yet."""
+    in_flight_bytes: int
+    """Packed bytes of the payloads that are being written."""
+    written: int
+    read: int
+    deleted: int
+    failed: int
+    """Writes and reads that failed or took too long."""
+    delete_failed: int
+    """Objects that are left for a later sweep."""
+    swept: int
+    """Objects that nobody waited for, deleted at the start."""
+    inline: int
+    """Large payloads that were not written: too many under way, the store is down, its id has
+    an object already, or JSON can't carry them."""
+    last_failure: str = ""
+
+
+class LetterFilesStatus(StatusModel):
+    """The directory of dead letters, as far as this process has written to it."""
+
+    directory: str
+    written: int
+    unwritten: int
+    """No room in the queue, a disk that said no, or a stop that came first."""
+    waiting: int
+    evicted: int
+    """Taken away again for want of room, or for their age."""
+    problem: str = ""
+    """Why the last one could not be written; empty when all is well."""
+
+
+class JournalStatus(StatusModel):
+    """What the journal holds. Counts are of events, and of this process."""
+
+    directory: str
+    state: str
+    """``on``, ``out`` (the disk fails; it is tried again) or ``closed``."""
+    durable: int
+    """Events that were put in, synced as set."""
+    held: int
+    """Events in it without an outcome, another process's too: they would survive us."""
+    spilled: int
+    """Of these, those that have left memory for want of room, and will be read back."""
+    replays: int
+    """Of these, those of an earlier process that are still to be read."""
+    journal_bytes: int
+    segments: int
+    oldest_age_s: float
+    """Seconds since its oldest event was emitted."""
+    evicted: int
+    """Events that its caps cost their place; those in memory went on all the same."""
+    recovered: int
+    """Events of earlier processes that were taken in."""
+    lost_on_crash: int
+    """Events that earlier processes accepted, and that are nowhere."""
+    damaged: int
+    """Events that were in it and could not be read."""
+    errors: int
+    """Times that the disk said no."""
+    problem: str
+    """Why it is out."""

@@ -1,0 +1,53 @@
+"""What a tree is built around: handed to `tree.py`, made by `_building.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from supervisors import Clock, Mailbox
+from telemetry_actors._books import Books
+from telemetry_actors.definition import CaseDefinition
+from telemetry_actors.envelope import Envelope
+from telemetry_actors.ports import (
+    DedupStore,
+    ExportResult,
+    Journal,
+    MetricRecorder,
+    OwnMetrics,
+    PayloadKeeper,
+    Sink,
+)
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._breaker import Breaker
+from telemetry_actors.sinks._retry import StopBudget
+
+__all__ = ["Parts"]
+
+
+class Parts(NamedTuple):
+    """What the tree is built around; all of it outlives every incarnation."""
+
+    settings: TelemetrySettings
+    clock: Clock
+    books: Books
+    sinks: Sequence[Sink]
+    recorder: MetricRecorder
+    own: OwnMetrics
+    """The gateway's metrics about itself."""
+    dedup: DedupStore
+    gateway: Mailbox
+    roomy: Callable[[], bool]
+    """Whether memory has room for what may as well be in the journal."""
+    providers: Mailbox
+    give: Callable[[Any, str, Envelope], None]
+    budget: StopBudget
+    breaker: Callable[[str, SignalKind], Breaker]
+    """By sink and kind of signal: that of their endpoint."""
+    note: Callable[[str, SignalKind, ExportResult, float, int], None]
+    """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
+    registered: Mapping[str, CaseDefinition[Any]]
+    """The user's own cases."""
+    payloads: PayloadKeeper
+    journal: Journal | None = None
