@@ -12,8 +12,9 @@ import _thread
 import time
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Clock", "SystemClock", "Token", "new_token", "release", "thread_cpu"]
+__all__ = ["Clock", "SystemClock", "Token", "give_way", "new_token", "release", "thread_cpu"]
 
+_sleep = time.sleep  # before a host may have patched it
 Token = _thread.LockType
 
 
@@ -58,9 +59,8 @@ class SystemClock:
     now_s = staticmethod(time.monotonic)
     """`time.monotonic` itself: each message asks once, and a call of ours would cost more."""
 
-    def now_ns(self) -> int:
-        """`time.time_ns`."""
-        return time.time_ns()
+    now_ns = staticmethod(time.time_ns)
+    """`time.time_ns` itself, for the same reason."""
 
     def wait(self, token: Token, timeout_s: float | None) -> None:
         """Acquire *token*, for at most *timeout_s* seconds."""
@@ -70,6 +70,11 @@ class SystemClock:
             token.acquire(True, min(timeout_s, _thread.TIMEOUT_MAX))
         else:
             token.acquire(False)
+
+
+def give_way(seconds: float) -> None:
+    """Let go of the GIL for about so long, by `time.sleep` as it was when we were imported."""
+    _sleep(seconds)
 
 
 def thread_cpu(native_id: int | None) -> int | None:

@@ -37,6 +37,7 @@ class InFlight:
         "sabotage",
         "step",
         "strikes",
+        "taken_s",
     )
 
     def __init__(self) -> None:
@@ -62,6 +63,8 @@ class InFlight:
         """Items that were handled (not charged to a crash)."""
         self.due_s: float | None = None
         """Clock time before which the batch is not to be taken up again (back-off)."""
+        self.taken_s = 0.0
+        """Clock time at which it was taken out of the mailbox."""
         self.sabotage: Callable[[], None] | None = None
         """Testing: called with the next item in hand."""
 

@@ -15,6 +15,7 @@ runs on the consumer's thread and never blocks: it says what is next, or how lon
 
 from __future__ import annotations
 
+import math
 import sys
 from _thread import get_ident
 from collections import deque
@@ -26,6 +27,7 @@ from pykka._envelope import Envelope
 
 from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
+from supervisors._messages import answer, bare, emptied, own_size
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 
@@ -51,25 +53,6 @@ class Batching(NamedTuple):
     max_bytes: int
 
 
-def _own_size(item: Any) -> int:
-    """Bytes of a message that has a length in bytes; 0 for any other."""
-    message = _bare(item)
-    if isinstance(message, bytes | bytearray | str):
-        return len(message)
-    size = getattr(message, "size_bytes", 0)
-    return size if type(size) is int else 0
-
-
-def _answer(item: Any, error: MailboxFull) -> None:
-    """Whoever asked is told that the question was dropped."""
-    if type(item) is Envelope and item.reply_to is not None:
-        item.reply_to.set_exception((MailboxFull, error, None))
-
-
-def _bare(item: Any) -> Any:
-    return item.message if type(item) is Envelope else item
-
-
 class Mailbox:
     """Two lanes of messages, owned by a slot.
 
@@ -79,7 +62,7 @@ class Mailbox:
             ``message.size_bytes``, else 0.
     """
 
-    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = _own_size) -> None:
+    def __init__(self, spec: MailboxSpec, size_of: Callable[[Any], int] = own_size) -> None:
         self.spec = spec
         self.batching = (
             None
@@ -99,13 +82,13 @@ class Mailbox:
         """Threads whose `append` put its item in, and was then broken off by Ctrl-C."""
         self._size_of = size_of
         self._weighs = (
-            size_of is not _own_size
+            size_of is not own_size
             or spec.max_bytes is not None
             or spec.batch_max_bytes is not None
         )
         """Where nothing depends on bytes they aren't counted: it costs as much as the append."""
         self.bounded = spec.max_items is not None or self._weighs
-        self.plain = self.batching is None and size_of is _own_size
+        self.plain = self.batching is None and size_of is own_size
         """No batches, no feed: a message that is told is put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
@@ -115,6 +98,11 @@ class Mailbox:
         self._fed_by: list[Mailbox] = []
         self._blocked = False
         self._senders: list[Token] = []
+        self.now_s: Callable[[], float] | None = None
+        """The clock's, once a slot has the mailbox."""
+        self.due_s, self.room_s = math.inf, -math.inf
+        """By when its consumer should take what `extend` put in (inf: nothing), and since when no
+        full mailbox holds it back. Written by others: a consumer that is starved can't."""
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
@@ -168,7 +156,8 @@ class Mailbox:
             self._wait_for_room(size, clock)
             self.append(item, size)
             return
-        full = MailboxFull(name, capacity=self._capacity(), message=_bare(item))
+        capacity = f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
+        full = MailboxFull(name, capacity=capacity, message=bare(item))
         if policy is Overflow.drop_oldest:
             self._drop_oldest(size, full)
             self.append(item, size)
@@ -176,7 +165,7 @@ class Mailbox:
         self.refused += 1
         if policy is Overflow.reject:
             raise full
-        _answer(item, full)
+        answer(item, full)
 
     def _drop_oldest(self, size: int, full: MailboxFull) -> None:
         while self.user and not self.has_room(size):
@@ -187,7 +176,7 @@ class Mailbox:
             self.refused += 1  # each: there may be several, if it was parked above its bound
             freed = self._size_of(oldest) if self._weighs else 0
             self.queued_bytes -= freed  # no call between load and store: others count, too
-            _answer(oldest, full)
+            answer(oldest, full)
 
     def _wait_for_room(self, size: int, clock: Clock) -> None:
         token = new_token()
@@ -197,9 +186,6 @@ class Mailbox:
                 clock.wait(token, None)
         finally:
             self._senders.remove(token)
-
-    def _capacity(self) -> str:
-        return f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
 
     def append(self, item: Any, size: int = 0) -> None:
         """Put one user item, whatever the bounds say: ask `has_room` first.
@@ -235,6 +221,8 @@ class Mailbox:
         user = self.user
         user.extend(items)
         self.queued_bytes += size
+        if self.due_s == math.inf and self.now_s is not None:
+            self.due_s = self.now_s() + self.spec.linger_s
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
             try:
                 self._wake_consumer()
@@ -330,6 +318,16 @@ class Mailbox:
             return Wait(0.0)
         return Wait(seconds)
 
+    def let_go(self, now_s: float) -> None:
+        """The batch in hand is done with: what waits is due anew."""
+        self.due_s = math.inf  # first: what is put in from here on finds it so
+        if self.user:
+            self.due_s = now_s + self.spec.linger_s
+
+    def held_back(self) -> bool:
+        """Whether a mailbox downstream is full: its consumer isn't to take. Any thread."""
+        return not all(m.has_room() for m in self._feeds)
+
     def take(self, count: int, into: list[Any], now_s: float) -> None:
         """Move up to *count* items (and at most a batch) to the end of *into*.
 
@@ -347,11 +345,19 @@ class Mailbox:
 
     def _prefix_within(self, count: int, max_bytes: int) -> int:
         total = 0
-        for n, item in enumerate(islice(list(self.user), count)):
+        for n, item in enumerate(self._first(count)):
             total += self._size_of(item)
             if total > max_bytes:
                 return max(n, 1)
         return count
+
+    def _first(self, count: int) -> list[Any]:
+        """A copy of the first *count* items: one C call, so no sender comes between."""
+        while True:
+            try:
+                return list(islice(self.user, count))
+            except RuntimeError:  # a finaliser put an item in the middle of the copy
+                continue
 
     def wake_senders(self) -> None:
         """Let whoever waits for room (``block``) look again. Any thread."""
@@ -363,37 +369,24 @@ class Mailbox:
         self.wake_senders()
         for mailbox in self._fed_by:
             if mailbox._blocked:
+                mailbox.room_s = self.now_s() if self.now_s is not None else -math.inf
                 mailbox.wake()
 
     # -- observers ------------------------------------------------------------------------------
 
     def held(self) -> list[Any]:
         """A copy of the user items. Any thread."""
-        while True:
-            try:
-                return list(self.user)
-            except RuntimeError:  # a finaliser put an item in the middle of the copy
-                continue
+        return self._first(_NEVER)
 
     def drain_system(self) -> list[Any]:
         """Take all out of the system lane (the slot is gone). Any thread."""
-        return _emptied(self.system)
+        return emptied(self.system)
 
     def drain(self) -> list[Any]:
         """Take all user items out (the slot is parked or gone). Supervisor's thread."""
-        taken = _emptied(self.user)
+        taken = emptied(self.user)
         self._made_room(sum(map(self._size_of, taken)) if self._weighs else 0)
         return taken
-
-
-def _emptied(lane: deque[Any]) -> list[Any]:
-    taken: list[Any] = []
-    while lane:
-        try:
-            taken.append(lane.popleft())
-        except IndexError:
-            break
-    return taken
 
 
 def _asleep() -> None:

@@ -61,6 +61,7 @@ class Slot:
         self.mailbox = mailbox if mailbox is not None else Mailbox(spec.mailbox)
         self.mailbox_is_lent = mailbox is not None
         """Made before the tree: what is left in it at the end is its owner's to count."""
+        self.mailbox.now_s = runtime.clock.now_s
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
         self.below: dict[str, Slot] = {}
@@ -102,6 +103,7 @@ class Slot:
             return self._until_due(now_s, found)
         if type(found) is int:  # so many items wait in a coalescing mailbox
             self.in_flight = InFlight()
+            self.in_flight.taken_s = now_s
             self.in_flight.sabotage, self.sabotage = self.sabotage, None
             self.mailbox.take(found, self.in_flight.batch, now_s)
             return Envelope(self.in_flight)

@@ -14,6 +14,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from supervisors import InFlight
@@ -123,7 +124,7 @@ class Books:
         dead_letters: where dropped events are kept.
         on_dropped: told of each batch of dropped events (dedup releases their claims). Called
             with the lock not held, as are *on_letters*, *on_ended* and whoever follows an event.
-        room: given back as events have their outcome.
+        max_age_ns: by case, for those that expire: an older event that is taken ends ``expired``.
     """
 
     def __init__(
@@ -131,12 +132,14 @@ class Books:
         cases: int,
         dead_letters: DeadLetters,
         on_dropped: Callable[[Sequence[Item]], None] = lambda _items: None,
-        room: Room | None = None,
+        max_age_ns: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.lock = threading.Lock()
         self.dead_letters = dead_letters
         self.on_dropped = on_dropped
-        self.room = Room() if room is None else room
+        self.room = Room()
+        """Given back as events have their outcome."""
+        self.max_age_ns = max_age_ns
         self.off_loaded: Container[int] = ()
         """Serials of events that have an object in the payload store."""
         self.on_off_loaded_end: Callable[[int], None] = lambda _serial: None

@@ -29,8 +29,9 @@ from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import refused_as_parked
 from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._lateness import Lateness, Pauses
 from telemetry_actors._parkings import Parkings
-from telemetry_actors._pressure import Pressure
+from telemetry_actors._pressure import Pressure, max_ages_ns
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
@@ -96,7 +97,8 @@ class Life:
         self.local_claims = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
         self.dedup: DedupStore = self.local_claims
         """With a `redis_url` another one, once the tree is built."""
-        self.books = Books(len(entries), letters, self._release_claims)
+        max_age_ns = max_ages_ns(settings.pressure, entries.values())
+        self.books = Books(len(entries), letters, self._release_claims, max_age_ns)
         self.process = uuid4().hex
         """Names this life where events are kept that outlast it."""
         self.letters = letters_of(settings.dead_letters, clock, self.process)
@@ -112,15 +114,13 @@ class Life:
             ),
             lambda item: item[0][2],
         )
+        self.pauses = Pauses(Lateness(clock, gateway.linger_s))
         self.providers = Mailbox(
             MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
         )
         self.pressure = Pressure(gateway, settings.pressure, self.mailbox, self.books.room)
-        door = Door(gateway.max_event_bytes, gateway.max_context_bytes, self.pressure)
         self.trace_providers = TraceProviders() if providers is None else providers
-        self.intake = Intake(
-            entries, door, self.mailbox, clock, self.offer_call, awaken, self.trace_providers
-        )
+        self.intake = self._new_intake(awaken)
         self.given_runtime = runtime
         """The user's, or None: its own."""
         self.runtime: Runtime | None = None
@@ -143,6 +143,13 @@ class Life:
         """The process ends: nobody waits for anything any more."""
         self.given_up = False
         """Stopped without waiting for a start that was under way: it is to undo itself."""
+
+    def _new_intake(self, awaken: Callable[[], bool]) -> Intake:
+        limits, pressure = self.settings.gateway, self.settings.pressure
+        look = self.pauses.look if pressure.give_way else None
+        door = Door(limits.max_event_bytes, limits.max_context_bytes, self.pressure, look)
+        giving = self.offer_call, awaken, self.trace_providers
+        return Intake(self.entries, door, self.mailbox, self.clock, *giving)
 
     def _new_journal(self) -> Journal | None:
         """Nothing is opened yet."""
@@ -217,7 +224,6 @@ class Life:
             parts = parts_of(self)
         self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
         self.books.sinks = max(1, len(parts.sinks))
-        self.budget.on_begin(self._end_waits)
         if self.letters is not None:
             self.letters.prepare()
         self._start(build_tree(parts))
@@ -251,6 +257,7 @@ class Life:
         except BaseException:
             self.tree, self.slots = None, {}
             raise
+        self.pauses.lateness.watch(tree.holders, self.slots)
 
     @property
     def has_given_runtime(self) -> bool:
@@ -292,15 +299,6 @@ class Life:
         health = self.health[sink, kind]
         health.count(result, took_s, points)
         health.note(self.clock.now_ns(), result)
-
-    def _end_waits(self) -> None:
-        """The stop begins: back-offs and what waits behind a breaker go on now (g22)."""
-        for holder in self.holders():
-            slot = self.slots.get(holder.path) if holder.kind is not None else None
-            flight = slot.in_flight if slot is not None else None
-            if flight is not None:
-                flight.due_s = None
-                holder.mailbox.wake()
 
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([claim_of(item) for item in items])

@@ -10,7 +10,16 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from telemetry_actors._settings_problem import first_problem
 from telemetry_actors.errors import SettingsError
 
-__all__ = ["Count", "CountOrZero", "Part", "Seconds", "SecondsOrZero", "Share", "TextBytes"]
+__all__ = [
+    "Count",
+    "CountOrZero",
+    "MaxAge",
+    "Part",
+    "Seconds",
+    "SecondsOrZero",
+    "Share",
+    "TextBytes",
+]
 
 _YEAR_S = 31_536_000.0  # beyond what a wait on a lock can take on some systems
 _MOST = 2**40  # beyond it a number is a slip of the pen, and deque's maxlen is not far
@@ -19,6 +28,7 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(ge=0, le=_YEAR_S, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
+MaxAge = Annotated[float | None, Field(gt=0, le=_YEAR_S, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 TextBytes = Annotated[int, Field(ge=64, le=_MOST)]  # room for a mark that says it was cut
 

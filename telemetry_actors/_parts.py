@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from telemetry_actors._part import (
     Count,
     CountOrZero,
+    MaxAge,
     Part,
     Seconds,
     SecondsOrZero,
@@ -124,6 +125,17 @@ class PressureSettings(Part):
     turns that off."""
     classes: str = ""
     """Cases of another class than theirs: ``tool_execution=low,my_case=high``."""
+    low_max_age_s: MaxAge = None
+    """Seconds after which a node execution that a stage or sink takes is dropped as ``expired``;
+    none: never. By the wall clock, since events from elsewhere have their own time."""
+    normal_max_age_s: MaxAge = None
+    """The same for runs, messages, and cases of your own."""
+    high_max_age_s: MaxAge = None
+    """The same for feedback and changes of apps."""
+    give_way: bool = True
+    """A host that makes short system calls without pause can keep our threads from ever running.
+    While an event is 0.25 s overdue for that, ``emit()`` gives way for 50 µs, at most 50 times a
+    second; never in an event loop, a signal handler, or where gevent or eventlet is imported."""
 
     @property
     def by_case(self) -> dict[str, str]:

@@ -18,8 +18,8 @@ No lock, and of the room nothing is written here. ADR-0014.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from supervisors import Mailbox
 from telemetry_actors._parts import GatewaySettings, PressureSettings
@@ -28,7 +28,7 @@ from telemetry_actors._room import Room
 from telemetry_actors.cases import Priority
 from telemetry_actors.ledger import Admission
 
-__all__ = ["Budget", "Pressure"]
+__all__ = ["Budget", "Pressure", "max_ages_ns"]
 
 
 class Budget(NamedTuple):
@@ -155,3 +155,23 @@ class Pressure:
 def _fits(budget: Budget, used: int, more: int, priority: Priority) -> bool:
     """Up to the mark of its class; one that is larger than that travels alone."""
     return used + more <= (budget.marks[priority] if used else budget.size)
+
+
+class _Classed(Protocol):
+    """An `Entry` of the intake."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def priority(self) -> Priority: ...
+
+
+def max_ages_ns(settings: PressureSettings, entries: Iterable[_Classed]) -> Mapping[int, int]:
+    """By row of the books, how old an event may become; without those that may be any age."""
+    by_class = {
+        Priority.LOW: settings.low_max_age_s,
+        Priority.NORMAL: settings.normal_max_age_s,
+        Priority.HIGH: settings.high_max_age_s,
+    }
+    ages = {entry.row: by_class[entry.priority] for entry in entries}
+    return {row: int(age_s * 1e9) for row, age_s in ages.items() if age_s is not None}

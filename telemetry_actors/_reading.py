@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from supervisors import Slot
@@ -30,6 +31,7 @@ from telemetry_actors.status import (
     FailureStatus,
     InstrumentStatus,
     LetterFilesStatus,
+    MailboxStatus,
     PayloadStoreStatus,
     PressureStatus,
     RefusedTenantStatus,
@@ -167,12 +169,13 @@ def read_status(life: Life, *, letters: bool = True) -> Status:
         letters: with the dead letters.
     """
     tree = [_node(path, slot) for path, slot in list(life.slots.items())]
+    mailboxes = [mailbox_status(life, holder) for holder in life.holders()]
     return Status(
         state=_state(life),
         restarts=sum(node.restarts for node in tree),
         tree=tree,
-        mailboxes=[mailbox_status(life, holder) for holder in life.holders()],
-        pressure=_pressure(life),
+        mailboxes=mailboxes,
+        pressure=_pressure(life, mailboxes),
         sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
         dedup=DedupStatus(**life.dedup.health()._asdict()),
         parked=[life.cases[i] for i in sorted(life.intake.parked)],
@@ -293,7 +296,7 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
     )
 
 
-def _pressure(life: Life) -> PressureStatus:
+def _pressure(life: Life, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
     pressure, room = life.pressure, life.pressure.room
     return PressureStatus(
         events=room.events,
@@ -302,6 +305,9 @@ def _pressure(life: Life) -> PressureStatus:
         event_bytes_capacity=pressure.most_bytes,
         record_bytes=sum(sink.queued_bytes for sink in pressure.sinks),
         tenants=room.tenants(),
+        oldest_age_s=max((m.oldest_age_s for m in mailboxes), default=0.0),
+        overdue_s=max((m.overdue_s for m in mailboxes), default=0.0),
+        gave_way=life.pauses.count,
         refused_tenants=[
             RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
             for tenant in pressure.refused.most()

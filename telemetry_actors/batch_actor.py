@@ -41,6 +41,8 @@ class BatchActor(SupervisedActor):
     """
 
     crash_reason: ClassVar[Reason] = Reason.STAGE_CRASH
+    takes_events: ClassVar[bool] = True
+    """Its items begin with ticket and envelope, and may expire."""
 
     def __init__(self, stage: str, books: Books) -> None:
         super().__init__()
@@ -84,12 +86,33 @@ class BatchActor(SupervisedActor):
         self._charge(flight)
         if not flight.results:
             self.prepare(flight)
+        expired = self._expired() if self.takes_events else _never
         for item in flight.items():
-            flight.results.append(self.handle(item, len(flight.results), flight))
+            result = expired(item) or self.handle(item, len(flight.results), flight)
+            flight.results.append(result)
         if self.deliver(flight):
-            with self.slot.fence:
-                if self.slot.in_flight is flight:
-                    self.slot.in_flight = None
+            self._let_go(flight)
+
+    def _let_go(self, flight: InFlight) -> None:
+        slot = self.slot
+        with slot.fence:
+            if slot.in_flight is flight:
+                slot.in_flight = None
+                slot.mailbox.let_go(slot.clock.now_s())
+
+    def _expired(self) -> Callable[[Any], Drop | None]:
+        """Tells which of the events that are taken now have grown too old."""
+        limits = self._books.max_age_ns
+        if not limits:
+            return _never
+        now_ns = self.slot.clock.now_ns()
+        drop = Drop(Reason.EXPIRED, self._stage)
+
+        def expired(item: Any) -> Drop | None:
+            limit_ns = limits.get(item[0].case_index)
+            return drop if limit_ns and now_ns - item[1].emitted_at > limit_ns else None
+
+        return expired
 
     def _charge(self, flight: InFlight) -> None:
         """After a crash in the middle of an item: that item is what it costs."""
@@ -123,6 +146,10 @@ class BatchActor(SupervisedActor):
         ends = [Ending(item[:2], result) for item, result in pairs if type(result) is Drop]
         if ends:
             self._books.end(ends)
+
+
+def _never(_item: Any) -> None:
+    """No event expires."""
 
 
 def crash_reason_of(slot: Slot) -> Reason:

@@ -60,6 +60,9 @@ class MailboxStatus(StatusModel):
     """Taken out by the part, which is not done with them."""
     oldest_age_s: float = 0.0
     """Seconds since `emit()` of the first in line, in hand or waiting."""
+    overdue_s: float = 0.0
+    """For so long its actor should have taken what waits, or be done with what it took. Time in a
+    linger, on the wire, in a back-off or behind a full mailbox is not overdue."""
 
 
 class TimingStatus(StatusModel):
@@ -172,6 +175,12 @@ class PressureStatus(StatusModel):
     """Of the records that wait before sinks."""
     tenants: int = 0
     """About how many have an event among them."""
+    oldest_age_s: float = 0.0
+    """Seconds since `emit()` of the oldest that is in memory; `journal` has its own."""
+    overdue_s: float = 0.0
+    """The most of any place; over 0.25 s our threads are starved, or one is slow."""
+    gave_way: int = 0
+    """How often ``emit()`` has given way for that."""
     refused_tenants: list[RefusedTenantStatus] = Field(default_factory=list)
     """The ten that were refused most often, the most refused first."""
 

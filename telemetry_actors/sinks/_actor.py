@@ -160,7 +160,8 @@ class RecordSinkActor(BatchActor):
             return self._hold(flight, sending, sending.plan, wait_s)
         records = [flight.results[index] for index in chunk]
         sending.in_request = True
-        result = self._export(records)
+        with flight.whole_batch("request"):  # on the wire nothing is overdue
+            result = self._export(records)
         took_s = self._clock.now_s() - now_s
         self.check_revoked()
         sending.in_request = False

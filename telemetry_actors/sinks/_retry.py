@@ -71,22 +71,15 @@ class StopBudget:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._until_s: float | None = None
-        self._end_waits: list[Callable[[], None]] = []
 
     @property
     def begun(self) -> bool:
         """The tree is stopping."""
         return self._until_s is not None
 
-    def on_begin(self, end_waits: Callable[[], None]) -> None:
-        """Call *end_waits* when the stop begins: waits of before it are too long by then."""
-        self._end_waits.append(end_waits)
-
     def begin(self, until_s: float) -> None:
         """The tree is stopping: nothing may last beyond *until_s* on the clock."""
         self._until_s = until_s
-        for end_waits in self._end_waits:
-            end_waits()
 
     def limit(self, seconds: float) -> float:
         """*seconds*, or what is left; at least 50 ms, so that an attempt is one."""

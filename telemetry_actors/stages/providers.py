@@ -25,6 +25,8 @@ ProviderCall = tuple[Any, str, Envelope]
 class TraceProviderActor(BatchActor):
     """Makes the calls, one after the other, each at most once."""
 
+    takes_events = False
+
     def __init__(self, books: Books) -> None:
         super().__init__("sinks/providers", books)
 

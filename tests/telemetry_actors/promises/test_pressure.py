@@ -7,6 +7,7 @@ from itertools import takewhile
 import pytest
 from pydantic import BaseModel
 
+from supervisors import SystemClock
 from supervisors.testing import crash
 from telemetry_actors import (
     Admission,
@@ -313,3 +314,76 @@ def test_bytes_are_counted_once_however_large_the_event():
 
     assert gateway.status().pressure.event_bytes == ticket.charged_bytes
     assert (ticket.share.events, ticket.share.event_bytes) == (1, ticket.charged_bytes)
+
+
+# -- age ------------------------------------------------------------------------------------------
+
+
+class Aged(SystemClock):
+    """A wall clock that can be put forward."""
+
+    ahead_ns = 0
+
+    def now_ns(self):
+        return super().now_ns() + self.ahead_ns
+
+
+def test_an_event_that_is_too_old_when_it_is_taken_ends_as_expired():
+    """Each class has a limit of its own; by default none has."""
+    clock = Aged()
+    settings = {"pressure": {"low_max_age_s": 5.0, "high_max_age_s": 100.0}}
+    with running_gateway(clock=clock, gateway={"linger_s": 3000.0}, **settings) as (gateway, seen):
+        for case in ("node_execution", "message_run", "feedback_created"):
+            assert gateway.emit(case, {}, payload_of(case))
+        clock.ahead_ns = 6 * 10**9
+        assert gateway.flush(5)
+        ledger, letters = gateway.ledger(), gateway.dead_letters()
+
+    assert {case: dict(line.dropped) for case, line in ledger.by_case.items()} == {
+        "node_execution": {"expired": 1},
+        "message_run": {},
+        "feedback_created": {},
+    }
+    assert [(letter.envelope.case, letter.stage) for letter in letters] == [
+        ("node_execution", "stages/gateway")
+    ]
+    assert ledger.balanced()
+    assert len(seen.logs) == 2
+
+
+def test_a_sink_expires_what_has_grown_old_before_it():
+    clock, gate = Aged(), Gate()
+    settings = TelemetrySettings.enabled(
+        gateway={"linger_s": 0},
+        sink={"linger_s": 0},
+        pressure={"normal_max_age_s": 5.0},
+    )
+    with TelemetryGateway(settings, sinks=[gate], clock=clock) as gateway:
+        (logs,) = [h for h in gateway._life.holders() if h.path[-1] == "logs"]
+        breath = threading.Event()
+        for number in range(2):  # the first is on the wire, the second waits behind it
+            assert gateway.emit("message_run", {}, payload_of("message_run"))
+            for _ in range(1000):
+                slot = gateway._life.slots[logs.path]
+                if len(logs.mailbox) if number else slot.in_flight is not None:
+                    break
+                breath.wait(0.005)
+        clock.ahead_ns = 6 * 10**9
+        gate.open.set()
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+
+    assert (ledger.exported, dict(ledger.dropped)) == (1, {"expired": 1})
+    assert ledger.signals.logs.dropped == {"expired": 1}
+    assert ledger.balanced()
+
+
+def test_a_call_of_a_trace_provider_does_not_expire():
+    clock, calls = Aged(), []
+    with running_gateway(
+        clock=clock, gateway={"linger_s": 0}, pressure={"normal_max_age_s": 5.0}
+    ) as (gateway, _):
+        gateway.register_trace_provider(lambda *call: calls.append(call))
+        assert gateway.emit("message_run", {}, payload_of("message_run"))
+        assert gateway.flush(5)
+    assert len(calls) == 1

@@ -133,13 +133,3 @@ def test_behind_an_open_breaker_it_is_there_when_one_may_probe(behind_s, asked_s
     result = BUSY._replace(retry_after_s=asked_s)
 
     assert a_plan().next_delay_s(0.0, result, behind_s) == waits_s
-
-
-def test_a_stop_that_begins_ends_the_waits_of_before():
-    """Told after the budget is set, so that whoever goes on knows of it."""
-    ended = []
-    budget = StopBudget(FakeClock().now_s)
-    budget.on_begin(lambda: ended.append(budget.begun))
-    budget.begin(3.0)
-
-    assert ended == [True]
