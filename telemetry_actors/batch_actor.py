@@ -86,10 +86,11 @@ class BatchActor(SupervisedActor):
         self._charge(flight)
         if not flight.results:
             self.prepare(flight)
-        expired = self._expired() if self.takes_events else _never
+        handle: Callable[[Any, int, InFlight], Any] = self.handle
+        if self._books.max_age_ns and self.takes_events:
+            handle = self._handle_unless_expired()
         for item in flight.items():
-            result = expired(item) or self.handle(item, len(flight.results), flight)
-            flight.results.append(result)
+            flight.results.append(handle(item, len(flight.results), flight))
         if self.deliver(flight):
             self._let_go(flight)
 
@@ -100,19 +101,19 @@ class BatchActor(SupervisedActor):
                 slot.in_flight = None
                 slot.mailbox.let_go(slot.clock.now_s())
 
-    def _expired(self) -> Callable[[Any], Drop | None]:
-        """Tells which of the events that are taken now have grown too old."""
-        limits = self._books.max_age_ns
-        if not limits:
-            return _never
+    def _handle_unless_expired(self) -> Callable[[Any, int, InFlight], Any]:
+        """`handle` for events of which some may have grown too old; asked for once per batch."""
+        limits, handle = self._books.max_age_ns, self.handle
         now_ns = self.slot.clock.now_ns()
         drop = Drop(Reason.EXPIRED, self._stage)
 
-        def expired(item: Any) -> Drop | None:
+        def handle_unless_expired(item: Any, index: int, flight: InFlight) -> Any:
             limit_ns = limits.get(item[0].case_index)
-            return drop if limit_ns and now_ns - item[1].emitted_at > limit_ns else None
+            if limit_ns is not None and now_ns - item[1].emitted_at > limit_ns:
+                return drop
+            return handle(item, index, flight)
 
-        return expired
+        return handle_unless_expired
 
     def _charge(self, flight: InFlight) -> None:
         """After a crash in the middle of an item: that item is what it costs."""
@@ -146,10 +147,6 @@ class BatchActor(SupervisedActor):
         ends = [Ending(item[:2], result) for item, result in pairs if type(result) is Drop]
         if ends:
             self._books.end(ends)
-
-
-def _never(_item: Any) -> None:
-    """No event expires."""
 
 
 def crash_reason_of(slot: Slot) -> Reason:
