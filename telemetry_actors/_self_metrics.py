@@ -93,6 +93,21 @@ _QUEUES = (
          "Time since emit() of the first in line, in hand or waiting; 0 where there is none"),
 )  # fmt: skip
 
+_ROOM = (
+    _own("room.events", _UPDOWN, "{event}", (),
+         "Events in memory that have no outcome yet, wherever they are"),
+    _own("room.events_capacity", _UPDOWN, "{event}", (),
+         "How many there may be; then emit() says mailbox_full"),
+    _own("room.memory", _UPDOWN, "By", (),
+         "Bytes charged for these events"),
+    _own("room.memory_capacity", _UPDOWN, "By", (),
+         "How many may be charged; then emit() says bytes_full"),
+    _own("overdue", _GAUGE, "s", (),
+         "How late the latest part is in taking what waits; over 0.25 s it is starved or slow"),
+    _own("give_ways", _COUNTER, "{pause}", (),
+         "How often emit() gave way to the gateway's starved threads"),
+)  # fmt: skip
+
 _SUPERVISION = (
     _own("batch.duration", _HISTOGRAM, "s", (_PART,),
          "Time for one batch; with a sink's request, without its waits"),
@@ -141,7 +156,7 @@ _SDK = (
          "Time for collecting all points, the gateway's own among them"),
 )  # fmt: skip
 
-SELF_METRICS: Final = (*_EVENTS, *_QUEUES, *_SUPERVISION, *_SDK)
+SELF_METRICS: Final = (*_EVENTS, *_QUEUES, *_ROOM, *_SUPERVISION, *_SDK)
 """All, in the order of the page."""
 
 _DESCRIPTIONS: Final = {metric.name: metric.description for metric in SELF_METRICS}

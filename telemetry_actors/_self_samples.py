@@ -187,7 +187,7 @@ def _made(status: Status) -> Iterator[Row]:
         yield ("DROP",), status.made.spans_sampled_out
 
 
-def _one(read: Callable[[Status], int]) -> Callable[[Status], Iterable[Row]]:
+def _one(read: Callable[[Status], float]) -> Callable[[Status], Iterable[Row]]:
     return lambda status: [((), read(status))]
 
 
@@ -206,6 +206,12 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.queue.memory_capacity": _of_mailboxes(lambda m: m.bytes_capacity),
     "telemetry_actors.queue.in_hand": _of_mailboxes(lambda m: m.in_hand),
     "telemetry_actors.queue.oldest_age": _of_mailboxes(lambda m: m.oldest_age_s),
+    "telemetry_actors.room.events": _one(lambda s: s.pressure.events),
+    "telemetry_actors.room.events_capacity": _one(lambda s: s.pressure.events_capacity),
+    "telemetry_actors.room.memory": _one(lambda s: s.pressure.event_bytes),
+    "telemetry_actors.room.memory_capacity": _one(lambda s: s.pressure.event_bytes_capacity),
+    "telemetry_actors.overdue": _one(lambda s: s.pressure.overdue_s),
+    "telemetry_actors.give_ways": _one(lambda s: s.pressure.gave_way),
     "telemetry_actors.batch.duration": _durations,
     "telemetry_actors.restarts": lambda s: (((n.path,), n.restarts) for n in s.tree if n.restarts),
     "telemetry_actors.parkings": lambda s: (((p.part,), p.times) for p in s.parkings),

@@ -47,14 +47,17 @@ _TAIL = """\
 - `otel.sdk.processor.*.processed` isn't here: nothing ends between a queue and its exporter, and
   what ends is in `exported`. `otel.sdk.span.live` isn't, since spans are made when they are over,
   nor is `otel.sdk.exporter.metric_data_point.inflight`, since who reads it is who sends.
-- The events in flight have no metric: they are measured by a walk through all that is held, which
-  is for `ledger()`. `telemetry_actors.queue.size` and `telemetry_actors.queue.in_hand` show where
-  they are.
+- `telemetry_actors.room.events` is counted, and leaves out what is in the journal alone; the
+  `in_flight` of `ledger()` is measured, by a walk through all that is held. `queue.size` and
+  `queue.in_hand` show where they are.
 
 ## What to watch
 
 - Is anything refused? `telemetry_actors.admissions`, any admission but `accepted`.
 - Is anything lost? `telemetry_actors.events` with outcome `dropped`, by reason.
+- Is there room? `telemetry_actors.room.memory` beside `telemetry_actors.room.memory_capacity`;
+  which tenants are refused, `status().pressure` says.
+- Do its threads run? `telemetry_actors.overdue`, `telemetry_actors.give_ways`.
 - Does it keep up? `telemetry_actors.queue.oldest_age`; `telemetry_actors.queue.size` beside
   `telemetry_actors.queue.capacity`.
 - Is the receiver well? `telemetry_actors.breaker.state`; `otel.sdk.exporter.operation.duration` by

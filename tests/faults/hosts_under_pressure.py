@@ -45,13 +45,15 @@ def starve(calls_a_second, seconds, give_way):
             due = max(due + 1 / calls_a_second, now - 0.001)
         if now - looked > 0.05:
             looked = now
-            overdue.append(life.lateness.overdue_s())  # what status() shows, without its lock
+            overdue.append(
+                life.pauses.lateness.overdue_s()
+            )  # what status() shows, without its lock
     status, ledger = gateway.status().pressure, gateway.ledger()
     gateway.stop(10)
     return {
         "emitted": emitted,
         "overdue_s": max(overdue),
-        "oldest_age_s": status.oldest_age_s or 0.0,
+        "oldest_age_s": status.oldest_age_s,
         "gave_way": status.gave_way,
         "worst_emit_ms": worst_s * 1000,
         "in_flight": ledger.in_flight,
