@@ -72,11 +72,11 @@ class Producer(threading.Thread):
     ("seconds", "budgets"),
     [
         (5, {"mailbox_events": 2000, "total_events": 10_000}),
-        pytest.param(20, {}, marks=[pytest.mark.slow, pytest.mark.timeout(120)]),
+        pytest.param(20, {}, marks=pytest.mark.slow),
     ],
     ids=["short", "full"],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(200)
 def test_g13_one_tenant_at_50000_a_second_takes_nothing_from_50_at_20(seconds, budgets):
     """The sink takes a tenth of the load. Feedback comes through while nodes are refused."""
     sink = Slow(5_100)
@@ -112,12 +112,12 @@ def test_g13_one_tenant_at_50000_a_second_takes_nothing_from_50_at_20(seconds, b
     ("seconds", "total_bytes"),
     [
         (4, 128 * MB),
-        pytest.param(60, 256 * MB, marks=[pytest.mark.slow, pytest.mark.timeout(120)]),
+        pytest.param(60, 256 * MB, marks=pytest.mark.slow),
     ],
     ids=["short", "full"],
 )
 @pytest.mark.parametrize("dead_by", ["refused", "hanging"])
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(200)
 def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, seconds, total_bytes):
     with FaultyReceiver(hang) as receiver:
         endpoint = receiver.endpoint if dead_by == "hanging" else "http://127.0.0.1:9"
@@ -136,13 +136,10 @@ def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, second
     ("calls_a_second", "seconds"),
     [
         (1000, 3),
-        *(
-            pytest.param(calls, 20, marks=[pytest.mark.slow, pytest.mark.timeout(120)])
-            for calls in (300, 1000, 20_000)
-        ),
+        *(pytest.param(calls, 20, marks=pytest.mark.slow) for calls in (300, 1000, 20_000)),
     ],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(200)
 def test_g02_a_host_that_starves_us_is_given_way_by_its_own_emit(calls_a_second, seconds):
     """A machine that is busy with other things may itself take 0.5 s: the best of three."""
     for _attempt in range(3):
@@ -157,10 +154,10 @@ def test_g02_a_host_that_starves_us_is_given_way_by_its_own_emit(calls_a_second,
     ("calls_a_second", "seconds"),
     [
         (1000, 3),
-        pytest.param(300, 20, marks=[pytest.mark.slow, pytest.mark.timeout(120)]),
+        pytest.param(300, 20, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(200)
 def test_with_giving_way_off_the_age_shows_and_the_budgets_hold(calls_a_second, seconds):
     """How much of it a busy machine lets happen can't be said; the books balance in any case."""
     host = run_host("starve", calls_a_second=calls_a_second, seconds=seconds, give_way=False)
