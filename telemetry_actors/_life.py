@@ -228,8 +228,9 @@ class Life:
             self.letters.prepare()
         self._start(build_tree(parts))
         self.intake.asleep = False
-        if self.state not in _ENDING:
-            self.state = "running"
+        if self.state in _ENDING:
+            return
+        self.state = "running"
         if self.payloads is not None:
             self.payloads.sweep()
 
@@ -241,6 +242,8 @@ class Life:
         self.root.stop(_UNDO_S)
         for holder in self.holders():
             bury(self, holder, Reason.SHUTDOWN)
+        if self.payloads is not None:
+            self.payloads.close(_UNDO_S)
 
     def _start(self, tree: Tree) -> None:
         """Tree and slots are known before anyone runs: an event may be taken at once."""

@@ -5,6 +5,7 @@ found, the books balance, the status says what is wrong and for how long; and wh
 fault is over, ids are known across processes again.
 """
 
+import os
 import socket
 import time
 
@@ -101,12 +102,11 @@ class Loading:
 
     def begin(self, redis, proxy):
         with redis.client() as client:
-            client.mset({f"filler{n}": "x" * 100 for n in range(5000)})
+            for n in range(600):  # 60 MB: it looks up from its reading once in 2 MB
+                client.set(f"filler{n}", os.urandom(100_000))
             client.save()
         redis.stop()
-        redis.start(
-            "--key-load-delay", "400", "--loading-process-events-interval-bytes", "1024", wait=False
-        )
+        redis.start("--key-load-delay", "2500", wait=False)
         until(lambda: _says_loading(redis))
 
     def end(self, redis, proxy):

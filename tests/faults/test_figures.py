@@ -5,7 +5,7 @@ The long form of each is `make soak`; the rest is the same.
 
 import pytest
 
-from tests.faults.scenario import Scale, run_through
+from tests.faults.scenario import TOTAL_BYTES, Scale, run_through
 from tests.receivers.faults import FAULTS, outage
 from tests.receivers.faulty import answer, hang, slowly
 from tests.receivers.judge import ACCEPT, Judge, Silent, after, before
@@ -48,7 +48,7 @@ def test_a_burst_of_fifty_thousand_events_is_delivered_or_counted_to_the_unit():
     scale = Scale(events=50_000, rate_per_s=1e9, flush_s=30, stop_s=5)
     run = run_through(Judge(lambda _asked: ACCEPT), scale, times={})
 
-    run.check(emitted=50_000, at_most_s=30, stop_s=5)
+    run.check(emitted=50_000, at_most_s=30, stop_s=5, grown_bytes=TOTAL_BYTES)
     print(f"\n{dict(run.admissions)}, received {run.kept}, {run.seconds:.1f} s")
     assert set(run.admissions) <= {"accepted", "mailbox_full", "bytes_full"}
     assert run.ledger.dropped == {}
