@@ -22,7 +22,7 @@ from telemetry_actors._room import Room
 from telemetry_actors._timing import Timing
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Item, Ticket
-from telemetry_actors.ledger import Outcome, Reason
+from telemetry_actors.ledger import Admission, Outcome, Reason
 from telemetry_actors.signals import SignalKind
 
 __all__ = ["Books", "Drop", "Ending", "OnEnd", "RecordEnd"]
@@ -153,7 +153,9 @@ class Books:
         self.diagnostic = 0
         self.measured = [0, 0]
         self.providers: Counter[str] = Counter()
-        self.lines = {kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS)}
+        self.lines = {
+            kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
+        }
         self.timings: dict[str, Timing] = {}
         """How long batches took, by the path of the part. No lock: each has one writer."""
         self.sinks = 1
@@ -163,6 +165,8 @@ class Books:
         """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
         self.sources: dict[str, list[int]] = {}
         """Events that came in by another way than `emit()`: by way, then by case."""
+        self.turned_away: Counter[tuple[str, int, Admission]] = Counter()
+        """Events that came by another way and were refused: way, case, why."""
         self._followed: dict[int, OnEnd] = {}
         self.endings = 0
         """Rises with each booking; a waiter compares."""
@@ -237,6 +241,11 @@ class Books:
         with self.lock:
             self._take_in(source, by_case)
 
+    def turn_away(self, source: str, case: int, why: Admission) -> None:
+        """An event that came by *source* is refused: it counts as emitted and refused."""
+        with self.lock:
+            self.turned_away[source, case, why] += 1
+
     def lose(self, by_case: Mapping[int, int]) -> None:
         """Events that an earlier process accepted and lost when it ended."""
         with self.lock:
@@ -249,6 +258,21 @@ class Books:
         for case, n in by_case.items():
             taken[case] += n
         self.endings += 1
+
+    def by_source(self) -> Counter[str]:
+        """How many came by each way but `emit()`. With the lock held, as `other_ways`."""
+        came = Counter({source: sum(by_case) for source, by_case in self.sources.items()})
+        for (source, _, _), n in self.turned_away.items():
+            came[source] += n
+        return came
+
+    def other_ways(self, case: int) -> tuple[int, Counter[Admission]]:
+        """Of one case: how many came in by them, and those that did not, by what they were told."""
+        refused: Counter[Admission] = Counter()
+        for (_, row, why), n in self.turned_away.items():
+            if row == case:
+                refused[why] += n
+        return sum(by_case[case] for by_case in self.sources.values()), refused
 
     def follow(self, serial: int, on_end: OnEnd) -> None:
         """Tell *on_end* of the outcome of an event that is about to come in.
@@ -307,6 +331,13 @@ class Books:
                 return False
             flight.notes["sealed"] = True
             return True
+
+    def open_bridged(self, tickets: Sequence[Ticket]) -> None:
+        """Register events that go to a broker whole: one record each, the event itself."""
+        with self.lock:
+            self.lines[SignalKind.BRIDGE].made += len(tickets)
+            for ticket in tickets:
+                self._joins[ticket.serial] = _Join(1)
 
     def joined(self, serial: int) -> bool:
         """Whether records of the event are under way."""

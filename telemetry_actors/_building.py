@@ -24,6 +24,7 @@ from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._breaker import Breaker
+from telemetry_actors.sinks._patience import patience_of
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
 
@@ -64,14 +65,16 @@ def parts_of(life: Life) -> Parts:
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
         payloads=life.payloads,
+        process=life.process,
         journal=life.journal,
+        bridging=life.bridging,
     )
 
 
 def _remember_across_processes(life: Life) -> None:
     """Put Redis behind this process's own claims, where a `redis_url` says so. Once; no I/O."""
     url = life.settings.redis_url
-    if url is None or life.dedup is not life.local_claims:
+    if url is None or life.bridging or life.dedup is not life.local_claims:
         return
     from telemetry_actors.stores.redis_dedup import RedisDedupStore
 
@@ -111,8 +114,9 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
     """One for each kind of each sink; those that go to the same endpoint share it."""
     endpoints: dict[tuple[str, str], Endpoint] = {}
     found = {}
+    kinds = [kind for kind in SignalKind if kind is not SignalKind.BRIDGE]
     for sink in sinks:
-        for kind in SignalKind:
+        for kind in [SignalKind.BRIDGE] if life.bridging else kinds:
             name = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
             endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life))
             endpoints[sink.name, name] = endpoint
@@ -131,13 +135,13 @@ def _transport(sink: Sink) -> str:
 
 
 def _breaker(life: Life) -> Breaker:
-    otlp, now_s = life.settings.otlp, life.clock.now_s()
+    patience, now_s = patience_of(life.settings, bridging=life.bridging), life.clock.now_s()
     return Breaker(
         now_s,
-        failures=otlp.breaker_failures,
-        open_s=otlp.breaker_open_s,
-        longest_s=max(otlp.give_up_s, otlp.breaker_open_s),
-        probe_limit_s=otlp.attempt_timeout_s + 1.0,
+        failures=patience.breaker_failures,
+        open_s=patience.breaker_open_s,
+        longest_s=max(patience.give_up_s, patience.breaker_open_s),
+        probe_limit_s=patience.attempt_timeout_s + 1.0,
         rng=random.Random(life.clock.now_ns()),  # noqa: S311 -- spreads probes
     )
 
@@ -145,6 +149,10 @@ def _breaker(life: Life) -> Breaker:
 def _sinks(life: Life) -> Sequence[Sink]:
     if life.given_sinks is not None:
         return list(life.given_sinks)
+    if life.bridging:
+        from telemetry_actors.sinks.celery import CelerySink
+
+        return [CelerySink(life.settings.celery)]
     target = life.settings.resolved_otlp()
     if target is None:
         warn(

@@ -7,6 +7,7 @@ most). Any thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from supervisors import InFlight, Mailbox
@@ -58,7 +59,7 @@ class OwnPoints:
         """See `OwnMetrics`."""
         shards = self._life.intake.shards
         with self._life.books.lock:
-            return any(shards.snapshot().emitted)
+            return any(shards.snapshot().emitted) or bool(self._life.books.by_source())
 
 
 def counted(life: Life) -> dict[str, Any]:
@@ -97,8 +98,10 @@ def _case(life: Life, shard: Shard, index: int, name: str) -> CaseStatus:
     """With the books' lock held."""
     books, width = life.books, len(ADMISSIONS)
     cells = shard.refused[index * width : (index + 1) * width]
-    admissions = dict(zip(ADMISSIONS, cells, strict=True))
-    admissions[Admission.ACCEPTED] = shard.accepted[index]
+    admissions = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
+    taken_in, turned_away = books.other_ways(index)
+    admissions.update(turned_away)
+    admissions[Admission.ACCEPTED] += shard.accepted[index] + taken_in
     return CaseStatus(
         case=name,
         admissions={str(admission): n for admission, n in admissions.items() if n},

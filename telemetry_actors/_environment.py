@@ -7,7 +7,8 @@ own source is not used: without a prefix it would take a host's ``GATEWAY`` or
 Three families of names are read, and no others:
 
 - ``ENTERPRISE_...``: the platform's own names, one for each un-prefixed field;
-- ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``, ``..._CONFIG``):
+- ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``, ``..._CONFIG``,
+  ``..._TRANSPORT``):
   tunables; an unknown one is an error that names the nearest;
 - ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are.
 
@@ -55,6 +56,7 @@ def tunable_names(settings_class: type[BaseModel]) -> dict[str, tuple[str, ...]]
     names: dict[str, tuple[str, ...]] = {
         f"{PREFIX}REDIS_URL": ("redis_url",),
         f"{PREFIX}CONFIG": ("config",),
+        f"{PREFIX}TRANSPORT": ("transport",),
     }
     for part, field in settings_class.model_fields.items():
         nested = field.annotation

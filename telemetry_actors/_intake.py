@@ -265,7 +265,7 @@ class Intake:
             return entry.refusal
         if THREADS and get_ident() in THREADS:
             return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
-        packed, head = self._payload(entry, payload), self._context(context)
+        packed, head = self.pack_payload(entry, payload), self.pack_context(context)
         if packed is None or head is None:
             return Admission.INVALID if entry.refusal is None else entry.refusal
         packed_context, tenant_id = head
@@ -304,9 +304,8 @@ class Intake:
             manager = self._companion(entry, manager)
         share = self._shares.get(envelope[1]) or self._share_of(envelope[1])
         serial = next(self.serials)
-        ticket: Ticket = _new(
-            Ticket, (serial, entry.row, charged, manager, None, False, get_ident(), None, share)
-        )
+        fields = (serial, entry.row, charged, manager, None, False, get_ident(), None, share, False)
+        ticket: Ticket = _new(Ticket, fields)
         room.events += 1  # `Room.take`, in place; after the last call but one
         room.event_bytes += charged
         share.events += 1
@@ -338,7 +337,8 @@ class Intake:
 
     # -- packing: the snapshot that later changes of the caller's objects can't reach -------------
 
-    def _payload(self, entry: Entry, payload: Any) -> bytes | None:
+    def pack_payload(self, entry: Entry, payload: Any) -> bytes | None:
+        """Without content where that is off. None: it can't be packed."""
         if type(payload) is not dict:
             if not issubclass(type(payload), Mapping):
                 return None
@@ -349,7 +349,8 @@ class Intake:
             payload = gate(entry.route, payload)
         return _packed(payload)
 
-    def _context(self, context: Any) -> tuple[bytes, str] | None:
+    def pack_context(self, context: Any) -> tuple[bytes, str] | None:
+        """The packed context, and its tenant. None: it is none."""
         if type(context) is not dict:
             context = _context_dict(context)
             if context is None:

@@ -151,6 +151,11 @@ class Life:
         giving = self.offer_call, awaken, self.trace_providers
         return Intake(self.entries, door, self.mailbox, self.clock, *giving)
 
+    @property
+    def bridging(self) -> bool:
+        """Events leave for a broker behind the router. Sinks that were handed in come first."""
+        return self.settings.transport == "celery" and self.given_sinks is None
+
     def _new_journal(self) -> Journal | None:
         """Nothing is opened yet."""
         if self.settings.journal.directory is None:

@@ -54,33 +54,45 @@ _SIZES: Mapping[str, str] = {
     "providers": "providers.mailbox_calls",
     "sinks": "sink.mailbox_records, sink.mailbox_bytes, sink.batch_records ...",
 }
+_ELSEWHERE: tuple[tuple[str, ...], ...] = (
+    ("handlers",),
+    *(("stages", stage) for stage in ("dedup", "rehydrator", "offload", "recall")),
+)
 _CONTROL_THREAD = "supervisors"
 
 
-def overridden(spec: SupervisorSpec, file: Path, *, has_sink: bool) -> SupervisorSpec:
+def overridden(
+    spec: SupervisorSpec, file: Path, *, has_sink: bool, bridging: bool = False
+) -> SupervisorSpec:
     """*spec* as *file* wants it.
 
     Args:
         spec: the tree, from the settings.
         file: TOML.
         has_sink: without, the parts of *file* about sinks are passed over.
+        bridging: so are those of all that another process does then.
 
     Raises:
         SettingsError: *file* can't be used.
     """
     try:
-        return changed(spec, file, has_sink=has_sink)
+        return changed(spec, file, has_sink=has_sink, bridging=bridging)
     except ConfigError as error:
         raise SettingsError("config", value=str(file), allowed=error.problem) from error
 
 
-def changed(spec: SupervisorSpec, file: Path, *, has_sink: bool = True) -> SupervisorSpec:
+def changed(
+    spec: SupervisorSpec, file: Path, *, has_sink: bool = True, bridging: bool = False
+) -> SupervisorSpec:
     """As `overridden`.
 
     Raises:
         ConfigError: *file* can't be used.
     """
-    missing = () if has_sink else tuple(("sinks", str(kind)) for kind in SignalKind)
+    missing: list[tuple[str, ...]] = (
+        [] if has_sink else [("sinks", str(kind)) for kind in SignalKind]
+    )
+    missing += _ELSEWHERE if bridging else [("sinks", str(SignalKind.BRIDGE))]
     return apply_overrides(spec, file, imports=False, guard=_why_not, may_be_missing=missing)
 
 

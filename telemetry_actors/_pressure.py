@@ -126,6 +126,13 @@ class Pressure:
 
     def refusal(self, priority: Priority, tenant_id: str, charged: int) -> Admission | None:
         """Why an event is not let in; None: it is. Caller's thread, re-entrant, no wait."""
+        reason = self.want_of_room(priority, tenant_id, charged)
+        if reason is not None:
+            self.refused.count(tenant_id)
+        return reason
+
+    def want_of_room(self, priority: Priority, tenant_id: str, charged: int) -> Admission | None:
+        """As `refusal`, of an event that is not there yet: nothing is counted."""
         room = self.room
         budgets = (
             (self._events, len(self._queue), 1, Admission.MAILBOX_FULL),
@@ -137,7 +144,6 @@ class Pressure:
             if not _fits(budget, used, more, priority) or (
                 used >= budget.fair and self._over_its_part(budget, used, reason, tenant_id)
             ):
-                self.refused.count(tenant_id)
                 return reason
         return None
 

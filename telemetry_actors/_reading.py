@@ -53,6 +53,7 @@ class _Held:
         records: dict[SignalKind, set[tuple[int, int]]] = {
             SignalKind.LOGS: set(),
             SignalKind.SPANS: set(),
+            SignalKind.BRIDGE: set(),
         }
         for kind, item in life.held():
             ticket = item[0]
@@ -79,12 +80,12 @@ def read_ledger(life: Life) -> Ledger:
         settled = settled and again.emitted == counted.emitted
         cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
         signals = _signals(life, counted, held)
-        taken_in = {source: sum(by_case) for source, by_case in books.sources.items()}
+        sources = dict(books.by_source())
     present = {name: case for name, case in cases.items() if case.emitted}
     total = _sum(list(cases.values()))
     return Ledger(
         **total,
-        sources={"emit": sum(counted.emitted)} | taken_in,
+        sources={"emit": sum(counted.emitted)} | sources,
         signals=signals,
         by_case=present,
         settled=settled,
@@ -94,10 +95,11 @@ def read_ledger(life: Life) -> Ledger:
 def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
     books, width = life.books, len(ADMISSIONS)
     cells = counted.refused[index * width : (index + 1) * width]
-    by_admission = dict(zip(ADMISSIONS, cells, strict=True))
-    taken_in = sum(by_case[index] for by_case in books.sources.values())
+    by_admission = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
+    taken_in, turned_away = books.other_ways(index)
+    by_admission.update(turned_away)
     return CaseLedger(
-        emitted=counted.emitted[index] + taken_in,
+        emitted=counted.emitted[index] + taken_in + turned_away.total(),
         accepted=counted.accepted[index] + taken_in,
         refused={str(a): n for a, n in by_admission.items() if n},
         exported=books.exported[index],
@@ -137,6 +139,7 @@ def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
     return SignalLedger(
         logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
         spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),
+        bridge=_line(life, held, SignalKind.BRIDGE),
         measurements=MeasurementLine(made=books.measured[0], recorded=books.measured[1]),
         providers=ProviderLine(**providers),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from telemetry_actors._life import Life
     from telemetry_actors.dead_letters import DeadLetter
 
-__all__ = ["DEAD_LETTERS", "readmit"]
+__all__ = ["DEAD_LETTERS", "readmit", "refusal_of"]
 
 DEAD_LETTERS: Final = "dead_letters"
 """The source's name in the ledger."""
@@ -40,7 +40,7 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     if envelope is None:
         return Admission.INVALID
     charged = len(envelope.payload or b"") + len(envelope.context) + OVERHEAD_BYTES
-    refusal = _refusal(life, entry, envelope, charged)
+    refusal = refusal_of(life, entry, envelope, charged)
     if refusal is not None:
         return refusal
     if not envelope.is_from_outside:
@@ -74,7 +74,7 @@ def _as_it_may_travel(entry: Entry, envelope: Envelope) -> Envelope | None:
     return envelope._replace(payload=cast("bytes", msgpack.packb(payload)))
 
 
-def _refusal(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Admission | None:
+def refusal_of(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Admission | None:
     """What `emit()` would say of it, in the same order."""
     limits = life.settings.gateway
     if life.intake.closed:

@@ -61,7 +61,7 @@ _COUNTER, _UPDOWN, _GAUGE, _HISTOGRAM = "counter", "updown_counter", "gauge", "h
 
 _EVENTS = (
     _own("admissions", _COUNTER, "{event}", (_CASE, _ADMISSION),
-         "Events handed to emit(), by what it said of them: accepted, or why it was refused"),
+         "Events that came, by emit() or another way: accepted, or why they were refused"),
     _own("events", _COUNTER, "{event}", (_CASE, _OUTCOME, _REASON),
          "Accepted events that have their outcome; a dropped one with its reason"),
     _own("dedup.hits", _COUNTER, "{event}", (),
@@ -72,6 +72,10 @@ _EVENTS = (
          "Dropped events that can be looked at"),
     _own("dead_letters.forgotten", _COUNTER, "{letter}", (),
          "Dead letters that had to make room for newer ones"),
+    _own("bridge.inflight", _UPDOWN, "{event}", _EXPORTER,
+         "Events that the way out to a broker has in hand, waits for a retry included"),
+    _own("bridge.exported", _COUNTER, "{event}", (*_EXPORTER, _ERROR),
+         "Events that the way out is done with: without error.type the broker has confirmed them"),
     _own("provider.calls", _COUNTER, "{call}", ("telemetry_actors.result",),
          "Calls of trace managers and providers: called, raised, hung, full, absent"),
     _own("metric.overflowed", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),

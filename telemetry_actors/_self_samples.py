@@ -128,7 +128,7 @@ def _exporter(sink: SinkStatus) -> tuple[str | int | None, ...]:
     return (*_component(f"{sink.transport}_{signal}_exporter", sink), *_server(sink))
 
 
-_SIGNALS: Final = {"logs": "log", "spans": "span", "metrics": "metric"}
+_SIGNALS: Final = {"logs": "log", "spans": "span", "metrics": "metric", "bridge": "event"}
 
 
 def _processors(
@@ -198,6 +198,8 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.dedup.ids": _one(lambda s: s.dedup_ids),
     "telemetry_actors.dead_letters.kept": _one(lambda s: s.dead_letters_kept),
     "telemetry_actors.dead_letters.forgotten": _one(lambda s: s.dead_letters_forgotten),
+    "telemetry_actors.bridge.inflight": _in_flight("bridge"),
+    "telemetry_actors.bridge.exported": _exported("bridge"),
     "telemetry_actors.provider.calls": _provider_calls,
     "telemetry_actors.metric.overflowed": _overflowed,
     "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),

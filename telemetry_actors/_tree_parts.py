@@ -50,4 +50,8 @@ class Parts(NamedTuple):
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
     payloads: PayloadKeeper
+    process: str
+    """Names this life in ``metadata.origin`` of what leaves it; serials are unique in it."""
     journal: Journal | None = None
+    bridging: bool = False
+    """The one sink takes whole events, behind the router; the rest of the tree isn't here."""

@@ -17,7 +17,7 @@ from telemetry_actors._books import Books, Drop, Ending, RecordEnd
 from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
+from telemetry_actors.signals import SignalKind
 
 __all__ = [
     "BatchActor",
@@ -28,8 +28,11 @@ __all__ = [
     "forward_records",
 ]
 
-SinkItem = tuple[Ticket, Envelope, LogSignal | SpanSignal, int]
-"""A record on its way to one sink; the number says which of its event's records it is."""
+SinkItem = tuple[Ticket, Envelope, Any, int]
+"""A record on its way to one sink; the number says which of its event's records it is.
+
+It is a `LogSignal` or `SpanSignal`; for a bridge, the envelope as it leaves the process.
+"""
 
 
 class BatchActor(SupervisedActor):

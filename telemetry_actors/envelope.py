@@ -35,6 +35,7 @@ __all__ = [
     "claim_of",
     "is_degraded",
     "unpack_map",
+    "with_origin",
 ]
 
 PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
@@ -93,6 +94,8 @@ class Ticket(NamedTuple):
     share: Share | None = None
     """Of its tenant: what it takes of the room in memory is counted there. None: it takes none,
     since it is on disk alone."""
+    bridged: bool = False
+    """A broker has it until its outcome, and delivers it again if this process ends before."""
 
 
 class Envelope(NamedTuple):
@@ -171,6 +174,20 @@ def is_degraded(envelope: Envelope) -> bool:
     return envelope.metadata is not None and envelope.metadata.get(DEGRADED) is True
 
 
+def with_origin(item: Item, process: str) -> Envelope:
+    """The envelope as it leaves this process: it says whose it is, if it doesn't already.
+
+    Args:
+        item: the event.
+        process: uuid of this life of the gateway; serials are unique in it.
+    """
+    ticket, envelope = item
+    if envelope.is_from_outside:
+        return envelope
+    origin = {"origin": [process, ticket.serial]}
+    return envelope._replace(metadata={**(envelope.metadata or {}), **origin})
+
+
 _TYPES: tuple[type | tuple[type, ...], ...] = (
     int,
     str,
@@ -244,7 +261,7 @@ class TelemetryEnvelope(BaseModel):
     JSON can't hold.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64")
 
     case: str = Field(max_length=_MAX_TEXT_BYTES)
     tenant_id: str = Field(max_length=_MAX_TEXT_BYTES)

@@ -153,6 +153,8 @@ class SignalLedger(_Model):
 
     logs: SignalLine = SignalLine()
     spans: SignalLine = SignalLine()
+    bridge: SignalLine = SignalLine()
+    """Events handed to a broker whole (``transport="celery"``): exported = it has them."""
     measurements: MeasurementLine = MeasurementLine()
     providers: ProviderLine = ProviderLine()
 
@@ -174,5 +176,6 @@ class Ledger(CaseLedger):
             and all(case.balanced() for case in self.by_case.values())
             and self.signals.logs.balanced()
             and self.signals.spans.balanced()
+            and self.signals.bridge.balanced()
             and self.signals.measurements.made == self.signals.measurements.recorded
         )

@@ -8,7 +8,7 @@ Everyone is handed its part of this; nobody reads the environment but this page'
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from telemetry_actors._celery_part import CelerySettings
 from telemetry_actors._environment import EnvironmentSource
 from telemetry_actors._otlp_target import (
     OtlpTarget,
@@ -50,8 +51,10 @@ from telemetry_actors._parts import (
     SupervisionSettings,
 )
 from telemetry_actors._settings_problem import first_problem
+from telemetry_actors.errors import SettingsError
 
 __all__ = [
+    "CelerySettings",
     "DeadLetterSettings",
     "DedupSettings",
     "GatewaySettings",
@@ -111,6 +114,8 @@ class TelemetrySettings(BaseSettings):
     """Share of traces whose spans are kept. Logs and metrics are never sampled."""
     redis_url: SecretStr | None = None
     """Dedup across processes; none = in memory. Environment: ``TELEMETRY_ACTORS__REDIS_URL``."""
+    transport: Literal["in_process", "celery"] = "in_process"
+    """Who handles the events: this process, or a fleet of Celery workers (``celery.*``)."""
     config: Path | None = None
     """TOML file that overrides how the tree is supervised; see ``telemetry-actors config``."""
     otel_exporter_otlp: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
@@ -131,6 +136,7 @@ class TelemetrySettings(BaseSettings):
     supervision: SupervisionSettings = SupervisionSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     providers: ProviderSettings = ProviderSettings()
+    celery: CelerySettings = CelerySettings()
 
     _target: OtlpTarget | None = PrivateAttr(default=None)
 
@@ -238,6 +244,8 @@ class TelemetrySettings(BaseSettings):
 
     def model_post_init(self, _context: Any, /) -> None:
         """Resolve the receiver once, so that what is wrong with it is said at the start."""
+        if self.transport == "celery" and self.celery.broker_url is None:
+            raise SettingsError("celery.broker_url", allowed="must be set where transport=celery")
         used = self.enterprise_telemetry_gateway_enabled or self.legacy_tree
         if not used:
             return

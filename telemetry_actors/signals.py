@@ -28,11 +28,13 @@ AttributeValue = str | bool | int | float | None
 
 
 class SignalKind(StrEnum):
-    """The two kinds of records that are sent one by one, and the aggregate."""
+    """The two kinds of records that are sent one by one, the aggregate, and whole events."""
 
     LOGS = "logs"
     SPANS = "spans"
     METRICS = "metrics"
+    BRIDGE = "bridge"
+    """Events that leave this process as they are, for another one's tree (``transport``)."""
 
 
 class LogSignal(NamedTuple):

@@ -11,26 +11,28 @@ bottom, so that whoever is started already has a living downstream:
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from supervisors import ChildSpec, Mailbox, MailboxSpec, Runtime, SupervisorSpec
-from telemetry_actors._overrides import overridden
+from supervisors import ChildSpec, Mailbox
+from telemetry_actors._blueprint import (
+    HANDLER,
+    STAGES_THREAD,
+    Blueprint,
+    Holder,
+    Tree,
+    charge,
+    sink_id,
+)
+from telemetry_actors._bridge_tree import BridgeBlueprint
 from telemetry_actors._tree_parts import Parts
-from telemetry_actors.cases import CASE_ROUTING
-from telemetry_actors.definition import JsonLimits, MappingSettings
+from telemetry_actors.cases import CaseRoute
+from telemetry_actors.definition import CaseDefinition, JsonLimits, MappingSettings
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ports import (
-    Sink,
-)
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.sinks._actor import RecordSinkActor
 from telemetry_actors.sinks._metrics_actor import MetricSinkActor
-from telemetry_actors.sinks._retry import RetryPlan
 from telemetry_actors.stages import (
     CutRule,
     DedupActor,
@@ -39,72 +41,29 @@ from telemetry_actors.stages import (
     OffloadActor,
     RecallActor,
     RehydratorActor,
-    Route,
     RouterActor,
-    TraceProviderActor,
 )
 
 __all__ = ["HANDLER", "Holder", "Tree", "build_tree", "sink_id"]
 
-HANDLER = "handler"
-"""Id of the one child of each case's supervisor."""
-
-_HANDLERS_THREAD, _STAGES_THREAD = "telemetry-handlers", "telemetry-stages"
-Path = tuple[str, ...]
-
-
-class Holder(NamedTuple):
-    """A place where events can be, in the order of their way."""
-
-    path: Path
-    mailbox: Mailbox
-    kind: SignalKind | None
-    """For a sink: of its records."""
-
-
-class Tree(NamedTuple):
-    """A spec, and the mailboxes that it is to run on."""
-
-    spec: SupervisorSpec
-    holders: tuple[Holder, ...]
-    """Upstream to downstream."""
-    providers: Mailbox
-    metrics: tuple[Path, ...]
-    """The metric sinks."""
-
-    def adopt(self, runtime: Runtime) -> None:
-        """Give *runtime* the mailboxes."""
-        for holder in self.holders:
-            runtime.adopt(holder.path, holder.mailbox)
-        runtime.adopt(("root", "sinks", "providers"), self.providers)
-
-
-def _charge(item: Any) -> int:
-    charged: int = item[0][2]  # Ticket.charged_bytes
-    return charged
-
-
-def sink_id(sinks: int, sink: str, kind: SignalKind) -> str:
-    """Id of the actor for *kind* at *sink*, one of so many."""
-    return str(kind) if sinks == 1 else f"{kind}-{sink}"
+_HANDLERS_THREAD = "telemetry-handlers"
 
 
 def build_tree(parts: Parts) -> Tree:
     """Make mailboxes, wire them, and describe who is to be started."""
-    return _Builder(parts).build()
+    definitions = [*DEFINITIONS.values(), *parts.registered.values()]
+    return (BridgeBlueprint if parts.bridging else _Whole)(parts, definitions).build()
 
 
-class _Builder:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._settings = parts.settings
-        self._batch = parts.settings.gateway.batch_events
+class _Whole(Blueprint):
+    """All of the way, in this process."""
+
+    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[Any]]) -> None:
+        super().__init__(parts, definitions)
         self._dedup = self._stage_mailbox()
-        self._router = self._stage_mailbox()
         self._rehydrator = self._stage_mailbox()
         self._offload = Lane(self._lane_mailbox())
         self._recall = Lane(self._stage_mailbox())
-        self._definitions = [*DEFINITIONS.values(), *parts.registered.values()]
         self._handlers = {str(d.case): self._stage_mailbox() for d in self._definitions}
         self._outlets = [
             (sink, kind, self._sink_mailbox())
@@ -113,45 +72,21 @@ class _Builder:
         ]
 
     def build(self) -> Tree:
+        """See `Blueprint`."""
         self._wire()
         groups = (
             self._group("sinks", self._sink_children()),
             self._group("handlers", self._handler_children()),
             self._group("stages", self._stage_children()),
         )
-        spec = self._supervisor(groups, on_intensity="park")
-        if self._settings.config is not None:
-            spec = overridden(spec, self._settings.config, has_sink=bool(self._outlets))
         metrics = tuple(
             ("root", "sinks", self._id(s, SignalKind.METRICS)) for s in self._parts.sinks
         )
-        return Tree(spec, tuple(self._holders()), self._parts.providers, metrics)
-
-    # -- mailboxes --------------------------------------------------------------------------------
-
-    def _stage_mailbox(self) -> Mailbox:
-        batches = self._settings.stages.mailbox_batches
-        spec = MailboxSpec(
-            max_items=batches * self._batch,
-            batch_max_items=self._batch,
-            batch_max_bytes=self._settings.gateway.batch_bytes,  # a handler holds all of it twice
-        )
-        return Mailbox(spec, _charge)
+        return self._tree(groups, self._holders(), metrics, has_sink=bool(self._outlets))
 
     def _lane_mailbox(self) -> Mailbox:
         spec = self._stage_mailbox().spec
-        return Mailbox(replace(spec, max_bytes=self._settings.payload_store.max_bytes), _charge)
-
-    def _sink_mailbox(self) -> Mailbox:
-        sink = self._settings.sink
-        spec = MailboxSpec(
-            max_items=sink.mailbox_records,
-            max_bytes=sink.mailbox_bytes,
-            linger_s=sink.linger_s,
-            batch_max_items=sink.batch_records,
-            batch_max_bytes=sink.batch_bytes,
-        )
-        return Mailbox(spec, _charge)
+        return Mailbox(replace(spec, max_bytes=self._settings.payload_store.max_bytes), charge)
 
     def _wire(self) -> None:
         """Pressure runs back along these lines to the gateway mailbox."""
@@ -186,80 +121,24 @@ class _Builder:
             ),
         ]
 
-    def _id(self, sink: Sink, kind: SignalKind) -> str:
-        return sink_id(len(self._parts.sinks), sink.name, kind)
-
-    def _supervisor(self, children: Sequence[ChildSpec], **options: Any) -> SupervisorSpec:
-        limits = self._settings.supervision
-        return SupervisorSpec(
-            children=tuple(children),
-            intensity=limits.intensity,
-            period_s=limits.period_s,
-            count_progress=True,
-            probe_min_s=limits.park_probe_min_s,
-            probe_max_s=limits.park_probe_max_s,
-            **options,
-        )
-
-    def _group(self, id_: str, children: Sequence[ChildSpec], **options: Any) -> ChildSpec:
-        return ChildSpec(id_, self._supervisor(children, **options), type="supervisor")
-
     def _sink_children(self) -> list[ChildSpec]:
-        parts, otlp = self._parts, self._settings.otlp
-        hang_after_s = self._settings.supervision.sink_hang_deadline_s
-        common = {
-            "clock": parts.clock,
-            "attempt_timeout_s": otlp.attempt_timeout_s,
-            "budget": parts.budget,
-            "note": parts.note,
-        }
-        records = [
-            ChildSpec(
-                self._id(sink, kind),
-                RecordSinkActor,
-                args=(kind, sink, parts.books),
-                kwargs={
-                    **common,
-                    "plan": self._plan(),
-                    "breaker": parts.breaker(sink.name, kind),
-                    "max_bytes": self._settings.sink.batch_bytes,
-                    "holds": parts.journal and parts.journal.holds,
-                },
-                hang_after_s=hang_after_s,
-            )
-            for sink, kind, _ in self._outlets
-        ]
+        most = self._settings.sink.batch_bytes
+        records = [self._record_sink(sink, kind, most) for sink, kind, _ in self._outlets]
         metrics = [
-            ChildSpec(
+            self._sink(
                 self._id(sink, SignalKind.METRICS),
                 MetricSinkActor,
-                args=(sink,),
-                kwargs={
-                    **common,
-                    "recorder": parts.recorder,
-                    "own": parts.own,
-                    "timing": parts.books.timing(f"sinks/{self._id(sink, SignalKind.METRICS)}"),
-                    "breaker": parts.breaker(sink.name, SignalKind.METRICS),
-                    "interval_s": self._settings.metrics.interval_s,
-                },
-                hang_after_s=hang_after_s,
+                sink,
+                **self._common(),
+                recorder=self._parts.recorder,
+                own=self._parts.own,
+                timing=self._parts.books.timing(f"sinks/{self._id(sink, SignalKind.METRICS)}"),
+                breaker=self._parts.breaker(sink.name, SignalKind.METRICS),
+                interval_s=self._settings.metrics.interval_s,
             )
-            for sink in parts.sinks
+            for sink in self._parts.sinks
         ]
-        providers = ChildSpec(
-            "providers", TraceProviderActor, args=(parts.books,), hang_after_s=hang_after_s
-        )
-        return [*records, *metrics, providers]
-
-    def _plan(self) -> Callable[[float], RetryPlan]:
-        otlp, rng = self._settings.otlp, random.Random(self._parts.clock.now_ns())  # noqa: S311 -- spreads retries
-        return partial(
-            RetryPlan,
-            give_up_s=otlp.give_up_s,
-            min_s=otlp.backoff_min_s,
-            max_s=otlp.backoff_max_s,
-            rng=rng,
-        )
+        return [*records, *metrics, self._provider_child()]
 
     def _handler_children(self) -> list[ChildSpec]:
         settings = self._settings
@@ -298,20 +177,7 @@ class _Builder:
         ]
 
     def _stage_children(self) -> list[ChildSpec]:
-        parts, hang_after_s = self._parts, self._settings.supervision.hang_deadline_s
-
-        def stage(
-            id_: str, actor: type, *, dispatcher: str = _STAGES_THREAD, **kwargs: Any
-        ) -> ChildSpec:
-            return ChildSpec(
-                id_,
-                actor,
-                args=(parts.books,),
-                kwargs=kwargs,
-                dispatcher=dispatcher,
-                hang_after_s=hang_after_s,
-            )
-
+        parts, stage = self._parts, self._stage
         common: dict[str, Any] = {"keeper": parts.payloads, "clock": parts.clock}
         replay = self._settings.journal.replay_events_per_s if parts.sinks else 0  # else kept on
         return [
@@ -321,13 +187,14 @@ class _Builder:
                 lane=self._recall,
                 handlers=self._handlers,
                 allow_pickle=self._settings.rehydrator.allow_pickle_fallback,
+                gates=self._gates(),
                 **common,
             ),
             stage("rehydrator", RehydratorActor, handlers=self._handlers, lane=self._recall),
             stage(
                 "dedup",
                 DedupActor,
-                dispatcher="own" if parts.dedup.reaches_out else _STAGES_THREAD,
+                dispatcher="own" if parts.dedup.reaches_out else STAGES_THREAD,
                 store=parts.dedup,
                 rehydrator=self._rehydrator,
             ),
@@ -361,9 +228,8 @@ class _Builder:
             ),
         ]
 
-    def _routes(self) -> Mapping[str, Route]:
-        own = [definition.route for definition in self._parts.registered.values()]
-        return {
-            str(route.case): Route(str(route.case) in self._handlers, route.task_name)
-            for route in (*CASE_ROUTING.values(), *own)
-        }
+    def _gates(self) -> Mapping[str, CaseRoute]:
+        """The cases that have content, where it is off."""
+        if self._settings.enterprise_include_content:
+            return {}
+        return {str(d.case): d.route for d in self._definitions if d.route.gated}

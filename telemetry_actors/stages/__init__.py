@@ -1,6 +1,7 @@
 """The four stages between the door and the handlers, and the lanes beside them."""
 
 from telemetry_actors.stages._lane import Lane
+from telemetry_actors.stages.bridge import BridgeRouterActor
 from telemetry_actors.stages.dedup import DedupActor
 from telemetry_actors.stages.gateway import GatewayActor
 from telemetry_actors.stages.offload import CutRule, OffloadActor
@@ -10,6 +11,7 @@ from telemetry_actors.stages.rehydrator import RehydratorActor
 from telemetry_actors.stages.router import Route, RouterActor
 
 __all__ = [
+    "BridgeRouterActor",
     "CutRule",
     "DedupActor",
     "GatewayActor",

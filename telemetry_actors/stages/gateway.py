@@ -41,7 +41,7 @@ class GatewayActor(BatchActor):
     Args:
         books: the books.
         router: the next stage's mailbox.
-        lane: beside it, for what is off-loaded.
+        lane: beside it, for what is off-loaded; None: nothing is.
         journal: None: there is none.
         roomy: whether memory has room for what may as well be on disk.
         clock: for the pace of the replay.
@@ -53,7 +53,7 @@ class GatewayActor(BatchActor):
         books: Books,
         *,
         router: Mailbox,
-        lane: Lane,
+        lane: Lane | None,
         journal: Journal | None,
         roomy: Callable[[], bool],
         clock: Clock,
@@ -177,10 +177,19 @@ class GatewayActor(BatchActor):
     # -- where it goes ----------------------------------------------------------------------------
 
     def _have_room(self) -> bool:
-        return self._router.has_room() and self._lane.mailbox.has_room()
+        aside = self._lane is None or self._lane.mailbox.has_room()
+        return self._router.has_room() and aside
 
     def _pass_on(self, items: Sequence[Item]) -> None:
         """To the router; what is large, or behind something large, into the lane."""
-        straight, aside = self._lane.sort(items, is_large)
+        if self._lane is None:
+            forward(self._router, items, self._books, self._stage)
+            return
+        straight, aside = self._lane.sort(items, _is_put_away)
         forward(self._router, straight, self._books, self._stage)
         forward(self._lane.mailbox, aside, self._books, self._stage)  # behind those before them
+
+
+def _is_put_away(item: Item) -> bool:
+    """What a broker has until its outcome is here whole; it is not put down a second time."""
+    return is_large(item) and not item[0].bridged

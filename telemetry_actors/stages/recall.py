@@ -3,16 +3,24 @@
 Beside the way: ``rehydrator -> [recall] -> handlers``, a lane (`_lane.py`). From the payload store;
 else from the fallback that the envelope carries, and the event is *degraded*; else the event
 goes on without a payload, and its handler says so (``dify.telemetry.rehydration_failed``).
+
+What another process put away has not come by our door: if content is off here and was on there,
+this is where it is taken out (g21).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from types import MappingProxyType
+from typing import Any, cast
+
+import msgpack
 
 from supervisors import Clock, Mailbox
 from telemetry_actors._books import Books
-from telemetry_actors.envelope import DEGRADED, Item
+from telemetry_actors.cases import CaseRoute, gate
+from telemetry_actors.envelope import DEGRADED, Envelope, Item, unpack_map
 from telemetry_actors.ports import Errand, PayloadKeeper
 from telemetry_actors.stages._fallback import read_fallback
 from telemetry_actors.stages._lane import Lane, LaneActor
@@ -35,6 +43,8 @@ class RecallActor(LaneActor):
         clock: for time-outs.
         handlers: mailboxes by case.
         allow_pickle: read pickled fallbacks.
+        gates: by case, how content is taken out of what comes back; of those that have some,
+            where it is off.
     """
 
     def __init__(
@@ -46,10 +56,12 @@ class RecallActor(LaneActor):
         clock: Clock,
         handlers: Mapping[str, Mailbox],
         allow_pickle: bool,
+        gates: Mapping[str, CaseRoute] = MappingProxyType({}),
     ) -> None:
         super().__init__("stages/recall", books, lane=lane, keeper=keeper, clock=clock)
         self._handlers = handlers
         self._allow_pickle = allow_pickle
+        self._gates = gates
 
     def has_time(self, before: Sequence[Any]) -> bool:
         """Not more than so many large payloads at once, read or being read."""
@@ -67,7 +79,7 @@ class RecallActor(LaneActor):
             ticket.serial,
             (envelope.tenant_id, envelope.event_id),
             envelope.metadata.get("payload_ref"),
-            packed_of,
+            partial(self._read, envelope),
             self._woken,
         )
 
@@ -82,11 +94,23 @@ class RecallActor(LaneActor):
             packed = read_fallback(envelope.payload_fallback, allow_pickle=self._allow_pickle)
             if packed is None:
                 return item
+            packed = self._gated(envelope, packed)
             metadata[DEGRADED] = True
         metadata.pop("payload_ref", None)  # read, or gone
         return ticket, envelope._replace(
             payload=packed, payload_fallback=None, metadata=metadata or None
         )
+
+    def _read(self, envelope: Envelope, text: bytes) -> bytes:
+        """The packed payload of its object's text. A hand's thread."""
+        return self._gated(envelope, packed_of(text))
+
+    def _gated(self, envelope: Envelope, packed: bytes) -> bytes:
+        """Ours was gated at the door; then there is nothing to do."""
+        route = self._gates.get(envelope.case) if envelope.is_from_outside else None
+        if route is None:
+            return packed
+        return cast("bytes", msgpack.packb(gate(route, unpack_map(packed))))
 
     def outlet(self, item: Item) -> Mailbox:
         """That of the case's handler."""

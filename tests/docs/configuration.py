@@ -41,8 +41,8 @@ count above 2⁴⁰: beyond that a number is a slip of the pen.
 
 ## Switches and destination
 
-The field is the environment's name in lower case. Only `redis_url` and `config` have a prefix of
-their own there, so that a host's `REDIS_URL` is never taken for ours.
+The field is the environment's name in lower case. Only `redis_url`, `transport` and `config` have
+a prefix of their own there, so that a host's `REDIS_URL` is never taken for ours.
 
 """
 

@@ -142,8 +142,19 @@ class Journal:
     def append(self, items: Sequence[Item]) -> list[Item]:
         """Put *items* in; they come back with their places, or as they are if it can't be.
 
-        What is in already (a crash came between) is not put in again.
+        What is in already (a crash came between) is not put in again. Nor is what a broker has
+        until its outcome (`Ticket.bridged`): if we are killed it is delivered again, and out of
+        the journal it would come twice. That is decided here and not by a stage, since here
+        everyone comes by who puts events away: the gateway's batches, one by one after a
+        crash, and what a stop finds at the door.
         """
+        ours = [item for item in items if not item[0].bridged]
+        if len(ours) == len(items):
+            return self._put_in(items)
+        there = iter(self._put_in(ours))
+        return [item if item[0].bridged else next(there) for item in items]
+
+    def _put_in(self, items: Sequence[Item]) -> list[Item]:
         if not self._at_work.acquire(blocking=False):
             self._overtaken = True  # it hangs; the tree goes on without the journal
             return list(items)

@@ -73,7 +73,7 @@ def test_the_ledger_reads_as_the_json_that_is_promised():
 
     assert {"emitted", "accepted", "refused", "exported", "duplicate", "dropped"} < set(shape)
     assert {"in_flight", "sources", "signals", "by_case"} < set(shape)
-    assert set(shape["signals"]) == {"logs", "spans", "measurements", "providers"}
+    assert set(shape["signals"]) == {"logs", "spans", "bridge", "measurements", "providers"}
     assert {"made", "exported", "dropped", "in_flight", "by_sink"} <= set(shape["signals"]["logs"])
     assert {"made", "recorded"} <= set(shape["signals"]["measurements"])
     assert {"given", "called", "raised", "hung", "full", "absent"} == set(

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from supervisors.testing import FakeClock
+from telemetry_actors.envelope import Envelope, Ticket
 from tests.telemetry_actors.stores.journal.rig import CASES, Rig, ids_of, left_by_a_crash
 
 FIVE = ["a", "b", "c", "d", "e"]
@@ -483,3 +484,21 @@ def test_one_that_hung_in_a_write_and_comes_back_leaves_nothing_behind(tmp_path,
 
     heir = Rig(tmp_path)
     assert ids_of(heir.adopt()) == ["b"]
+
+
+def test_what_a_broker_has_is_neither_kept_nor_missed(tmp_path):
+    """Its outcome must not stand for that of one of our own, which a crash has lost."""
+    one = Rig(tmp_path)
+    one.put("durable")
+    lost = one.accept("lost")
+    ticket = Ticket(next(one.serials), 0, 100, bridged=True)
+    bridged = [(ticket, Envelope("app_created", "acme", "b", 1, b"\x80", b"\x80"))]
+    there = one.journal.append([*bridged, *one.accept("more")])
+    assert there[0] is bridged[0]
+    assert one.journal.holds(there[1][0].place)
+    one.end(bridged)
+    one.crash()
+    two = Rig(tmp_path)
+
+    assert [envelope.event_id for _, envelope in two.adopt()] == ["durable", "more"]
+    assert two.books.dropped[0] == {"lost_on_crash": len(lost)}

@@ -1,0 +1,122 @@
+"""Another way in than `emit()`: an event that another process has sent over a broker.
+
+Beside the door: ``broker -> [here] -> gateway mailbox``. It is refused for the same reasons as
+`emit()` would refuse it, and content is taken out of it all the same (g21), since whoever sent it
+may have had it on. It counts in the books under a source of its own, and not in the shards: their
+row of accepted events may lie in the journal's live page, where a ``kill -9`` would make
+``lost_on_crash`` of what the broker delivers again.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from typing import TYPE_CHECKING, Final
+
+from telemetry_actors._intake import OVERHEAD_BYTES, UNKNOWN_CASE
+from telemetry_actors._readmission import refusal_of
+from telemetry_actors.cases import gate
+from telemetry_actors.envelope import Envelope, Ticket, unpack_map
+from telemetry_actors.ledger import Admission
+from telemetry_actors.stages._fallback import CutRule, cut_down, read_fallback
+
+if TYPE_CHECKING:
+    from telemetry_actors._books import OnEnd
+    from telemetry_actors._exchange import Incoming
+    from telemetry_actors._intake import Entry
+    from telemetry_actors._life import Life
+
+__all__ = ["CELERY", "may_arrive", "take_arrival"]
+
+CELERY: Final = "celery"
+"""The source's name in the ledger."""
+
+
+def take_arrival(life: Life, event: Incoming | None, on_end: OnEnd) -> Admission:
+    """Admit or refuse one event; count both. A bridge's thread; takes the books' lock.
+
+    Args:
+        life: of the gateway that is to handle it.
+        event: as read; None: it could not be, and is refused as ``invalid``.
+        on_end: told of its outcome, if it is admitted; see `Books.follow`.
+    """
+    entry = life.entries[UNKNOWN_CASE]
+    if event is not None:
+        entry = life.entries.get(event.case, entry)
+    verdict = Admission.INVALID
+    try:
+        if event is not None:
+            verdict = _admit(life, entry, event, on_end)
+    finally:
+        if verdict is not Admission.ACCEPTED:
+            life.books.turn_away(CELERY, entry.row, verdict)
+    return verdict
+
+
+def may_arrive(life: Life, event: Incoming) -> bool:
+    """Whether an event like it, of usual size, would be let in now, or refused for good."""
+    entry = life.entries.get(event.case)
+    if entry is None or entry.refusal is not None or life.intake.closed:
+        return True
+    if entry.row in life.intake.parked:
+        return False
+    charged = life.settings.gateway.max_context_bytes
+    tenant_id = str(event.context["tenant_id"])
+    return life.pressure.want_of_room(entry.priority, tenant_id, charged) is None
+
+
+def _admit(life: Life, entry: Entry, event: Incoming, on_end: OnEnd) -> Admission:
+    envelope = _envelope(life, entry, event)
+    if envelope is None:
+        return Admission.INVALID
+    sizes = (envelope.payload, envelope.payload_fallback, envelope.context)
+    charged = sum(len(part or b"") for part in sizes) + OVERHEAD_BYTES
+    refusal = refusal_of(life, entry, envelope, charged)
+    if refusal is not None:
+        return refusal
+    intake = life.intake
+    if intake.asleep and not intake._awaken():
+        return Admission.STOPPING
+    serial = next(intake.serials)
+    life.books.follow(serial, on_end)  # before anyone can end it
+    life.books.take_in(CELERY, {entry.row: 1})
+    share = life.books.room.take(envelope.tenant_id, charged)
+    ticket = Ticket(serial, entry.row, charged, thread=get_ident(), share=share, bridged=True)
+    life.mailbox.append((ticket, envelope), charged)
+    return Admission.ACCEPTED
+
+
+def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
+    """Packed as `emit()` packs."""
+    packed = None if event.payload is None else life.intake.pack_payload(entry, event.payload)
+    head = life.intake.pack_context(event.context)
+    if head is None or (packed is None) is not (event.payload is None):
+        return None
+    fallback = _fallback(life, entry, event.fallback)
+    at_ns = life.clock.now_ns() if event.emitted_at is None else event.emitted_at
+    context, tenant_id = head
+    return Envelope(
+        entry.name,
+        tenant_id,
+        event.event_id,
+        at_ns,
+        context,
+        packed,
+        fallback,
+        event.metadata,
+    )
+
+
+def _fallback(life: Life, entry: Entry, data: bytes | None) -> bytes | None:
+    """Without content where that is off.
+
+    Here, and not where it is needed: until then it would be in mailboxes, and in the letter of an
+    event that ends on its way. What can't be read is no use to anybody, and may be content.
+    """
+    if data is None or not entry.gated:
+        return data
+    packed = read_fallback(data, allow_pickle=life.settings.rehydrator.allow_pickle_fallback)
+    if packed is None:
+        return None
+    return cut_down(
+        gate(entry.route, unpack_map(packed)), CutRule(gated=frozenset(entry.route.gated))
+    )

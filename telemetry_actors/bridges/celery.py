@@ -1,0 +1,203 @@
+"""The task that a Celery worker needs to take events in: the platform's own, by its own name.
+
+In front of the door: ``broker -> [task] -> gateway -> router ...``. Each worker process makes one
+gateway at its first task, so routing, dedup, handlers, sinks and books are the same code as in the
+process that emits. Sent by another `telemetry_actors` (``transport="celery"``) or by the
+platform's own producers (eras S and M).
+
+A task is acknowledged late: when its event has its outcome. So what a killed worker had in hand is
+delivered again, under the same claim (``metadata.origin``, or the task's id), and passes. There is
+no room, or the case is parked: the task waits, and then goes back to the queue (`Reject`), which
+loses nothing and has no limit; each such round is counted as ``emitted`` and ``refused``.
+
+Needs the extra ``celery``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisors._clock import new_token, release
+from telemetry_actors._arrival import may_arrive, take_arrival
+from telemetry_actors._exchange import Incoming, from_json
+from telemetry_actors._say import warn
+from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.ledger import Admission, Ledger
+from telemetry_actors.ports import Sink
+from telemetry_actors.settings import TelemetrySettings
+
+if TYPE_CHECKING:
+    from telemetry_actors._life import Life
+
+__all__ = ["TASK_NAME", "CeleryBridge", "register"]
+
+TASK_NAME: Final = "process_enterprise_telemetry"
+"""The platform's own name of the task."""
+
+_LOOK_S: Final = 0.05
+"""Between two looks for room; bookings wake earlier."""
+_FOR_NOW: Final = (
+    Admission.MAILBOX_FULL,
+    Admission.BYTES_FULL,
+    Admission.PARKED,
+    Admission.STOPPING,
+)
+"""Refusals that another worker, or the same one later, may not repeat."""
+
+
+class CeleryBridge:
+    """Takes events in, in whatever process it is called.
+
+    Args:
+        settings: of the gateways, read from the environment by default. Theirs is the
+            ``in_process`` transport, whatever is set, and nothing lingers, since a task waits.
+        sinks: as for `TelemetryGateway`.
+    """
+
+    def __init__(
+        self, settings: TelemetrySettings | None = None, *, sinks: Sequence[Sink] | None = None
+    ) -> None:
+        self._settings = _of_a_worker(settings if settings is not None else TelemetrySettings())
+        self._sinks = sinks
+        self._gateways: dict[int, TelemetryGateway] = {}
+
+    @property
+    def gateway(self) -> TelemetryGateway:
+        """That of this process; made at the first use, also in the child of a fork."""
+        pid = os.getpid()
+        found = self._gateways.get(pid)
+        if found is None:  # setdefault: two threads that ask first get one answer
+            made = TelemetryGateway(self._settings, sinks=self._sinks)
+            found = self._gateways.setdefault(pid, made)
+        return found
+
+    def ledger(self) -> Ledger:
+        """The books of this process."""
+        return self.gateway.ledger()
+
+    def stop(self) -> None:
+        """Stop this process's gateway, if there is one. Idempotent."""
+        found = self._gateways.get(os.getpid())
+        if found is not None:
+            found.stop()
+
+    def take(self, envelope_json: object, task_id: str = "") -> Admission:
+        """Take one event in and wait for its outcome, for ``celery.outcome_timeout_s`` at most.
+
+        Any thread. Never raises.
+
+        Args:
+            envelope_json: the text of an envelope, ours or of eras S and M.
+            task_id: whose claim it is, where the envelope does not say.
+
+        Returns:
+            False in a truth test: it is refused. What is refused for want of room has waited
+            ``celery.room_timeout_s`` for it.
+        """
+        life = self.gateway._life
+        try:
+            event: Incoming | None = from_json(envelope_json, task_id)
+        except EnvelopeError as error:
+            warn("a task's envelope is refused as invalid: %s", error)
+            event = None
+        return _Taking(life).take(event)
+
+
+class _Taking:
+    """One event's way in. The task's thread."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._waits = life.settings.celery
+
+    def take(self, event: Incoming | None) -> Admission:
+        if event is not None:
+            self._await_room(event)
+        ended = new_token()
+        verdict = take_arrival(self._life, event, lambda _outcome, _letter: release(ended))
+        if verdict:
+            self._life.clock.wait(ended, self._waits.outcome_timeout_s)
+        return verdict
+
+    def _await_room(self, event: Incoming) -> None:
+        life, token = self._life, new_token()
+        until_s = life.clock.now_s() + self._waits.room_timeout_s
+        unwatch = life.books.watch(lambda: release(token))
+        try:
+            while not may_arrive(life, event) and (left_s := until_s - life.clock.now_s()) > 0:
+                life.clock.wait(token, min(left_s, _LOOK_S))
+        finally:
+            unwatch()
+
+
+def register(
+    app: Any, *, settings: TelemetrySettings | None = None, sinks: Sequence[Sink] | None = None
+) -> CeleryBridge:
+    """Give a Celery application the task, and have each worker process stop its tree at its end.
+
+    A task of that name that the application has already is replaced.
+
+    Args:
+        app: a `celery.Celery`. Its broker's visibility timeout must be longer than
+            ``celery.outcome_timeout_s``.
+        settings: see `CeleryBridge`.
+        sinks: see `CeleryBridge`.
+
+    Returns:
+        The bridge; it is for looking at (``ledger()``), and need not be kept.
+
+    Raises:
+        ModuleNotFoundError: celery is not installed.
+        SettingsError: the environment has an unusable setting.
+    """
+    try:
+        from celery import signals
+        from celery.exceptions import Reject
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'celery is not installed: pip install "telemetry-actors[celery]"', name="celery"
+        ) from error
+    bridge = CeleryBridge(settings, sinks=sinks)
+
+    def process(task: Any, envelope_json: object = None, *_more: object, **_named: object) -> None:
+        try:
+            verdict = bridge.take(envelope_json, str(task.request.id or ""))
+        except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
+            warn("a task could not be taken in: %s", type(error).__name__)
+            return
+        if verdict in _FOR_NOW:
+            raise Reject(str(verdict), requeue=True)  # Celery's own word, no failure
+
+    if TASK_NAME in app.tasks:  # the platform's own: of two with one name the first would stay
+        app.tasks.unregister(TASK_NAME)
+    app.task(
+        process,
+        bind=True,
+        name=TASK_NAME,
+        acks_late=True,
+        reject_on_worker_lost=True,
+        ignore_result=True,
+        shared=False,  # with this application alone
+        lazy=False,
+    )
+
+    def ended(**_said: object) -> None:
+        bridge.stop()
+
+    for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
+        signal.connect(ended, weak=False)
+    return bridge
+
+
+def _of_a_worker(settings: TelemetrySettings) -> TelemetrySettings:
+    return settings.model_copy(
+        update={
+            "transport": "in_process",  # else a worker that shares its producers' environment
+            # would send what it takes in round and round
+            "gateway": settings.gateway.model_copy(update={"linger_s": 0.0}),
+            "sink": settings.sink.model_copy(update={"linger_s": 0.0}),
+        }
+    )

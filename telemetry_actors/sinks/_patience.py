@@ -1,0 +1,34 @@
+"""How long whoever sends tries: a part of the settings, chosen by where events go."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from telemetry_actors.settings import TelemetrySettings
+
+__all__ = ["Patience", "patience_of"]
+
+
+class Patience(NamedTuple):
+    """How long whoever sends tries, in seconds."""
+
+    attempt_timeout_s: float
+    give_up_s: float
+    backoff_min_s: float
+    backoff_max_s: float
+    breaker_failures: int
+    breaker_open_s: float
+
+
+_ROUND_TRIPS = 4
+_WAITS = Patience._fields[1:]
+
+
+def patience_of(settings: TelemetrySettings, *, bridging: bool) -> Patience:
+    """That of the sinks: of a broker, or of an OTLP receiver."""
+    if bridging:
+        part = settings.celery
+        # Connecting and publishing are a few round trips, each with its own time-out.
+        return Patience(part.socket_timeout_s * _ROUND_TRIPS, *(getattr(part, f) for f in _WAITS))
+    otlp = settings.otlp
+    return Patience(otlp.attempt_timeout_s, *(getattr(otlp, f) for f in _WAITS))
