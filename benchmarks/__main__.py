@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import collector, dedup, emit, faults, journal, offload, supervise
+from benchmarks import celery, collector, dedup, emit, faults, journal, offload, supervise
 from benchmarks.machine import facts
 
 _STDOUT = Path("-")
@@ -71,7 +71,12 @@ def _offload(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return offload.run(arguments.events, arguments.repeats)
 
 
+def _celery(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return celery.run(arguments.events, arguments.repeats, arguments.server)
+
+
 _ALL = {
+    "celery": (celery.HEADER, celery.COLUMNS, _celery),
     "emit": (emit.HEADER, _EMIT_COLUMNS, _emit),
     "supervise": (supervise.HEADER, supervise.COLUMNS, _supervise),
     "faults": (faults.HEADER, faults.COLUMNS, _faults),
@@ -105,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     command.add_argument("--events", type=int, default=20_000, help="in each flood")
     command.add_argument("--repeats", type=int, default=8, help="floods of each mode")
+    command = commands.add_parser("celery", help="what the caller pays to hand events to Celery")
+    _add_json(command)
+    command.add_argument("--events", type=int, default=2000, help="calls in each turn")
+    command.add_argument("--repeats", type=int, default=3, help="turns of each")
+    command.add_argument("--server", metavar="FILE", help="a redis-server; that on the PATH")
     command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
     _add_json(command)
     for name, default in supervise.Scale()._asdict().items():

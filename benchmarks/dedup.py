@@ -27,7 +27,7 @@ from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores import MemoryDedupStore
 from telemetry_actors.stores.redis_dedup import RedisDedupStore
 
-__all__ = ["COLUMNS", "HEADER", "run"]
+__all__ = ["COLUMNS", "HEADER", "run", "running_redis"]
 
 HEADER = (__doc__ or "").partition("\n\n")[2].partition("\n\n")[0]
 COLUMNS = ("store", "batch", "new_us", "seen_us", "batch_p99_us", "batches")
@@ -44,7 +44,7 @@ def run(batches: Sequence[int], events: int, server: str | None = None) -> list[
     """
     server = server or shutil.which("redis-server")
     rows = []
-    with _redis(server) as url:
+    with running_redis(server) as url:
         for size in batches:
             stores = _stores(url)
             times: dict[str, list[list[int]]] = {name: [[], []] for name in stores}
@@ -95,7 +95,7 @@ def _row(name: str, size: int, new: list[int], seen: list[int]) -> dict[str, Any
 
 
 @contextmanager
-def _redis(server: str | None) -> Iterator[str | None]:
+def running_redis(server: str | None) -> Iterator[str | None]:
     """A Redis on a free port of loopback, or none."""
     if server is None:
         yield None

@@ -1,0 +1,36 @@
+"""The application that `tests.servers.fleet.Worker` runs; what it is told is in the environment.
+
+Each process writes its books into a folder when it ends.
+"""
+
+import os
+from pathlib import Path
+
+from celery import Celery, signals
+
+from telemetry_actors import TelemetrySettings
+from telemetry_actors.bridges.celery import register
+
+app = Celery("fleet", broker=os.environ["FLEET_BROKER"], set_as_current=False)
+app.conf.update(
+    broker_transport_options={
+        "visibility_timeout": int(os.environ["FLEET_VISIBILITY_S"]),
+        "unacked_restore_interval": 0.5,
+    },
+    broker_connection_retry_on_startup=True,
+    worker_enable_remote_control=False,
+    worker_prefetch_multiplier=4,
+)
+bridge = register(
+    app, settings=TelemetrySettings.enabled(enterprise_otlp_endpoint=os.environ["FLEET_OTLP"])
+)
+
+
+def _write_books(**_said):
+    if os.getpid() in bridge._gateways:
+        file = Path(os.environ["FLEET_FOLDER"]) / f"{os.getpid()}.json"
+        file.write_text(bridge.ledger().model_dump_json())
+
+
+for _signal in (signals.worker_process_shutdown, signals.worker_shutdown):
+    _signal.connect(_write_books, weak=False)
