@@ -12,17 +12,18 @@ from __future__ import annotations
 from _thread import get_ident
 from typing import TYPE_CHECKING, Final
 
-from telemetry_actors._intake import OVERHEAD_BYTES, UNKNOWN_CASE
+from telemetry_actors._entries import UNKNOWN_CASE
+from telemetry_actors._packing import pack_context, pack_payload
 from telemetry_actors._readmission import refusal_of
 from telemetry_actors.cases import gate
-from telemetry_actors.envelope import Envelope, Ticket, unpack_map
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
 from telemetry_actors.ledger import Admission
 from telemetry_actors.stages._fallback import CutRule, cut_down, read_fallback
 
 if TYPE_CHECKING:
     from telemetry_actors._books import OnEnd
+    from telemetry_actors._entries import Entry
     from telemetry_actors._exchange import Incoming
-    from telemetry_actors._intake import Entry
     from telemetry_actors._life import Life
 
 __all__ = ["CELERY", "may_arrive", "take_arrival"]
@@ -73,22 +74,21 @@ def _admit(life: Life, entry: Entry, event: Incoming, on_end: OnEnd) -> Admissio
     refusal = refusal_of(life, entry, envelope, charged)
     if refusal is not None:
         return refusal
-    intake = life.intake
-    if intake.asleep and not intake._awaken():
+    if not life.intake.wakes():
         return Admission.STOPPING
-    serial = next(intake.serials)
+    serial = next(life.intake.serials)
     life.books.follow(serial, on_end)  # before anyone can end it
     life.books.take_in(CELERY, {entry.row: 1})
     share = life.books.room.take(envelope.tenant_id, charged)
-    ticket = Ticket(serial, entry.row, charged, thread=get_ident(), share=share, bridged=True)
+    ticket = Ticket(serial, entry.row, charged, thread=get_ident(), bridged=True, share=share)
     life.mailbox.append((ticket, envelope), charged)
     return Admission.ACCEPTED
 
 
 def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
     """Packed as `emit()` packs."""
-    packed = None if event.payload is None else life.intake.pack_payload(entry, event.payload)
-    head = life.intake.pack_context(event.context)
+    packed = None if event.payload is None else pack_payload(entry, event.payload)
+    head = pack_context(event.context)
     if head is None or (packed is None) is not (event.payload is None):
         return None
     fallback = _fallback(life, entry, event.fallback)

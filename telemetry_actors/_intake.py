@@ -12,63 +12,30 @@ per producing thread.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
-import msgpack
-
 from supervisors import Clock, Mailbox
+from telemetry_actors._entries import UNKNOWN_CASE, Entry
+from telemetry_actors._packing import pack_context, pack_payload
 from telemetry_actors._pressure import Pressure
-from telemetry_actors._shards import Shards, column
+from telemetry_actors._shards import Shards
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import (
-    CASE_ROUTING,
-    CaseRoute,
-    Priority,
-    SignalType,
     TelemetryCase,
-    gate,
 )
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, TelemetryContext, Ticket
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.inside import THREADS
 from telemetry_actors.ledger import Admission
 from telemetry_actors.sanitise import sanitise, text
-from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["OVERHEAD_BYTES", "UNKNOWN_CASE", "Door", "Entry", "Intake", "entries_of", "what_is_off"]
-
-UNKNOWN_CASE = "unknown"
-"""Key of `Ledger.by_case` that all unknown case names share."""
+__all__ = ["Door", "Intake"]
 
 _LOOK_EVERY_NS = 20_000_000
 _new = tuple.__new__
-_Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is decided for one case once and for all.
-
-    No tuple: a slot is read in a third of the time, and each `emit()` reads ten.
-    """
-
-    row: int
-    """The case's place in the books."""
-    name: str
-    route: CaseRoute
-    gated: bool
-    """Content is off and the case has some."""
-    refusal: Admission | None
-    """The settings refuse the case."""
-    gives: bool
-    """Even a refused event is given to trace manager and providers (legacy route, no tree)."""
-    columns: tuple[int, ...]
-    """Shard cells, in the order of `Admission`."""
-    priority: Priority
 
 
 class Door(NamedTuple):
@@ -79,76 +46,6 @@ class Door(NamedTuple):
     pressure: Pressure
     look: Callable[[], None] | None = None
     """Called after an event, at most each 20 ms: may give way (`_lateness.py`)."""
-
-
-def entries_of(
-    settings: TelemetrySettings, tree_has_sink: bool, registered: Iterable[CaseRoute] = ()
-) -> dict[str, Entry]:
-    """The entry of each case under *settings*: ours, the user's own, and last `UNKNOWN_CASE`."""
-    found = {}
-    classes = settings.pressure.by_case
-    for index, route in enumerate((*CASE_ROUTING.values(), *registered)):
-        case = str(route.case)
-        refusal, gives = _decide(settings, route, tree_has_sink)
-        gated = bool(route.gated) and not settings.enterprise_include_content
-        columns = _columns(index)
-        priority = Priority(classes.get(case, route.priority))
-        found[case] = Entry(index, case, route, gated, refusal, gives, columns, priority)
-    last = len(found)
-    nowhere = CaseRoute(UNKNOWN_CASE, SignalType.METRIC_LOG)
-    columns, refusal = _columns(last), Admission.UNKNOWN_CASE
-    found[UNKNOWN_CASE] = Entry(
-        last, UNKNOWN_CASE, nowhere, False, refusal, False, columns, Priority.LOW
-    )
-    return found
-
-
-def _columns(index: int) -> tuple[int, ...]:
-    return tuple(column(index, admission) for admission in Admission)
-
-
-def _decide(
-    settings: TelemetrySettings, route: CaseRoute, tree_has_sink: bool
-) -> tuple[Admission | None, bool]:
-    """The flag is looked at before the edition (payloads.md 1.9, architecture.md, Flags)."""
-    on = settings.enterprise_telemetry_gateway_enabled
-    trace = route.signal_type is SignalType.TRACE
-    if not on and not trace:
-        return Admission.GATEWAY_OFF, False
-    if not route.ce_eligible and not settings.telemetry_on:
-        return Admission.NOT_ELIGIBLE, False
-    if not on and not tree_has_sink:
-        return Admission.GATEWAY_OFF, True
-    return None, False
-
-
-def what_is_off(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> str:
-    """One sentence per thing that the settings switch off, with its word in the ledger; or ""."""
-    sentences = []
-    if not settings.enterprise_telemetry_gateway_enabled:
-        nowhere = any(entry.gives for entry in entries.values())
-        trace = (
-            "so are trace cases, since there is neither a sink nor ENTERPRISE_OTLP_ENDPOINT"
-            " (trace managers and providers still get them)"
-            if nowhere
-            else "trace cases go the old route"
-        )
-        sentences.append(
-            "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off: metric_log cases are refused"
-            f" (gateway_off); {trace}"
-        )
-    if not settings.telemetry_on:
-        flags = {
-            "ENTERPRISE_ENABLED": settings.enterprise_enabled,
-            "ENTERPRISE_TELEMETRY_ENABLED": settings.enterprise_telemetry_enabled,
-        }
-        off = " and ".join(name for name, on in flags.items() if not on)
-        eligible = ", ".join(name for name, entry in entries.items() if entry.route.ce_eligible)
-        sentences.append(
-            f"enterprise telemetry is off (by {off}): only {eligible} are eligible,"
-            " every other case is refused (not_eligible)"
-        )
-    return ". ".join(sentences)
 
 
 _ACCEPTED = Admission.ACCEPTED
@@ -265,7 +162,7 @@ class Intake:
             return entry.refusal
         if THREADS and get_ident() in THREADS:
             return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
-        packed, head = self.pack_payload(entry, payload), self.pack_context(context)
+        packed, head = pack_payload(entry, payload), pack_context(context)
         if packed is None or head is None:
             return Admission.INVALID if entry.refusal is None else entry.refusal
         packed_context, tenant_id = head
@@ -304,8 +201,22 @@ class Intake:
             manager = self._companion(entry, manager)
         share = self._shares.get(envelope[1]) or self._share_of(envelope[1])
         serial = next(self.serials)
-        fields = (serial, entry.row, charged, manager, None, False, get_ident(), None, share, False)
-        ticket: Ticket = _new(Ticket, fields)
+        place, measured, packed, bridged = None, False, None, False
+        ticket: Ticket = _new(
+            Ticket,
+            (
+                serial,
+                entry.row,
+                charged,
+                manager,
+                place,
+                measured,
+                get_ident(),
+                packed,
+                bridged,
+                share,
+            ),
+        )
         room.events += 1  # `Room.take`, in place; after the last call but one
         room.event_bytes += charged
         share.events += 1
@@ -335,61 +246,9 @@ class Intake:
                     given[1] += 1
         return entry.refusal
 
-    # -- packing: the snapshot that later changes of the caller's objects can't reach -------------
-
-    def pack_payload(self, entry: Entry, payload: Any) -> bytes | None:
-        """Without content where that is off. None: it can't be packed."""
-        if type(payload) is not dict:
-            if not issubclass(type(payload), Mapping):
-                return None
-            payload = _as_dict(payload)
-            if payload is None:
-                return None
-        if entry.gated:
-            payload = gate(entry.route, payload)
-        return _packed(payload)
-
-    def pack_context(self, context: Any) -> tuple[bytes, str] | None:
-        """The packed context, and its tenant. None: it is none."""
-        if type(context) is not dict:
-            context = _context_dict(context)
-            if context is None:
-                return None
-        tenant_id = context.get("tenant_id")
-        if type(tenant_id) is str:
-            try:
-                return _Packer().pack(context), tenant_id
-            except Exception:  # noqa: BLE001 -- what msgpack can't carry is cleaned below
-                tenant_id = None
-        cleaned = sanitise(context)
-        tenant_id = cleaned.get("tenant_id")
-        return _Packer().pack(cleaned), "" if tenant_id is None else str(tenant_id)
-
-
-def _packed(payload: dict[Any, Any]) -> bytes | None:
-    try:
-        return _Packer().pack(payload)  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
-        cleaned = sanitise(payload)
-        return _Packer().pack(cleaned) if type(cleaned) is dict else None
-
-
-def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:
-    try:
-        return dict(payload)
-    except BaseException:  # noqa: BLE001 -- a foreign mapping may raise anything while it is read
-        return None
-
-
-def _context_dict(context: Any) -> dict[str, Any] | None:
-    if context is None:
-        return {}
-    if type(context) is TelemetryContext:
-        given = {k: v for k, v in context.__dict__.items() if v is not None}
-        return given | (context.__pydantic_extra__ or {})
-    if issubclass(type(context), Mapping):
-        return _as_dict(context)
-    return None
+    def wakes(self) -> bool:
+        """Start the tree unless it has been. False: it can't be. Never waits."""
+        return not self.asleep or self._awaken()
 
 
 def _given_id(event_id: Any) -> str:

@@ -28,7 +28,8 @@ from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import refused_as_parked
-from telemetry_actors._intake import Door, Intake, entries_of
+from telemetry_actors._entries import entries_of
+from telemetry_actors._intake import Door, Intake
 from telemetry_actors._lateness import Lateness, Pauses
 from telemetry_actors._parkings import Parkings
 from telemetry_actors._pressure import Pressure, max_ages_ns

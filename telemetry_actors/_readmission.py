@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgpack
 
-from telemetry_actors._intake import OVERHEAD_BYTES, UNKNOWN_CASE
+from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors.cases import gate
-from telemetry_actors.envelope import Envelope, Ticket, unpack_map
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.ledger import Admission
 
 if TYPE_CHECKING:
     from telemetry_actors._books import OnEnd
-    from telemetry_actors._intake import Entry
+    from telemetry_actors._entries import Entry
     from telemetry_actors._life import Life
     from telemetry_actors.dead_letters import DeadLetter
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from telemetry_actors._definition_check import check_instruments, check_name
-from telemetry_actors._intake import UNKNOWN_CASE
+from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors._say import warn
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.definition import CaseDefinition

@@ -91,11 +91,11 @@ class Ticket(NamedTuple):
     """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
     packed: bytes | None = None
     """The payload of an off-loaded event that trace managers get, until the router takes it."""
+    bridged: bool = False
+    """A broker has it until its outcome, and delivers it again if this process ends before."""
     share: Share | None = None
     """Of its tenant: what it takes of the room in memory is counted there. None: it takes none,
     since it is on disk alone."""
-    bridged: bool = False
-    """A broker has it until its outcome, and delivers it again if this process ends before."""
 
 
 class Envelope(NamedTuple):

@@ -20,7 +20,7 @@ import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
 from telemetry_actors._draining import flush_life
-from telemetry_actors._intake import what_is_off
+from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._readmission import readmit
