@@ -49,11 +49,13 @@ format: $(STAMP) ## put the code in its form
 wheel-smoke: $(STAMP) ## build the wheel and try it in a clean venv, far from the sources
 	PYTHON=$(BIN)/python .ci/wheel-smoke
 
-bench: $(STAMP) ## each beside its peer: emit() (OpenTelemetry SDK), supervise (stock Pykka); and the journal
+bench: $(STAMP) ## each beside its peer: emit() (SDK), supervise (Pykka), celery (.delay()); journal, dedup, off-load
 	$(BIN)/python -m benchmarks emit $(ARGS)
 	$(BIN)/python -m benchmarks offload $(ARGS)
 	$(BIN)/python -m benchmarks supervise $(ARGS)
 	$(BIN)/python -m benchmarks journal $(ARGS)
+	$(BIN)/python -m benchmarks dedup $(ARGS)
+	$(BIN)/python -m benchmarks celery $(ARGS)
 
 soak: $(STAMP) ## the slow tests alone
 	$(BIN)/python -m pytest -m slow $(ARGS)

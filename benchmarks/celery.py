@@ -10,7 +10,6 @@ task gets the JSON text of the event, made within the call, as the platform's ow
 
 from __future__ import annotations
 
-import shutil
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import celery
 import redis
 
-from benchmarks.dedup import running_redis
+from benchmarks.dedup import redis_server, running_redis
 from telemetry_actors import TelemetryEnvelope, TelemetryGateway, TelemetrySettings
 
 __all__ = ["COLUMNS", "HEADER", "run"]
@@ -45,12 +44,12 @@ def run(events: int, repeats: int, server: str | None = None) -> list[dict[str, 
     Args:
         events: calls in each turn.
         repeats: turns of each.
-        server: path of a ``redis-server``; the one on the PATH by default.
+        server: path of a ``redis-server``; see `benchmarks.dedup.redis_server`.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    server = server or shutil.which("redis-server")
+    server = server or redis_server()
     if server is None:
         raise FileNotFoundError("no redis-server on the PATH; name one by --server")
     with running_redis(server) as url, _subjects(str(url)) as subjects:

@@ -13,9 +13,11 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -27,10 +29,16 @@ from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores import MemoryDedupStore
 from telemetry_actors.stores.redis_dedup import RedisDedupStore
 
-__all__ = ["COLUMNS", "HEADER", "run", "running_redis"]
+__all__ = ["COLUMNS", "HEADER", "redis_server", "run", "running_redis"]
 
 HEADER = (__doc__ or "").partition("\n\n")[2].partition("\n\n")[0]
 COLUMNS = ("store", "batch", "new_us", "seen_us", "batch_p99_us", "batches")
+
+
+def redis_server() -> str | None:
+    """The ``redis-server`` on the PATH, else the one beside this Python (of the dev extra)."""
+    here = str(Path(sys.executable).parent)
+    return shutil.which("redis-server") or shutil.which("redis-server", path=here)
 
 
 def run(batches: Sequence[int], events: int, server: str | None = None) -> list[dict[str, Any]]:
@@ -39,10 +47,10 @@ def run(batches: Sequence[int], events: int, server: str | None = None) -> list[
     Args:
         batches: events in one claim.
         events: new ids for each store and size.
-        server: path of a ``redis-server``; the one on the PATH by default. Without one only
-            memory is measured.
+        server: path of a ``redis-server``; see `redis_server`. Without one only memory is
+            measured.
     """
-    server = server or shutil.which("redis-server")
+    server = server or redis_server()
     rows = []
     with running_redis(server) as url:
         for size in batches:

@@ -1,6 +1,7 @@
 """Our few log lines: on the tree's threads or the constructor's, never in `emit()`.
 
 Said inside the tree, so that a host whose logging handler calls `emit()` gets no loop (g03).
+A line is one line, whatever is in it (g29): an id or a receiver's words can't forge another.
 """
 
 from __future__ import annotations
@@ -20,13 +21,25 @@ _LOGGER.addHandler(logging.NullHandler())
 def say(message: str, *args: object) -> None:
     """At INFO."""
     with inside_the_tree():
-        _LOGGER.info(message, *args)
+        _LOGGER.info(message, *map(_encoded, args))
 
 
 def warn(message: str, *args: object) -> None:
     """At WARNING."""
     with inside_the_tree():
-        _LOGGER.warning(message, *args)
+        _LOGGER.warning(message, *map(_encoded, args))
+
+
+def _encoded(arg: object) -> object:
+    if isinstance(arg, int | float):
+        return arg
+    try:
+        text = str(arg)
+    except Exception:  # noqa: BLE001 -- a host's exception that can't say what it is
+        text = type(arg).__name__
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def say_at_the_end(message: str) -> None:
@@ -35,7 +48,7 @@ def say_at_the_end(message: str) -> None:
         warn("%s", message)
         return
     with suppress(Exception):  # it may be closed, or gone
-        sys.stderr.write(f"telemetry_actors: {message}\n")
+        sys.stderr.write(f"telemetry_actors: {_encoded(message)}\n")
         sys.stderr.flush()
 
 

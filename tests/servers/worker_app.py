@@ -1,6 +1,7 @@
 """The application that `tests.servers.fleet.Worker` runs; what it is told is in the environment.
 
-Each process writes its books into a folder when it ends.
+Each process writes its books into a folder when it ends. Elsewhere (pytest imports every file, for
+its examples) it is an application without a broker.
 """
 
 import os
@@ -11,10 +12,12 @@ from celery import Celery, signals
 from telemetry_actors import TelemetrySettings
 from telemetry_actors.bridges.celery import register
 
-app = Celery("fleet", broker=os.environ["FLEET_BROKER"], set_as_current=False)
+TOLD = {"FLEET_BROKER": "memory://", "FLEET_VISIBILITY_S": "1", "FLEET_OTLP": ""} | os.environ
+
+app = Celery("fleet", broker=TOLD["FLEET_BROKER"], set_as_current=False)
 app.conf.update(
     broker_transport_options={
-        "visibility_timeout": int(os.environ["FLEET_VISIBILITY_S"]),
+        "visibility_timeout": int(TOLD["FLEET_VISIBILITY_S"]),
         "unacked_restore_interval": 0.5,
     },
     broker_connection_retry_on_startup=True,
@@ -22,7 +25,7 @@ app.conf.update(
     worker_prefetch_multiplier=4,
 )
 bridge = register(
-    app, settings=TelemetrySettings.enabled(enterprise_otlp_endpoint=os.environ["FLEET_OTLP"])
+    app, settings=TelemetrySettings.enabled(enterprise_otlp_endpoint=TOLD["FLEET_OTLP"])
 )
 
 

@@ -118,7 +118,7 @@ def test_another_body_is_told(body):
 
 
 @given(body=st.binary(max_size=400))
-def test_no_bytes_are_fatal(body):
+def test_g28_no_bytes_of_a_letter_are_fatal(body):
     for data in (body, with_body(body)):
         with suppress(EnvelopeError):
             unpack_letter(data)
@@ -136,7 +136,7 @@ def test_no_change_of_fields_is_fatal(data):
         unpack_letter(with_body(body_of(**{f"_{number}": value})))
 
 
-def test_a_body_that_promises_much_costs_little():
+def test_g28_a_letter_that_promises_much_costs_little():
     arrays = b"\xdc\x0f\xff" * 900
     tracemalloc.start()
     with pytest.raises(EnvelopeError):
