@@ -28,6 +28,8 @@ _TREE_S, _COUNT_S = 0.25, 8e-6
 an idle machine; a tree that is full to the brim holds 140,000)."""
 _TREE_SHARE, _RESERVE_SHARE = 0.15, 0.5
 """Of a short time-out they are at most these shares."""
+_SIGNAL_S = 0.25
+"""At most so long in one wait: a Ctrl-C whose signal another thread was given wakes nobody."""
 _WORTH_DRAINING_S = 0.1
 _GRACE_S = 0.1
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
@@ -96,7 +98,7 @@ class Stopping:
         clock, token = self._life.clock, new_token()
         self._waiters.append(token)
         while self.report is None and clock.now_s() < until_s:
-            clock.wait(token, until_s - clock.now_s())
+            clock.wait(token, min(until_s - clock.now_s(), _SIGNAL_S))
 
     def _as_it_stands(self, began_s: float) -> StopReport:
         """Time is up for this caller, and not for the one who began."""

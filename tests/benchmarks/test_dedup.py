@@ -24,6 +24,7 @@ def test_it_measures_both_stores_at_each_size(tmp_path, capsys):
 
 def test_without_a_server_memory_alone_is_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     main(["dedup", "--events", "40", "--batches", "16"])
 
     assert "redis" not in capsys.readouterr().out

@@ -220,12 +220,16 @@ def test_g23_where_the_host_logs_the_line_goes_to_its_log():
     assert line.startswith("HOST 10 events")
 
 
-def test_g23_ctrl_c_during_the_exit_ends_the_wait_and_counts_the_rest():
-    program = """
+@pytest.mark.parametrize(
+    "to", ["os.kill(os.getpid()", "signal.pthread_kill(threading.get_ident()"], ids=["any", "other"]
+)
+def test_g23_ctrl_c_during_the_exit_ends_the_wait_and_counts_the_rest(to):
+    """Also where the system gives the signal to another thread, which wakes nobody."""
+    program = f"""
 get_gateway().start()
 def soon():
     time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGINT)
+    {to}, signal.SIGINT)
 threading.Thread(target=soon, daemon=True).start()
 emit_some(10)
 """
