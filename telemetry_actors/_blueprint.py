@@ -123,11 +123,12 @@ class Blueprint:
         )
         return Mailbox(spec, charge)
 
-    def _sink_mailbox(self) -> Mailbox:
-        sink = self._settings.sink
+    def _sink_mailbox(self, of: int) -> Mailbox:
+        """One of so many: together they get half of all bytes at most (ADR-0014)."""
+        sink, all_bytes = self._settings.sink, self._settings.gateway.total_bytes
         spec = MailboxSpec(
             max_items=sink.mailbox_records,
-            max_bytes=sink.mailbox_bytes,
+            max_bytes=min(sink.mailbox_bytes, max(1, all_bytes // 2 // of)),
             linger_s=sink.linger_s,
             batch_max_items=sink.batch_records,
             batch_max_bytes=sink.batch_bytes,

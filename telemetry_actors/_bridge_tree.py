@@ -37,7 +37,7 @@ class BridgeBlueprint(Blueprint):
     def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[Any]]) -> None:
         super().__init__(parts, definitions)
         (self._out,) = parts.sinks
-        self._bridge = self._sink_mailbox()
+        self._bridge = self._sink_mailbox(of=1)
 
     def build(self) -> Tree:
         """See `Blueprint`."""

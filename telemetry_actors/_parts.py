@@ -254,7 +254,7 @@ class SinkSettings(Part):
     mailbox_records: Count = 32_768
     """Records that may wait before each sink; a full one holds back the handlers."""
     mailbox_bytes: Count = 67_108_864
-    """Encoded bytes that may wait before each sink."""
+    """Bytes that may wait before each sink; together at most half of *gateway.total_bytes*."""
 
 
 class OtlpSettings(Part):

@@ -66,7 +66,7 @@ class _Whole(Blueprint):
         self._recall = Lane(self._stage_mailbox())
         self._handlers = {str(d.case): self._stage_mailbox() for d in self._definitions}
         self._outlets = [
-            (sink, kind, self._sink_mailbox())
+            (sink, kind, self._sink_mailbox(of=2 * len(parts.sinks)))
             for sink in parts.sinks
             for kind in (SignalKind.LOGS, SignalKind.SPANS)
         ]

@@ -278,9 +278,12 @@ def test_g04_room_for_the_records_is_kept_free(sink_bytes, kept):
         enterprise_include_content=True,
     ) as (gateway, _):
         answers = large(gateway, 60)
-        pressure = gateway.status().pressure
+        status = gateway.status()
+        pressure = status.pressure
         assert gateway.flush(10)
 
+    sinks = [m for m in status.mailboxes if m.path.startswith("sinks/")]
+    assert sum(mailbox.bytes_capacity for mailbox in sinks) == kept
     assert pressure.event_bytes_capacity == 40 * MB - kept
     assert answers["accepted"] * MB < 40 * MB - kept
     assert pressure.record_bytes <= kept
