@@ -9,12 +9,11 @@ row of accepted events may lie in the journal's live page, where a ``kill -9`` w
 
 from __future__ import annotations
 
-from _thread import get_ident
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors._packing import pack_context, pack_payload
-from telemetry_actors._readmission import refusal_of
+from telemetry_actors._readmission import let_in, refusal_of
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
 from telemetry_actors.ledger import Admission
@@ -76,13 +75,8 @@ def _admit(life: Life, entry: Entry, event: Incoming, on_end: OnEnd) -> Admissio
         return refusal
     if not life.intake.wakes():
         return Admission.STOPPING
-    serial = next(life.intake.serials)
-    life.books.follow(serial, on_end)  # before anyone can end it
-    life.books.take_in(CELERY, {entry.row: 1})
-    share = life.books.room.take(envelope.tenant_id, charged)
-    ticket = Ticket(serial, entry.row, charged, thread=get_ident(), bridged=True, share=share)
-    life.mailbox.append((ticket, envelope), charged)
-    return Admission.ACCEPTED
+    ticket = Ticket(next(life.intake.serials), entry.row, charged, bridged=True)
+    return let_in(life, CELERY, (ticket, envelope), on_end)
 
 
 def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:

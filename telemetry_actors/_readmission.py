@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from telemetry_actors._entries import Entry
     from telemetry_actors._life import Life
     from telemetry_actors.dead_letters import DeadLetter
+    from telemetry_actors.envelope import Item
 
-__all__ = ["DEAD_LETTERS", "readmit", "refusal_of"]
+__all__ = ["DEAD_LETTERS", "let_in", "readmit", "refusal_of"]
 
 DEAD_LETTERS: Final = "dead_letters"
 """The source's name in the ledger."""
@@ -46,20 +47,28 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     if not envelope.is_from_outside:
         origin = {"origin": [life.process, letter.serial]}
         envelope = envelope._replace(metadata={**(envelope.metadata or {}), **origin})
-    serial = next(life.intake.serials)
+    ticket = Ticket(next(life.intake.serials), entry.row, charged, measured=letter.measured)
+    return let_in(life, DEAD_LETTERS, (ticket, envelope), on_end)
+
+
+def let_in(life: Life, source: str, item: Item, on_end: OnEnd | None) -> Admission:
+    """Put in what came by *source* and is not refused; counted first, as it may end at once.
+
+    Any thread; takes the books' lock.
+
+    Args:
+        life: of the gateway.
+        source: its name in the ledger.
+        item: with a ticket that has neither thread nor share yet.
+        on_end: see `Books.follow`.
+    """
+    ticket, envelope = item
     if on_end is not None:
-        life.books.follow(serial, on_end)
-    life.books.take_in(DEAD_LETTERS, {entry.row: 1})
-    share = life.books.room.take(envelope.tenant_id, charged)
-    ticket = Ticket(
-        serial,
-        entry.row,
-        charged,
-        measured=letter.measured,
-        thread=get_ident(),
-        share=share,
-    )
-    life.mailbox.append((ticket, envelope), charged)
+        life.books.follow(ticket.serial, on_end)
+    life.books.take_in(source, {ticket.case_index: 1})
+    share = life.books.room.take(envelope.tenant_id, ticket.charged_bytes)
+    ticket = ticket._replace(thread=get_ident(), share=share)
+    life.mailbox.append((ticket, envelope), ticket.charged_bytes)
     return Admission.ACCEPTED
 
 
