@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from supervisors import Ref
 from supervisors._clock import Token, new_token, release
 from telemetry_actors._aside import run_aside
 from telemetry_actors._life import Life
+from telemetry_actors.envelope import Ticket
 from telemetry_actors.sinks._metrics_actor import Collect, Collected
 
-__all__ = ["await_tree", "drain_life", "flush_life", "held_count", "is_empty"]
+__all__ = ["Drained", "await_tree", "drain_life", "flush_life", "held_count", "is_empty"]
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
 _METRICS_SHARE = 0.25
@@ -26,6 +28,18 @@ _LAST_METRICS_S = 2.0
 _REFUSED_FOR_GOOD = 2
 _LONG_WAIT_S = 0.25
 """A back-off that goes on for longer than this is cut short at the end."""
+
+
+class Drained(NamedTuple):
+    """What came of it."""
+
+    empty: bool
+    """Nothing is held any more."""
+    metrics_exported: bool
+    """A collection of all metrics was accepted."""
+    measured: list[Ticket]
+    """Durable events whose measurements that collection had in it, and whose records are still
+    at a sink."""
 
 
 def flush_life(life: Life, timeout_s: float) -> bool:
@@ -42,14 +56,11 @@ def flush_life(life: Life, timeout_s: float) -> bool:
         return _collect(life, until_s)
 
 
-def drain_life(life: Life, end_s: float) -> tuple[bool, bool]:
+def drain_life(life: Life, end_s: float) -> Drained:
     """Let all that is held get out, until *end_s* on the clock. There is a tree.
 
     The three signals get out at the same time: the metrics are collected as soon as every event
     is mapped, while logs and spans are still being sent.
-
-    Returns:
-        Nothing is held any more; a collection of all metrics was accepted.
     """
     clock = life.clock
     late_s = end_s - (end_s - clock.now_s()) * _METRICS_SHARE
@@ -63,7 +74,7 @@ def drain_life(life: Life, end_s: float) -> tuple[bool, bool]:
         if not mapped and is_empty(life):  # what was mapped after the collection is in none
             metrics.begin()
             _wait(life, end_s, lambda: metrics.over(end_s), metrics.token)
-    return is_empty(life), metrics.accepted()
+    return Drained(is_empty(life), metrics.accepted(), metrics.measured())
 
 
 def is_empty(life: Life) -> bool:
@@ -213,19 +224,21 @@ class _Collections:
     def __init__(self, life: Life) -> None:
         assert life.tree is not None
         self.token = new_token()
-        self._clock = life.clock
+        self._life = life
+        self._at_sinks: list[Ticket] = []
         slots = [life.slots.get(path) for path in life.tree.metrics]
         self._refs = [slot.ref for slot in slots if slot is not None]
         self._each: list[_Collection] = []
 
     def begin(self) -> None:
         """Ask for a new one of each."""
+        self._at_sinks = _durable_at_sinks(self._life)
         self._each = [_Collection(ref, self.token) for ref in self._refs]
         self.over(0.0)
 
     def over(self, enough_s: float) -> bool:
         """Ask again where the last one failed; whether there is nothing left to wait for."""
-        now_s = self._clock.now_s()
+        now_s = self._life.clock.now_s()
         for one in self._each:
             one.look(now_s)
         return now_s >= enough_s or all(one.accepted or one.hopeless for one in self._each)
@@ -233,6 +246,18 @@ class _Collections:
     def accepted(self) -> bool:
         """All were."""
         return all(one.accepted for one in self._each)
+
+    def measured(self) -> list[Ticket]:
+        """See `Drained`. What came to a sink after they had been asked for may be in none."""
+        return self._at_sinks if self.accepted() else []
+
+
+def _durable_at_sinks(life: Life) -> list[Ticket]:
+    """Their measurements have been recorded: that comes before their records go to a sink."""
+    if life.journal is None:
+        return []
+    at_sinks = (item[0] for kind, item in life.held(replays=False) if kind is not None)
+    return [ticket for ticket in at_sinks if ticket.place is not None]
 
 
 class _Collection:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from telemetry_actors._life import Life
+from telemetry_actors.envelope import Ticket
 
 __all__ = ["close_journal", "put_away"]
 
 
-def put_away(life: Life, *, metrics_exported: bool) -> None:
+def put_away(life: Life, measured: Iterable[Ticket]) -> None:
     """Put what still waits at the door into the journal. The tree has been stopped.
 
     Args:
-        metrics_exported: the last collection was accepted, so the measurements of what has
-            come as far as a sink are not to be recorded again.
+        measured: events whose measurements have been exported and are not to be recorded again.
     """
     journal = life.journal
     if journal is None:
@@ -25,9 +26,7 @@ def put_away(life: Life, *, metrics_exported: bool) -> None:
         with suppress(Exception):  # then they are not kept, and `bury` counts them as shutdown
             placed = journal.append(items)
         life.mailbox.extend(placed, sum(ticket.charged_bytes for ticket, _ in placed))
-    if metrics_exported:
-        at_sinks = {item[0].place: item[0] for kind, item in life.held() if kind is not None}
-        journal.measured(at_sinks.values())
+    journal.measured({t.place: t for t in measured if journal.holds(t.place)}.values())
 
 
 def close_journal(life: Life) -> int:

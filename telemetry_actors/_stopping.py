@@ -18,6 +18,7 @@ from telemetry_actors._draining import await_tree, drain_life, held_count, is_em
 from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
+from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.status import StopReport
 
@@ -120,6 +121,7 @@ class _Stop:
         self._began_s = life.clock.now_s()
         self._timeout_s = timeout_s
         self._until_s = self._began_s + timeout_s
+        self._measured: list[Ticket] = []
 
     def run(self) -> StopReport:
         """Close the door, drain, end the threads, count the rest."""
@@ -133,7 +135,7 @@ class _Stop:
             drained, metrics = self._drain()
             life.slots = dict(life.slots)  # the tree forgets them as it ends
         threads_left = self._stop_tree()
-        put_away(life, metrics_exported=life.root is not None and metrics)
+        put_away(life, self._measured)
         shutdown, unconfirmed = self._count_what_is_left()
         kept = close_journal(life)
         self._close_letters()
@@ -159,10 +161,11 @@ class _Stop:
     def _drain(self) -> tuple[bool, bool]:
         """Drain; and again, where so much got out that less time is needed for the rest."""
         while True:
-            drained, metrics = drain_life(self._life, self._drain_until_s())
+            drained = drain_life(self._life, self._drain_until_s())
+            self._measured += drained.measured
             left_s = self._drain_until_s() - self._life.clock.now_s()
-            if drained or left_s < _WORTH_DRAINING_S or self._life.impatient:
-                return drained, metrics
+            if drained.empty or left_s < _WORTH_DRAINING_S or self._life.impatient:
+                return drained.empty, drained.metrics_exported
 
     def _end_building(self) -> None:
         """Whoever builds at this moment is done first, if there is time; nobody begins after this.

@@ -11,7 +11,7 @@ import pytest
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import Signals
+from telemetry_actors.signals import Instrument, Signals
 from telemetry_actors.stores.journal import Journal
 from telemetry_actors.testing import RecordingSink, registered_case
 from tests.telemetry_actors.handlers.required import REQUIRED
@@ -78,12 +78,12 @@ def emit(gateway, ids):
         assert gateway.emit("app_created", TENANT, APP, event_id=event_id)
 
 
-def a_stop_that_keeps(directory, ids, **settings):
+def a_stop_that_keeps(directory, ids, stop_s=0.4, **settings):
     """The books and the report of a process whose receiver is down to the end."""
     gateway = a_gateway(directory, Receiver(up=False), **settings).start()
     emit(gateway, ids)
     until(lambda: gateway.status().journal.durable == len(ids))
-    report = gateway.stop(0.4)
+    report = gateway.stop(stop_s)
     return gateway.ledger(), report
 
 
@@ -263,7 +263,8 @@ def test_g08_a_replay_and_the_callers_own_retry_are_one_event(tmp_path):
 
 
 def test_g08_a_replay_records_no_measurement_that_was_exported_before(tmp_path):
-    a_stop_that_keeps(tmp_path, ["e1"])
+    _, report = a_stop_that_keeps(tmp_path, ["e1"], stop_s=1.5)
+    assert report.metrics_exported
     receiver = Receiver()
     with a_gateway(tmp_path, receiver) as gateway:
         until(lambda: receiver.uids == ["e1"])
@@ -272,6 +273,32 @@ def test_g08_a_replay_records_no_measurement_that_was_exported_before(tmp_path):
         emit(gateway, ["e2"])
         assert gateway.flush(5)
         assert gateway.ledger().signals.measurements.made > 0
+
+
+def test_g08_what_was_measured_after_the_last_collection_is_measured_by_the_replay(tmp_path):
+    """It came to its sink, but the metrics that a stop got out were collected before that."""
+    receiver, collected = Receiver(up=False), threading.Event()
+    bills = Instrument("shop.bills.total", "counter", "{bill}")
+
+    def slow_mapping(facts, payload, settings):
+        assert collected.wait(5)
+        return a_log(facts, payload, settings)._replace(measurements=(bills.measure(),))
+
+    def export_metrics(points, timeout_s):
+        collected.set()
+        return ExportResult(Verdict.ACCEPTED)
+
+    receiver.export_metrics = export_metrics
+    with registered_case(a_case("billing_closed", mapping=slow_mapping, instruments=[bills])):
+        gateway = a_gateway(tmp_path, receiver).start()
+        assert gateway.emit("billing_closed", TENANT, {"order_id": "o", "total": 1})
+        until(lambda: gateway.status().journal.durable == 1)
+        report = gateway.stop(1.5)
+        assert (report.kept, report.metrics_exported) == (1, True)
+        assert gateway.ledger().signals.measurements.made == 1
+        with a_gateway(tmp_path, Receiver()) as gateway:
+            until(lambda: gateway.ledger().exported == 1)
+            assert gateway.ledger().signals.measurements.made == 1
 
 
 def test_g08_a_replay_carries_its_first_admission(tmp_path, monkeypatch):
