@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from telemetry_actors._entries import Entry
     from telemetry_actors._exchange import Incoming
     from telemetry_actors._life import Life
+    from telemetry_actors.envelope import Item
 
 __all__ = ["CELERY", "may_arrive", "take_arrival"]
 
@@ -42,14 +43,14 @@ def take_arrival(life: Life, event: Incoming | None, on_end: OnEnd) -> Admission
     entry = life.entries[UNKNOWN_CASE]
     if event is not None:
         entry = life.entries.get(event.case, entry)
-    verdict = Admission.INVALID
+    found: Item | Admission = Admission.INVALID
     try:
         if event is not None:
-            verdict = _admit(life, entry, event, on_end)
+            found = _admissible(life, entry, event)
     finally:
-        if verdict is not Admission.ACCEPTED:
-            life.books.turn_away(CELERY, entry.row, verdict)
-    return verdict
+        if isinstance(found, Admission):
+            life.books.turn_away(CELERY, entry.row, found)
+    return found if isinstance(found, Admission) else let_in(life, CELERY, found, on_end)
 
 
 def may_arrive(life: Life, event: Incoming) -> bool:
@@ -64,7 +65,8 @@ def may_arrive(life: Life, event: Incoming) -> bool:
     return life.pressure.want_of_room(entry.priority, tenant_id, charged) is None
 
 
-def _admit(life: Life, entry: Entry, event: Incoming, on_end: OnEnd) -> Admission:
+def _admissible(life: Life, entry: Entry, event: Incoming) -> Item | Admission:
+    """What is to be let in, or why it is refused."""
     envelope = _envelope(life, entry, event)
     if envelope is None:
         return Admission.INVALID
@@ -76,7 +78,7 @@ def _admit(life: Life, entry: Entry, event: Incoming, on_end: OnEnd) -> Admissio
     if not life.intake.wakes():
         return Admission.STOPPING
     ticket = Ticket(next(life.intake.serials), entry.row, charged, bridged=True)
-    return let_in(life, CELERY, (ticket, envelope), on_end)
+    return ticket, envelope
 
 
 def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:

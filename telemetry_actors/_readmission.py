@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgpack
 
+from telemetry_actors._books import Drop, Ending
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.ledger import Admission
+from telemetry_actors.ledger import Admission, Reason
 
 if TYPE_CHECKING:
     from telemetry_actors._books import OnEnd
@@ -54,7 +55,8 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
 def let_in(life: Life, source: str, item: Item, on_end: OnEnd | None) -> Admission:
     """Put in what came by *source* and is not refused; counted first, as it may end at once.
 
-    Any thread; takes the books' lock.
+    Any thread; takes the books' lock. What can't be put in all the same (there is no memory left,
+    say) ends ``stage_crash``, so an exception of the host's own (Ctrl-C) leaves the books whole.
 
     Args:
         life: of the gateway.
@@ -68,8 +70,23 @@ def let_in(life: Life, source: str, item: Item, on_end: OnEnd | None) -> Admissi
     life.books.take_in(source, {ticket.case_index: 1})
     share = life.books.room.take(envelope.tenant_id, ticket.charged_bytes)
     ticket = ticket._replace(thread=get_ident(), share=share)
-    life.mailbox.append((ticket, envelope), ticket.charged_bytes)
+    entered = ticket, envelope
+    try:
+        life.mailbox.append(entered, ticket.charged_bytes)
+    except BaseException as error:
+        _broken_off(life, entered, error)
+        if not isinstance(error, Exception):
+            raise
     return Admission.ACCEPTED
+
+
+def _broken_off(life: Life, item: Item, error: BaseException) -> None:
+    interrupted, me = life.mailbox.interrupted, get_ident()
+    if me in interrupted:  # it is in: a signal handler has raised just after that
+        interrupted.discard(me)
+        return
+    drop = Drop(Reason.STAGE_CRASH, "stages/gateway", type(error).__name__)
+    life.books.end([Ending(item, drop)])
 
 
 def _as_it_may_travel(entry: Entry, envelope: Envelope) -> Envelope | None:

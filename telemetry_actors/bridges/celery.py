@@ -8,7 +8,8 @@ platform's own producers (eras S and M).
 A task is acknowledged late: when its event has its outcome. So what a killed worker had in hand is
 delivered again, under the same claim (``metadata.origin``, or the task's id), and passes. There is
 no room, or the case is parked: the task waits, and then goes back to the queue (`Reject`), which
-loses nothing and has no limit; each such round is counted as ``emitted`` and ``refused``.
+loses nothing and has no limit; each such round is counted as ``emitted`` and ``refused``. So
+does a task of a worker whose gateway can't be made; that has no books to count it in.
 
 Needs the extra ``celery``.
 """
@@ -16,9 +17,10 @@ Needs the extra ``celery``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from supervisors import SystemClock
 from supervisors._clock import new_token, release
 from telemetry_actors._arrival import may_arrive, take_arrival
 from telemetry_actors._exchange import Incoming, from_json
@@ -73,6 +75,21 @@ class CeleryBridge:
             made = TelemetryGateway(self._settings, sinks=self._sinks)
             found = self._gateways.setdefault(pid, made)
         return found
+
+    def is_ready(self) -> bool:
+        """Whether this process has a gateway; one that can't be made is waited for.
+
+        Else its tasks would end uncounted: the queue has them again, after
+        ``celery.room_timeout_s``, and the reason is in the log.
+        """
+        try:
+            _ = self.gateway
+        except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
+            warn("this worker can't make its gateway, events stay in the queue: %s", error)
+        else:
+            return True
+        SystemClock().wait(new_token(), self._settings.celery.room_timeout_s)
+        return False
 
     def ledger(self) -> Ledger:
         """The books of this process."""
@@ -155,26 +172,16 @@ def register(
     """
     try:
         from celery import signals
-        from celery.exceptions import Reject
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             'celery is not installed: pip install "telemetry-actors[celery]"', name="celery"
         ) from error
     bridge = CeleryBridge(settings, sinks=sinks)
 
-    def process(task: Any, envelope_json: object = None, *_more: object, **_named: object) -> None:
-        try:
-            verdict = bridge.take(envelope_json, str(task.request.id or ""))
-        except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
-            warn("a task could not be taken in: %s", type(error).__name__)
-            return
-        if verdict in _FOR_NOW:
-            raise Reject(str(verdict), requeue=True)  # Celery's own word, no failure
-
     if TASK_NAME in app.tasks:  # the platform's own: of two with one name the first would stay
         app.tasks.unregister(TASK_NAME)
     app.task(
-        process,
+        _task_of(bridge),
         bind=True,
         name=TASK_NAME,
         acks_late=True,
@@ -190,6 +197,24 @@ def register(
     for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
         signal.connect(ended, weak=False)
     return bridge
+
+
+def _task_of(bridge: CeleryBridge) -> Callable[..., None]:
+    """What the task does; nothing comes out of it but Celery's own word."""
+    from celery.exceptions import Reject
+
+    def process(task: Any, envelope_json: object = None, *_more: object, **_named: object) -> None:
+        if not bridge.is_ready():
+            raise Reject("no gateway", requeue=True)
+        try:
+            verdict = bridge.take(envelope_json, str(task.request.id or ""))
+        except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
+            warn("a task could not be taken in: %s", type(error).__name__)
+            return
+        if verdict in _FOR_NOW:
+            raise Reject(str(verdict), requeue=True)  # Celery's own word, no failure
+
+    return process
 
 
 def _of_a_worker(settings: TelemetrySettings) -> TelemetrySettings:

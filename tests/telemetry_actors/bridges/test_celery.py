@@ -1,5 +1,6 @@
 """The way in, without a broker: one process, its tree, and what a task says to Celery."""
 
+import contextlib
 import json
 import os
 import sys
@@ -94,6 +95,21 @@ def test_an_event_without_its_payload_ends_as_it_would_at_home(bridge):
     assert bridge.ledger().dropped == {"rehydration_failed": 1}
 
 
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_what_can_not_be_put_in_is_counted_once(bridge, monkeypatch, error):
+    def broken_off(_item, _size):
+        raise error
+
+    monkeypatch.setattr(bridge.gateway._life.mailbox, "append", broken_off)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert bridge.take(ours())
+    ledger = bridge.ledger()
+
+    assert (ledger.emitted, ledger.accepted) == (1, 1)
+    assert ledger.dropped == {"stage_crash": 1}
+    assert ledger.balanced()
+
+
 def test_the_settings_of_a_producer_do_not_send_a_workers_events_round(recording):
     settings = TelemetrySettings.enabled(transport="celery", celery={"broker_url": "memory://"})
     bridge = CeleryBridge(settings)
@@ -144,6 +160,14 @@ def test_a_fault_of_ours_stays_in_the_task(app, recording, monkeypatch, caplog):
     monkeypatch.setattr(bridge, "take", lambda *_: 1 / 0)
     assert app.tasks[TASK_NAME].apply((ours(),), throw=False).state == "SUCCESS"
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_task_of_a_worker_that_can_make_no_gateway_goes_back_to_the_queue(app, recording, caplog):
+    twice = [recording, recording]
+    register(app, settings=TelemetrySettings.enabled(celery={"room_timeout_s": 0}), sinks=twice)
+
+    assert app.tasks[TASK_NAME].apply((ours(),), throw=False).state == "REJECTED"
+    assert "events stay in the queue: sinks" in caplog.text
 
 
 def test_a_task_that_finds_no_room_goes_back_to_the_queue(app, recording):

@@ -209,3 +209,48 @@ def test_what_a_follower_raises_is_its_own(gateway, sink):
     assert gateway.replay(letter, bad)
     assert gateway.flush(5)
     assert gateway.ledger().exported == 1
+
+
+def test_g18_what_can_not_be_put_in_ends_counted_and_is_kept(gateway, sink, monkeypatch):
+    letter = dropped(gateway, "app_created", APP)
+    ends = []
+
+    def no_memory(_item, _size):
+        raise MemoryError
+
+    monkeypatch.setattr(gateway._life.mailbox, "append", no_memory)
+    assert gateway.replay(letter, lambda *end: ends.append(end))
+    ledger = gateway.ledger()
+
+    ((outcome, second),) = ends
+    assert (outcome, second.reason) == (Outcome.DROPPED, Reason.STAGE_CRASH)
+    assert (second.error, second.measured) == ("MemoryError", letter.measured)
+    assert ledger.sources == {"emit": 1, "dead_letters": 1}
+    assert ledger.balanced()
+    assert gateway.status().pressure.events == 0
+
+
+def test_g18_a_ctrl_c_in_the_middle_of_a_replay_leaves_the_books_whole(gateway, sink, monkeypatch):
+    """It is raised just after the event was put in."""
+    letter = dropped(gateway, "app_created", APP)
+    sink.refuses = False
+    mailbox = gateway._life.mailbox
+    append = mailbox.append
+
+    def ctrl_c(item, size):
+        append(item, size)
+        mailbox._break_off(0)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mailbox, "append", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            gateway.replay(letter)
+    assert gateway.flush(5)
+    ledger = gateway.ledger()
+
+    assert (ledger.emitted, ledger.exported) == (2, 1)
+    assert ledger.balanced()
+    assert gateway.emit("app_created", TENANT, APP)
+    assert gateway.flush(5)
+    assert gateway.ledger().balanced()
