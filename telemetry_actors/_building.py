@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from supervisors import Runtime
+from telemetry_actors._breaker import Breaker
 from telemetry_actors._counts import OwnPoints
 from telemetry_actors._reading import read_status
 from telemetry_actors._say import warn
@@ -23,7 +24,6 @@ from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._patience import patience_of
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store

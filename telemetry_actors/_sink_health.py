@@ -15,7 +15,7 @@ from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 
 if TYPE_CHECKING:
-    from telemetry_actors.sinks._breaker import Breaker
+    from telemetry_actors._breaker import Breaker
 
 __all__ = ["Endpoint", "Failure", "SinkHealth", "error_type_of"]
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from supervisors import Clock, Mailbox
 from telemetry_actors._books import Books
+from telemetry_actors._breaker import Breaker
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ports import (
@@ -20,7 +21,6 @@ from telemetry_actors.ports import (
 )
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
 
 __all__ = ["Parts"]

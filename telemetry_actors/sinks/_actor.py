@@ -16,12 +16,12 @@ from typing import Any
 
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
+from telemetry_actors._breaker import Breaker
 from telemetry_actors.batch_actor import BatchActor, SinkItem
 from telemetry_actors.dead_letters import Among
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 
 __all__ = ["RecordSinkActor", "ends_given_up"]

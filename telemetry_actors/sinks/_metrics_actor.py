@@ -17,6 +17,7 @@ from enum import Enum, auto
 from typing import Any
 
 from supervisors import TICK, Clock, SupervisedActor
+from telemetry_actors._breaker import Breaker
 from telemetry_actors._say import warn
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors._timing import Timing
@@ -30,7 +31,6 @@ from telemetry_actors.ports import (
     Verdict,
 )
 from telemetry_actors.signals import SignalKind
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import StopBudget
 
 __all__ = ["Collect", "Collected", "MetricSinkActor"]

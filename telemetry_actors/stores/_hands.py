@@ -23,20 +23,21 @@ _IDLE_S: Final = 5.0
 class Errand:
     """One piece of work on its way. Read by any thread."""
 
-    __slots__ = ("_after", "_work", "done", "error", "given_up", "putting", "result", "since_s")
+    __slots__ = ("_after", "_work", "done", "error", "given_up", "puts", "result", "since_s")
 
     def __init__(
         self,
         work: Callable[[], Any],
         after: Callable[[Errand], None],
         since_s: float,
-        putting: bool = False,
+        puts: int | None = None,
     ) -> None:
         self._work = work
         self._after = after
         self.since_s = since_s
         """When it was given, by the tree's clock."""
-        self.putting = putting
+        self.puts = puts
+        """Serial of the event that it puts away; None: it gets one back."""
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None

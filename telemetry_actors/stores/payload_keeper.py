@@ -18,10 +18,10 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from supervisors import Clock
+from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import say, warn
 from telemetry_actors.ports import PayloadStore, Unfit
 from telemetry_actors.settings import PayloadStoreSettings
-from telemetry_actors.stores._breaker import StoreBreaker, StoreState
 from telemetry_actors.stores._hands import Errand, Hands
 from telemetry_actors.stores._keys import payload_key
 from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory
@@ -92,12 +92,14 @@ class PayloadKeeper:
         self._writers = Hands("telemetry-payloads-out", hands)
         self._readers = Hands("telemetry-payloads-in", hands)
         self._cleaner = Hands("telemetry-payloads-away", min(1, hands))
-        self._breaker = StoreBreaker(
+        self._breaker = Breaker(
+            clock.now_s(),
             failures=_FAILURES,
             open_s=_OPEN_S,
             longest_s=_LONGEST_S,
             probe_limit_s=settings.timeout_s * 2,
             rng=random.Random(clock.now_ns()),  # noqa: S311 -- spreads probes
+            growth=2.0,
         )
         self._ill: set[str] = set()
         self._closed = False
@@ -161,7 +163,7 @@ class PayloadKeeper:
             self._written(serial, key, errand)
             woken()
 
-        errand = self._give(self._writers, lambda: self._write(key, encode), after, putting=True)
+        errand = self._give(self._writers, lambda: self._write(key, encode), after, puts=serial)
         if errand is None:
             self._forgotten(serial)
         return errand
@@ -175,7 +177,7 @@ class PayloadKeeper:
             and serial not in self.objects
             and len(self._writing) < settings.max_events
             and sum(self._writing.values()) + size_bytes <= settings.max_bytes
-            and self._breaker.may_ask(self._clock.now_s())
+            and self._breaker.ask(self._clock.now_s(), serial) is None
         )
 
     def _write(self, key: str, encode: Callable[[], tuple[bytes, Any]]) -> Any:
@@ -188,10 +190,10 @@ class PayloadKeeper:
         """The writer's thread: it went away, or it didn't."""
         well = errand.error is None or isinstance(errand.error, Unfit)
         if well:
-            self._breaker.succeeded()
+            self._breaker.told(self._clock.now_s(), serial, failed=False)
             self._say("put", None)
         elif not errand.given_up:
-            self._put_failed(errand.error)
+            self._put_failed(serial, errand.error)
         with self._lock:
             self._writing.pop(serial, None)
             stored = errand.result is not None
@@ -270,9 +272,9 @@ class PayloadKeeper:
             if errand.done:
                 return False
             errand.given_up = True
-        if errand.putting:
+        if errand.puts is not None:
             self.counts["inline"] += 1
-            self._put_failed(TimeoutError())
+            self._put_failed(errand.puts, TimeoutError())
         else:
             self._read(TimeoutError())
         return True
@@ -333,9 +335,9 @@ class PayloadKeeper:
         work: Callable[[], Any],
         after: Callable[[Errand], None],
         *,
-        putting: bool = False,
+        puts: int | None = None,
     ) -> Errand | None:
-        errand = Errand(work, after, self._clock.now_s(), putting)
+        errand = Errand(work, after, self._clock.now_s(), puts)
         try:
             hands.give(errand)
         except RuntimeError:
@@ -350,9 +352,9 @@ class PayloadKeeper:
                 self._store = self._open_store()
             return self._store
 
-    def _put_failed(self, error: BaseException | None) -> None:
+    def _put_failed(self, serial: int, error: BaseException | None) -> None:
         self.counts["failed"] += 1
-        self._breaker.failed(self._clock.now_s())
+        self._breaker.told(self._clock.now_s(), serial, failed=True)
         self._say("put", error)
 
     def _say(self, what: str, error: BaseException | None) -> None:
@@ -369,7 +371,7 @@ class PayloadKeeper:
             warn("the payload store fails (%s)", self.last_failure)
 
     @property
-    def state(self) -> StoreState:
+    def state(self) -> BreakerState:
         """Of the breaker."""
         return self._breaker.state
 

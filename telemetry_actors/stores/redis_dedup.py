@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from supervisors import Clock
+from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
-from telemetry_actors.stores._breaker import StoreBreaker, StoreState
 from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink
 from telemetry_actors.stores.memory import MemoryDedupStore
@@ -77,12 +77,14 @@ class RedisDedupStore:
         self._clock = clock
         self._wake = wake
         self._origin = str(uuid.uuid4())  # serials are unique within one life of a gateway
-        self._breaker = StoreBreaker(
+        self._breaker = Breaker(
+            clock.now_s(),
             failures=settings.breaker_failures,
             open_s=settings.breaker_open_s,
             longest_s=settings.breaker_max_s,
             probe_limit_s=2 * settings.timeout_s,
             rng=random.Random(self._origin),  # noqa: S311 -- spreads probes
+            growth=2.0,
         )
         self._lock = threading.Lock()  # for the fields below; never held in a round trip
         self._waiting: deque[_Release] = deque()
@@ -218,22 +220,22 @@ class RedisDedupStore:
         Returns:
             The replies to *commands*; None: Redis could not be asked, or refuses writes.
         """
-        now_s = self._clock.now_s()
-        if now_s >= until_s or not self._breaker.may_ask(now_s):
+        now_s, trip = self._clock.now_s(), object()
+        if now_s >= until_s or self._breaker.ask(now_s, trip) is not None:
             return None
         releases = self._take_waiting()
         pipeline = [*(("EVAL", _RELEASE, 1, r.key, r.holder) for r in releases), *commands]
         try:
             replies = self._link.ask(pipeline, until_s - now_s)
         except LinkError as error:
-            self._fail(str(error), releases)
+            self._fail(trip, str(error), releases)
             return None
         mine = replies[len(releases) :]
         refusal = next(filter(_refuses, mine), None)
         if refusal is not None:
-            self._fail(self._link.words_of(refusal), releases)
+            self._fail(trip, self._link.words_of(refusal), releases)
             return None
-        self._succeed()
+        self._succeed(trip)
         self._settle_releases(releases, replies[: len(releases)])
         return mine
 
@@ -241,13 +243,13 @@ class RedisDedupStore:
         """See `DedupStore.settle`: releases that wait; whether Redis is there."""
         with self._lock:
             self._awaited = True  # we are awake: see below
-        if self._breaker.wait_s(self._clock.now_s()) <= 0 and self._has_cause():
+        if self._has_cause():
             self._probe(self._timeout_s)
         with self._lock:
             self._awaited = bool(self._waiting) or not self._healthy
             if not self._awaited:
                 return None
-        return max(_SOON_S, self._breaker.wait_s(self._clock.now_s()))
+        return max(_SOON_S, self._breaker.wait_s(self._clock.now_s()) or 0.0)
 
     def _has_cause(self) -> bool:
         return bool(self._waiting) or not (self._looked and self._healthy)
@@ -297,11 +299,11 @@ class RedisDedupStore:
             self._failures += times
             self._last_failure = words
 
-    def _fail(self, words: str, releases: Sequence[_Release]) -> None:
+    def _fail(self, trip: object, words: str, releases: Sequence[_Release]) -> None:
         self._put_back(releases)
         self._note_failure(words)
-        self._breaker.failed(self._clock.now_s())
-        opened = self._breaker.state is not StoreState.CLOSED
+        self._breaker.told(self._clock.now_s(), trip, failed=True)
+        opened = self._breaker.state is not BreakerState.CLOSED
         with self._lock:
             self._healthy, self._looked = False, True
             say, self._said = opened and not self._said, opened
@@ -311,8 +313,8 @@ class RedisDedupStore:
         if wake:  # to find out when it is back, also where no event asks
             self._wake()
 
-    def _succeed(self) -> None:
-        self._breaker.succeeded()
+    def _succeed(self, trip: object) -> None:
+        self._breaker.told(self._clock.now_s(), trip, failed=False)
         with self._lock:
             self._healthy = self._looked = True
             back, self._said = self._said, False

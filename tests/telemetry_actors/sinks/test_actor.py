@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from supervisors import InFlight
 from supervisors.testing import FakeClock
 from telemetry_actors._books import Books, Drop
+from telemetry_actors._breaker import Breaker
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.envelope import Envelope, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.sinks._actor import RecordSinkActor, _Sending
-from telemetry_actors.sinks._breaker import Breaker
 from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 
 LIMIT_BYTES = 100

@@ -1,15 +1,16 @@
-"""Breaker: keeps the sinks of one endpoint from paying a time-out for each request (g19).
+"""Breaker: spares whoever reaches out a time-out for each request (g10, g19).
 
     closed --(so many failures in a row)--> open --(its time is over)--> half_open
       ^                                      ^                              |
       |                                      +------(the probe fails)-------+
       +--------------------------(any answer but "try again")---------------+
 
-One for each endpoint of a sink, shared by its logs, spans and metrics. It belongs to the life
-of the gateway, not to an actor, so a restart forgets nothing (g17). It decides who may
-send and never waits: whoever may not is told for how long, and keeps what it has in hand.
+One for each endpoint of a sink, shared by its logs, spans and metrics, and one for each store
+that is out of the process. It belongs to the life of the gateway, not to an actor, so a restart
+forgets nothing (g17). It decides who may send and never waits: whoever may not is told for how
+long. A sink keeps what it has in hand until then; a store is done without.
 
-Pure: the time is handed in. The lock is for three sink threads and whoever reads the
+Pure: the time is handed in. The lock is for the threads that send and whoever reads the
 status; ``emit()`` never comes here. ADR-0010 says why it is as it is.
 """
 
@@ -53,13 +54,14 @@ class BreakerView(NamedTuple):
 
 
 class Breaker:
-    """The circuit breaker of one endpoint. Any thread; times are the tree's clock.
+    """The circuit breaker of one endpoint or store. Any thread; times are the tree's clock.
 
     Args:
         now_s: when it is made.
         failures: so many in a row open it.
         open_s: seconds from its opening to the probe, less up to half at random.
         longest_s: seconds that it stays open at most, however long the receiver asks for.
+        growth: each probe that fails makes the next wait so many times as long.
         probe_limit_s: seconds after which a probe that nobody has told the end of is given up
             (the actor that made it is parked, say), and another one may go.
         rng: seeded; spreads the probes of many processes.
@@ -74,10 +76,12 @@ class Breaker:
         longest_s: float,
         probe_limit_s: float,
         rng: random.Random,
+        growth: float = 1.0,
     ) -> None:
         self._lock = threading.Lock()
         self._limit = failures
-        self._open_s = open_s
+        self._open_s = self._next_open_s = open_s
+        self._growth = growth
         self._longest_s = longest_s
         self._probe_limit_s = probe_limit_s
         self._rng = rng
@@ -86,17 +90,23 @@ class Breaker:
         self._until_s = now_s
         self._failures = 0
         self._down_since_s = now_s
-        self._prober = ""
+        self._prober: object = None
 
     def __repr__(self) -> str:
         return f"<Breaker {self._state}, {self._failures} failures>"
 
-    def ask(self, now_s: float, who: str, *, hurry: bool = False) -> float | None:
+    @property
+    def state(self) -> BreakerState:
+        """As of now."""
+        return self._state
+
+    def ask(self, now_s: float, who: object, *, hurry: bool = False) -> float | None:
         """Ask to send one request; report how it went by `told`.
 
         Args:
             now_s: clock time.
-            who: the asker; its next incarnation has the same name, and goes on with the probe.
+            who: the asker. An actor asks by a name, so that its next incarnation goes on with the
+                probe; where there is no next, each request has a name of its own.
             hurry: the tree is stopping: what can be tried is tried now.
 
         Returns:
@@ -116,7 +126,7 @@ class Breaker:
             return None
 
     def told(
-        self, now_s: float, who: str, *, failed: bool, retry_after_s: float | None = None
+        self, now_s: float, who: object, *, failed: bool, retry_after_s: float | None = None
     ) -> None:
         """Take how a request went.
 
@@ -130,6 +140,7 @@ class Breaker:
         with self._lock:
             if not failed:
                 self._failures = 0
+                self._next_open_s = self._open_s
                 if self._state is not BreakerState.CLOSED:
                     self._turn(BreakerState.CLOSED, now_s)
                 return
@@ -137,8 +148,7 @@ class Breaker:
                 self._down_since_s = now_s
             self._failures += 1
             if self._opens(who):
-                self._turn(BreakerState.OPEN, now_s)
-                self._until_s = now_s + self._open_for_s(retry_after_s)
+                self._open(now_s, retry_after_s)
 
     def wait_s(self, now_s: float) -> float | None:
         """Seconds for which nobody may send; None: it is not open. Asks for nothing."""
@@ -163,7 +173,7 @@ class Breaker:
 
     # -- with the lock held -----------------------------------------------------------------------
 
-    def _opens(self, who: str) -> bool:
+    def _opens(self, who: object) -> bool:
         """A failure opens it at the limit, or at once if it was the probe's.
 
         Requests that were on their way when it opened, and fail now, say nothing new.
@@ -172,8 +182,14 @@ class Breaker:
             return self._failures >= self._limit
         return self._state is BreakerState.HALF_OPEN and who == self._prober
 
+    def _open(self, now_s: float, retry_after_s: float | None) -> None:
+        if self._state is BreakerState.HALF_OPEN:
+            self._next_open_s = min(self._next_open_s * self._growth, self._longest_s)
+        self._turn(BreakerState.OPEN, now_s)
+        self._until_s = now_s + self._open_for_s(retry_after_s)
+
     def _open_for_s(self, retry_after_s: float | None) -> float:
-        own_s = self._open_s * (1 - self._rng.random() / 2)
+        own_s = self._next_open_s * (1 - self._rng.random() / 2)
         return min(max(own_s, retry_after_s or 0.0), self._longest_s)
 
     def _left_s(self, now_s: float, *, hurry: bool) -> float:

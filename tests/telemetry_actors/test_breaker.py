@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.sinks._breaker import Breaker
+from telemetry_actors._breaker import Breaker
 
 KINDS = ("logs", "spans", "metrics")
 
@@ -121,6 +121,42 @@ def test_a_probe_of_which_nobody_tells_the_end_is_given_up():
 
     assert breaker.ask(12.0, "logs") is None
     assert breaker.ask(12.0, "spans") == 0.1
+
+
+# -- a store, which is done without ---------------------------------------------------------------
+
+
+def test_where_waits_grow_each_failed_probe_makes_the_next_longer():
+    breaker = an_open_one(growth=2.0, longest_s=4.0)
+    now_s, waits = 1.0, []
+    for trip in range(4):
+        assert breaker.ask(now_s, trip) is None
+        breaker.told(now_s, trip, failed=True)
+        waits.append(breaker.wait_s(now_s))
+        now_s += waits[-1]
+
+    assert waits == [2.0, 4.0, 4.0, 4.0]
+
+
+def test_after_a_success_they_are_short_again():
+    breaker = an_open_one(growth=2.0)
+    assert breaker.ask(1.0, "first") is None
+    breaker.told(1.0, "first", failed=True)
+    assert breaker.ask(3.0, "second") is None
+    breaker.told(3.0, "second", failed=False)
+    for _ in range(3):
+        breaker.told(5.0, "more", failed=True)
+
+    assert breaker.wait_s(5.0) == 1.0
+
+
+def test_the_end_of_a_request_from_before_is_no_end_of_the_probe():
+    """Each has a name of its own; one that hung and fails at last opens nothing anew."""
+    breaker = an_open_one(growth=2.0)
+    assert breaker.ask(1.0, "probe") is None
+    breaker.told(1.1, "hung", failed=True)
+
+    assert breaker.state == "half_open"
 
 
 # -- what the receiver asks for -------------------------------------------------------------------
