@@ -17,18 +17,22 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
+from telemetry_actors.signals import Instrument
 from telemetry_actors.sinks import OtlpSink
 from tests.receivers.faulty import FaultyReceiver, answer, close, drip, hang, raw, reset
+from tests.telemetry_actors.sinks.one_record import (
+    KEY,
+    LOG,
+    LOGS,
+    LONG_S,
+    SHORT_S,
+    SPAN,
+    SPANS,
+    send,
+    sinks_of,
+)
 
-LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
-KEY = "geheim-0123456789"
-SHORT_S = 0.3
-LONG_S = 5.0
 COUNTER = Instrument("dify.requests.total", "counter", "{request}")
-
-LOG = LogSignal("dify.app.created", "metric_only", ("k",), ("v",), b"", b"", 1, 2)
-SPAN = SpanSignal("run", b"t" * 16, b"s" * 8, b"", 1, 2, ("k",), ("v",), None)
 
 
 def a_point(value=1, label="acme"):
@@ -38,19 +42,8 @@ def a_point(value=1, label="acme"):
 @pytest.fixture
 def sink_to():
     """Make sinks that are closed when the test ends."""
-    sinks = []
-
-    def _sink_to(endpoint, **options):
-        sinks.append(OtlpSink(getattr(endpoint, "endpoint", endpoint), **options))
-        return sinks[-1]
-
-    yield _sink_to
-    for sink in sinks:
-        sink.close()
-
-
-def send(sink, count=1, timeout_s=LONG_S):
-    return sink.export(LOGS, [sink.encode(LOGS, LOG)] * count, timeout_s)
+    with sinks_of(OtlpSink) as make:
+        yield make
 
 
 def after(*behaviours, sink_to, timeout_s=LONG_S, reads=True):

@@ -13,37 +13,27 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import Sink, Verdict
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from tests.receivers.faulty import FaultyReceiver, raw
 from tests.receivers.faulty import hang as silence
 from tests.receivers.grpc_receiver import GrpcReceiver, hang, no, yes
-
-LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
-KEY = "geheim-0123456789"
-SHORT_S = 0.3
-LONG_S = 5.0
-
-LOG = LogSignal("dify.app.created", "metric_only", ("k",), ("v",), b"", b"", 1, 2)
-SPAN = SpanSignal("run", b"t" * 16, b"s" * 8, b"", 1, 2, ("k",), ("v",), None)
+from tests.telemetry_actors.sinks.one_record import (
+    KEY,
+    LOGS,
+    LONG_S,
+    SHORT_S,
+    SPAN,
+    SPANS,
+    send,
+    sinks_of,
+)
 
 
 @pytest.fixture
 def sink_to():
     """Make sinks that are closed when the test ends."""
-    sinks = []
-
-    def _sink_to(endpoint, **options):
-        sinks.append(OtlpGrpcSink(getattr(endpoint, "endpoint", endpoint), **options))
-        return sinks[-1]
-
-    yield _sink_to
-    for sink in sinks:
-        sink.close()
-
-
-def send(sink, count=1, timeout_s=LONG_S):
-    return sink.export(LOGS, [sink.encode(LOGS, LOG)] * count, timeout_s)
+    with sinks_of(OtlpGrpcSink) as make:
+        yield make
 
 
 def after(*behaviours, sink_to, timeout_s=LONG_S):
