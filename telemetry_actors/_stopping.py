@@ -20,6 +20,7 @@ from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
+from telemetry_actors.ports import Interruptible
 from telemetry_actors.status import StopReport
 
 __all__ = ["Stopping", "end_unbuilt"]
@@ -27,8 +28,10 @@ __all__ = ["Stopping", "end_unbuilt"]
 _TREE_S, _COUNT_S = 0.25, 8e-6
 """Kept for the end: for the threads, and for each event that is still held then (3.3 us each on
 an idle machine; a tree that is full to the brim holds 140,000)."""
-_TREE_SHARE, _RESERVE_SHARE = 0.15, 0.5
-"""Of a short time-out they are at most these shares."""
+_RESERVE_SHARE = 0.5
+"""Of a short time-out they are together at most this share."""
+_LEAST_TREE_S = 0.05
+"""For the threads, also where all time is used up."""
 _SIGNAL_S = 0.25
 """At most so long in one wait: a Ctrl-C whose signal another thread was given wakes nobody."""
 _WORTH_DRAINING_S = 0.1
@@ -134,6 +137,8 @@ class _Stop:
         if life.root is not None:
             drained, metrics = self._drain()
             life.slots = dict(life.slots)  # the tree forgets them as it ends
+        if not drained:
+            self._interrupt_sinks()
         threads_left = self._stop_tree()
         put_away(life, self._measured)
         shutdown, unconfirmed = self._count_what_is_left()
@@ -185,7 +190,8 @@ class _Stop:
         life = self._life
         if life.root is None:
             return 0
-        life.root.stop(max(0.05, min(_TREE_S, self._timeout_s * _TREE_SHARE)))
+        left_s = self._until_s - life.clock.now_s() - held_count(life) * _COUNT_S
+        life.root.stop(max(_LEAST_TREE_S, min(_TREE_S, left_s)))
         left = [s.current for s in life.slots.values() if s.current and not s.current.finished]
         for incarnation in left:
             incarnation.lose(Exit.killed())
@@ -204,6 +210,15 @@ class _Stop:
         if self._life.letters is not None:
             left_s = self._until_s - self._life.clock.now_s()
             self._life.letters.close(max(_LAST_LETTERS_S, left_s))
+
+    def _interrupt_sinks(self) -> None:
+        """The time of what is on its way is up, also if it began before the stop."""
+        for sink in self._life.sinks:
+            if isinstance(sink, Interruptible):
+                try:
+                    sink.interrupt()
+                except Exception as error:  # noqa: BLE001 -- a user's sink, as at its close
+                    warn("sink %s could not be interrupted: %s", sink.name, error)
 
     def _close_sinks(self) -> None:
         for sink in self._life.sinks:

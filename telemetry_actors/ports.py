@@ -20,6 +20,7 @@ __all__ = [
     "Errand",
     "ExportResult",
     "InstrumentState",
+    "Interruptible",
     "Journal",
     "MetricPoint",
     "MetricRecorder",
@@ -153,6 +154,15 @@ class Remote(Protocol):
         ...
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """What a `Sink` whose requests can be ended from outside may have besides."""
+
+    def interrupt(self) -> None:
+        """End at once what is on its way: a stop's time is up, and `close` follows. Any thread."""
+        ...
+
+
 class MetricRecorder(Protocol):
     """Takes measurements, from any thread of the tree."""
 
@@ -240,10 +250,7 @@ class DedupStore(Protocol):
         ...
 
     def close(self, timeout_s: float) -> None:
-        """Do what is left undone within *timeout_s* seconds, and let connections go.
-
-        Called once, when the tree has stopped.
-        """
+        """Do what is left undone within *timeout_s* seconds, let connections go. Called once."""
         ...
 
 
@@ -279,11 +286,7 @@ class PayloadStore(Protocol):
         ...
 
     def sweep(self, older_than_ns: int) -> int:
-        """Delete all objects that were written before that time (ns since the epoch).
-
-        Returns:
-            How many.
-        """
+        """Delete all objects written before that time (ns since the epoch); how many."""
         ...
 
     def close(self) -> None:

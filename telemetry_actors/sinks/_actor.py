@@ -155,7 +155,9 @@ class RecordSinkActor(BatchActor):
         chunk, now_s = sending.work[0], self._clock.now_s()
         if sending.plan is None:
             sending.plan = self._plan(now_s - self._waited_s(flight, chunk, now_s))
-        wait_s = self._breaker.ask(now_s, self._kind, hurry=self._budget.begun)
+        wait_s = self._budget.wait_s()
+        if wait_s is None:
+            wait_s = self._breaker.ask(now_s, self._kind, hurry=self._budget.begun)
         if wait_s is not None:
             return self._hold(flight, sending, sending.plan, wait_s)
         records = [flight.results[index] for index in chunk]

@@ -156,6 +156,8 @@ class MetricSinkActor(SupervisedActor):
         if not points:
             return Collected.ACCEPTED
         now_s, hurry = self._clock.now_s(), self._budget.begun
+        if self._wait(self._budget.wait_s()):
+            return Collected.NOT_NOW
         if self._wait(self._breaker.ask(now_s, SignalKind.METRICS, hurry=hurry)):
             return Collected.NOT_NOW
         until_s = now_s + self._budget.limit(timeout_s)

@@ -13,6 +13,7 @@ from telemetry_actors.ports import ExportResult
 __all__ = ["RetryPlan", "StopBudget"]
 
 _LAST_WAIT_S = 0.2
+_LOOK_S = 0.05
 
 
 class RetryPlan:
@@ -86,6 +87,14 @@ class StopBudget:
         if self._until_s is None:
             return seconds
         return max(0.05, min(seconds, self._until_s - self._now_s()))
+
+    def wait_s(self) -> float | None:
+        """None: there is time for an attempt. Else seconds after which to look again.
+
+        Threads end one after the other, and each new attempt would hold up those behind it.
+        """
+        over = self._until_s is not None and self._now_s() >= self._until_s
+        return _LOOK_S if over else None
 
     def limit_wait(self, seconds: float) -> float:
         """A wait between attempts: short while stopping, whatever the receiver asked for."""

@@ -6,7 +6,8 @@ no redirect, keeps no cookie, asks no ``.netrc``, reads at most 64 KiB of an ans
 the receiver have it (semantics.md, ``unconfirmed``).
 
 The time-out is one for the whole attempt: a peer that sends a byte now and then doesn't
-prolong it. (Looking up the host's name is the operating system's, and has none.)
+prolong it. (Looking up the host's name is the operating system's, and has none.) Another
+thread can end it before that (`_wire.py`).
 
 Import on first use: `requests` costs a process 100 ms.
 """
@@ -29,6 +30,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from supervisors import SystemClock
 from telemetry_actors.sinks._answer import Answer
+from telemetry_actors.sinks._wire import Wire, dial
 
 __all__ = ["Channel", "NoAnswer", "Tls"]
 
@@ -61,6 +63,7 @@ class Channel:
 
     def __init__(self, url: str, headers: Mapping[str, str], *, compress: bool, tls: Tls) -> None:
         self._session = _Session()
+        self._wire = Wire()
         self._compress = compress
         own = {"Content-Type": "application/x-protobuf", "Accept-Encoding": "identity"}
         if compress:
@@ -88,12 +91,17 @@ class Channel:
         request.body = cast("Any", content)
         timeout = cast("Any", urllib3.Timeout(total=timeout_s))
         try:
-            response = self._session.send(
-                request, timeout=timeout, allow_redirects=False, **self._options
-            )
-            return _read(response)
+            with self._wire.in_use():
+                response = self._session.send(
+                    request, timeout=timeout, allow_redirects=False, **self._options
+                )
+                return _read(response)
         except _TRANSPORT_ERRORS as error:
             return NoAnswer(_root_cause(error), content.sent)
+
+    def cancel(self) -> None:
+        """End the request on its way, and each later one. Any thread."""
+        self._wire.cut()
 
     def close(self) -> None:
         """Close idle connections."""
@@ -212,11 +220,29 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Reader(cast("Any", self.fp).detach(), sock))
 
 
-class _Http(HTTPConnection):
+class _OnWire:
+    """Of a connection: what it connects and sends on can be cut."""
+
+    def _new_conn(self) -> socket.socket:
+        own = cast("Any", self)
+        where = own._dns_host, own.port, own.timeout
+        try:
+            return dial(*where, own.source_address, own.socket_options)
+        except OSError as error:  # by itself urllib3 takes some for a peer that has hung up
+            raise urllib3.exceptions.NewConnectionError(own, str(error)) from error
+
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        own = cast("Any", self)
+        if own.sock is not None:  # kept from an earlier request, or a TLS socket by now
+            Wire.take_here(own.sock)
+        super().putrequest(*arguments, **options)  # type: ignore[misc]
+
+
+class _Http(_OnWire, HTTPConnection):
     response_class = _Response
 
 
-class _Https(HTTPSConnection):
+class _Https(_OnWire, HTTPSConnection):
     response_class = _Response
 
 

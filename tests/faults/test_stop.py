@@ -17,6 +17,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, answer, drip, hang, raw, reset
+from tests.receivers.grpc_receiver import GrpcReceiver
+from tests.receivers.grpc_receiver import hang as never
 
 APP = {"app_id": "a1", "mode": "chat"}
 TENANT = {"tenant_id": "acme"}
@@ -200,7 +202,21 @@ def test_g22_the_three_signals_are_drained_at_the_same_time():
     assert sorted(r.path for r in receiver.requests) == ["/v1/logs", "/v1/metrics", "/v1/traces"]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_g22_a_request_that_began_before_the_stop_is_ended_by_it(protocol):
+    """It has ten seconds, and no thread is left behind for as long."""
+    with FaultyReceiver(hang) if protocol == "http" else GrpcReceiver(never) as receiver:
+        gateway = a_gateway(receiver.endpoint, enterprise_otlp_protocol=protocol)
+        gateway.emit("app_created", TENANT, APP)
+        until_s = time.monotonic() + 5
+        while not receiver.requests:
+            assert time.monotonic() < until_s
+            time.sleep(0.01)
+        report = stop_on_time(gateway, 0.5)
+
+    assert (report.threads_left, report.unconfirmed, report.shutdown) == (0, 1, 0)
+
+
 def test_g22_a_retry_that_waits_is_woken_and_delivers():
     """The receiver asked for a minute's patience, and is well again when we stop."""
     with FaultyReceiver(answer(503, retry_after="50"), answer(200)) as receiver:

@@ -215,6 +215,32 @@ def test_stop_with_a_dead_receiver_ends_on_time_and_counts_the_rest():
     assert gateway.status().state == "stopped"
 
 
+def test_g22_there_is_time_left_for_ending_the_threads_and_counting():
+    class Obedient(RecordingSink):
+        """Nobody answers, and it waits for exactly as long as it may."""
+
+        asked = threading.Event()
+
+        def export(self, kind, encoded, timeout_s):
+            self.asked.set()
+            threading.Event().wait(timeout_s)
+            return ExportResult(Verdict.RETRY)
+
+    sink = Obedient()
+    parts = {
+        "gateway": {"linger_s": 0},
+        "sink": {"linger_s": 0},
+        "otlp": {"attempt_timeout_s": 0.1},
+    }
+    gateway = TelemetryGateway(TelemetrySettings.enabled(**parts), sinks=[sink]).start()
+    gateway.emit("app_created", TENANT, APP)
+    assert sink.asked.wait(5)
+    report = gateway.stop(1.0)
+
+    assert (report.threads_left, report.shutdown + report.unconfirmed) == (0, 1)
+    assert report.seconds < 1.0
+
+
 def test_stop_with_a_hanging_receiver_ends_on_time_and_calls_its_request_unconfirmed():
     class Hanging(RecordingSink):
         release = threading.Event()

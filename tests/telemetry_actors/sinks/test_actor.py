@@ -289,3 +289,13 @@ def test_a_batch_that_others_have_ended_is_not_reported(sink, books):
     send_all(sink, flight)
 
     assert books.endings == 0
+
+
+def test_g22_when_the_time_of_a_stop_is_up_no_attempt_is_begun(books, clock, sink, wire):
+    """Threads end one after the other, and each attempt would hold up those behind it."""
+    flight = a_flight(books, b"x" * 10)
+    sink._budget.begin(clock.now_s())
+
+    assert not send_all(sink, flight)
+    assert flight.due_s == clock.now_s() + 0.05
+    assert wire.requests == []

@@ -110,6 +110,19 @@ def test_an_attempt_may_take_what_is_left_and_is_one_in_any_case(elapsed_s, left
     assert budget.limit(10.0) == pytest.approx(left_s)
 
 
+@pytest.mark.parametrize(
+    ("elapsed_s", "wait_s"), [(0.0, None), (2.99, None), (3.0, 0.05), (9.0, 0.05)]
+)
+def test_when_the_time_is_up_no_attempt_is_begun(elapsed_s, wait_s):
+    clock = FakeClock()
+    budget = StopBudget(clock.now_s)
+    assert budget.wait_s() is None
+    budget.begin(3.0)
+    clock.advance(elapsed_s)
+
+    assert budget.wait_s() == wait_s
+
+
 def test_an_attempt_that_is_shorter_stays_so():
     budget = StopBudget(FakeClock().now_s)
     budget.begin(3.0)
