@@ -33,7 +33,7 @@ class RestartBudget:
         """Record a restart at *now_s* and say whether the budget allows it.
 
         A restart exactly ``period_s`` old still counts. Memory is bounded by
-        ``intensity + 1`` times, whatever the crash rate.
+        ``intensity + 1`` times, of the largest intensity that there was, whatever the crash rate.
 
         Args:
             now_s: Seconds on the supervisor's clock; must not go back.
@@ -54,10 +54,14 @@ class RestartBudget:
         return len(self._restarts_s) <= self._intensity
 
     def resize(self, intensity: int, period_s: float) -> None:
-        """Change the limits and keep the newest restarts, as OTP's ``code_change`` does."""
+        """Change the limits and keep all restarts, as OTP's ``code_change`` does.
+
+        Also those beyond a smaller limit: it may be made larger again while they count.
+        """
         self._intensity = intensity
         self._period_s = period_s
-        self._restarts_s = deque(self._restarts_s, maxlen=intensity + 1)
+        most = max(len(self._restarts_s), intensity + 1)
+        self._restarts_s = deque(self._restarts_s, maxlen=most)
 
     def clear(self) -> None:
         """Forget all restarts."""
@@ -70,7 +74,7 @@ class RestartBudget:
     def copy(self) -> RestartBudget:
         """An independent budget with the same restarts."""
         twin = RestartBudget(self._intensity, self._period_s)
-        twin._restarts_s.extend(self._restarts_s)
+        twin._restarts_s = self._restarts_s.copy()
         return twin
 
     def _forget_before(self, oldest_kept_s: float) -> None:

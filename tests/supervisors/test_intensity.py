@@ -73,6 +73,20 @@ def test_a_resized_budget_counts_as_far_as_its_new_limit():
     assert [budget.admit(0.0) for _ in range(4)] == [True, True, True, False]
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_budget_made_smaller_and_larger_again_has_forgotten_nothing(copied):
+    """Three restarts, then 0 and 3: the next one is the fourth within the period."""
+    budget = RestartBudget(intensity=3, period_s=5.0)
+    assert [budget.admit(at_s) for at_s in (0.0, 1.0, 2.0)] == [True, True, True]
+    budget.resize(0, 5.0)
+    if copied:
+        budget = budget.copy()
+    budget.resize(3, 5.0)
+
+    assert not budget.admit(3.0)
+    assert budget.ages_s(3.0) == (3.0, 2.0, 1.0, 0.0)
+
+
 def test_a_cleared_budget_is_a_new_one():
     """Parking clears it: a probe begins without a past."""
     budget = RestartBudget(intensity=1, period_s=5.0)
