@@ -59,7 +59,8 @@ class Wire:
             self._let_go()
             if self._is_cut:
                 raise ConnectionAbortedError("the stop's time is up")
-            self._handle = socket.socket(fileno=os.dup(connection.fileno()))
+            with suppress(OSError):  # no descriptor is left: it goes on, and can't be cut
+                self._handle = socket.socket(fileno=os.dup(connection.fileno()))
 
     def cut(self) -> None:
         """End the request on its way, and each later one. Never waits."""
@@ -102,8 +103,9 @@ def dial(
     failure = OSError(f"{host} has no address")
     for number, (family, kind, protocol, _name, address) in enumerate(addresses):
         left_s = (until_s - _now_s()) / (len(addresses) - number)
-        connection = socket.socket(family, kind, protocol)
-        try:
+        connection = None
+        try:  # the first line, too: a host without IPv6 may be told of such an address
+            connection = socket.socket(family, kind, protocol)
             for option in options or ():
                 connection.setsockopt(*option)
             if source_address:
@@ -111,7 +113,8 @@ def dial(
             _connect(connection, address, max(_LEAST_S, left_s))
         except OSError as error:
             failure = error
-            connection.close()
+            if connection is not None:
+                connection.close()
         else:
             return connection
     raise failure

@@ -167,8 +167,10 @@ class OtlpSink:
 
     def interrupt(self) -> None:
         """End the requests on their way: they get no answer. Any thread."""
+        pid = os.getpid()
         for line in list(self._lines.values()):
-            line.channel.cancel()
+            if line.pid == pid:  # in the child of a fork: the parent's are the parent's
+                line.channel.cancel()
 
     def close(self) -> None:
         """Close idle connections. A request on its way is not disturbed."""

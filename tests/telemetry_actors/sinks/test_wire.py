@@ -1,5 +1,7 @@
 """A request that another thread ends, wherever it is (g22); and addresses in turn."""
 
+import errno
+import os
 import socket
 import threading
 import time
@@ -114,6 +116,35 @@ def test_no_request_leaves_a_descriptor_behind(sink_to):
         assert sink._lines[LOGS].channel._wire._handle is None
 
 
+def test_g24_a_child_interrupts_no_request_of_its_parents(sink_to):
+    """They share the connection."""
+    with FaultyReceiver(hang) as receiver:
+        sink = sink_to(receiver)
+        with a_request(sink) as results:
+            until(lambda: receiver.requests)
+            child = os.fork()
+            if not child:
+                sink.interrupt()
+                os._exit(0)
+            os.waitpid(child, 0)
+            threading.Event().wait(0.05)
+            assert results == []
+            sink.interrupt()
+            until(lambda: results, within_s=AT_ONCE_S)
+
+
+def test_a_request_goes_on_where_no_descriptor_is_left(sink_to, monkeypatch):
+    """The connection is there; it can't be cut, that is all."""
+
+    def none_left(_descriptor):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with FaultyReceiver(answer(200)) as receiver:
+        sink = sink_to(receiver)
+        monkeypatch.setattr(os, "dup", none_left)
+        assert [send(sink).verdict for _ in range(2)] == ["accepted", "accepted"]
+
+
 # -- addresses ------------------------------------------------------------------------------------
 
 
@@ -145,6 +176,13 @@ def test_an_address_out_of_reach_does_not_keep_the_next_from_being_tried(
         dial("both", 80, 0.6, None, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]).close()
 
     assert time.perf_counter() - began_s < 0.5
+
+
+def test_a_kind_of_address_that_this_host_does_not_have_is_passed_over(listener, monkeypatch):
+    resolved_to(monkeypatch, listener.getsockname()[1])
+    (found,) = socket.getaddrinfo("both", 80)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(44, *found[1:]), found])
+    dial("both", 80, 1.0, None, None).close()
 
 
 def test_the_time_is_for_all_addresses(monkeypatch):
