@@ -100,7 +100,7 @@ class OwnThreads:
             clock.wait(token, seconds)
 
         incarnation.pause = pause
-        incarnation.slot.mailbox.wake = wake
+        incarnation.wake = incarnation.slot.mailbox.wake = wake
         worker, is_new = self._give(incarnation)
         if is_new:
             try:
@@ -159,7 +159,7 @@ class OwnThreads:
     def abandon(self, incarnation: Incarnation) -> None:
         """Forget the thread; it leaves by itself if it ever comes back to its mailbox."""
         if incarnation.started and incarnation.handling is None:
-            incarnation.slot.mailbox.wake()  # that is where it waits: it leaves now
+            incarnation.wake()  # it waits at its mailbox, or is about to: it leaves now
             return
         worker = self._running.pop(incarnation, None)
         if worker is not None:

@@ -34,6 +34,8 @@ __all__ = ["Crash", "Ignore", "Incarnation", "Left", "Vanished", "Yielded"]
 
 
 _NO_END = 1 << 60
+_NOTHING = object()
+"""In place of a message that was told, and is done with."""
 
 
 class Ignore(Exception):
@@ -71,6 +73,8 @@ class Incarnation:
         self.number = number
         self.actor: SupervisedActor | None = None
         self.pause: Callable[[float | None], None] = _no_host
+        self.wake: Callable[[], None] = _nobody_waits
+        """Ends its pause, also when the mailbox wakes another one by now. Any thread."""
         self.handling: Envelope[Any] | None = None
         self._now_s = slot.clock.now_s
         self.busy_since_s = self._now_s()
@@ -78,6 +82,8 @@ class Incarnation:
         self.revoked = False
         self.started = False
         self.finished = False
+        self._booked = False
+        """Whoever gave it up saw what it had in hand, and has booked it."""
         self.handled = 0
         self.last = ""
         """Type of the last message, for traces."""
@@ -85,7 +91,7 @@ class Incarnation:
         self.messages_a_turn = _NO_END
         """Messages before a shared thread is somebody else's."""
         self._left_in_turn = 0
-        self._bare: Envelope[Any] = Envelope(None)
+        self._bare: Envelope[Any] = Envelope(_NOTHING)
         """Of each message that was told, in turn."""
 
     def __repr__(self) -> str:
@@ -112,13 +118,31 @@ class Incarnation:
             if self.revoked or slot.ended:  # given up; or its whole tree was, while it was busy
                 raise Left
             now_s = self._now_s()
-            found = slot.next_envelope(now_s)
+            found = slot.next_envelope(now_s, self)
             if not isinstance(found, Wait):
                 self.busy_since_s = now_s
                 self.handling = found
                 self.last = type(found.message).__name__
+                if self.revoked:  # after `handling`: see `_give_back`
+                    raise self._give_back(found)
                 return found
             self.pause(found.seconds)
+
+    def _give_back(self, envelope: Envelope[Any]) -> Left:
+        """Given up in the instant in which it took *envelope*, it does not begin with it.
+
+        `lose` revokes and then looks at what is in hand; this thread takes in hand and then
+        looks whether it is revoked. So one of the two sees the other, and under the fence they
+        agree on who books the message. What was given back comes first in the next life.
+        """
+        slot = self.slot
+        with slot.fence:
+            self.handling = None
+            if not self._booked:
+                slot.put_back(envelope, self)
+        if slot.ended:  # meanwhile: nobody will come for it
+            slot.ref.bounce_rest()
+        return Left()
 
     def _done(self) -> None:
         """The message before is handled; on a shared thread the turn may be over."""
@@ -171,12 +195,17 @@ class Incarnation:
                 break
             bare.message = message
             self.handling = bare
+            if self.revoked:  # after `handling`: see `_give_back`
+                raise self._give_back(Envelope(message))
             try:
                 actor.on_receive(message)
             except BaseException as error:  # noqa: BLE001 -- Pykka's loop is to raise it
                 return Envelope(Crash(error))
+            bare.message = _NOTHING  # before the look at `revoked`: it is not taken for the next
             self.handled += 1
-        self.handling, bare.message = question, None
+        self.handling = question
+        if question is not None and self.revoked:
+            raise self._give_back(question)
         self._left_in_turn = last - self.handled
         if question is None:
             if stopped():
@@ -275,7 +304,10 @@ class Incarnation:
         envelope, flight = self.handling, self.slot.in_flight
         if envelope is self._bare:
             envelope = Envelope(envelope.message)
-        if envelope is None or not exit_.abnormal:
+        if envelope is None or envelope.message is _NOTHING:
+            return
+        self._booked = True
+        if not exit_.abnormal:
             return
         if flight is not None and type(envelope.message) is type(flight):
             flight.interrupted = True
@@ -296,3 +328,7 @@ class Incarnation:
 
 def _no_host(_seconds: float | None) -> None:
     raise AssertionError("nobody runs this incarnation")
+
+
+def _nobody_waits() -> None:
+    """The wake of an incarnation that was not launched, or shares its thread."""

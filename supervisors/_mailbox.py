@@ -141,6 +141,11 @@ class Mailbox:
         self.system.append(message)
         self.wake()
 
+    def put_back(self, message: Any) -> None:
+        """*message* was taken, and not begun with: it comes first. Any thread."""
+        self.system.appendleft(message)
+        self.wake()
+
     def offer(self, item: Any, clock: Clock, name: str) -> None:
         """Put one message of an ordinary sender; a full mailbox does what its spec says.
 

@@ -186,6 +186,10 @@ class Ref(pykka.ActorRef[Any]):
         _bounce_rest(self._slot)
         self._slot.mailbox.wake()  # whoever still waits there may go
 
+    def bounce_rest(self) -> None:
+        """Something was put into the mailbox after `end`. Any thread of the tree."""
+        _bounce_rest(self._slot)
+
     def is_alive(self) -> bool:
         """Whether the address still leads anywhere (also between two incarnations)."""
         return not self._slot.ended

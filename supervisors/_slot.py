@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 from pykka._envelope import Envelope
 
+from supervisors._exit import Exit
 from supervisors._inflight import InFlight
 from supervisors._letters import Letter, Letters
 from supervisors._mailbox import Mailbox, Wait
@@ -22,7 +23,6 @@ from supervisors._tick import TICK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors._exit import Exit
     from supervisors._incarnation import Incarnation
     from supervisors._runtime import Runtime
     from supervisors._spec import ChildSpec
@@ -91,8 +91,8 @@ class Slot:
             found.extend(list(slot.below.values()))
         return found[1:]
 
-    def next_envelope(self, now_s: float) -> Envelope[Any] | Wait:
-        """What the incarnation is to do next, or how long it may wait. Consumer's thread."""
+    def next_envelope(self, now_s: float, life: Incarnation) -> Envelope[Any] | Wait:
+        """What *life* is to do next, or how long it may wait. Consumer's thread."""
         if self.due_s is not None and now_s >= self.due_s and not self.mailbox.system:
             self.due_s = None
             return Envelope(TICK)
@@ -102,12 +102,19 @@ class Slot:
         if type(found) is Wait:
             return self._until_due(now_s, found)
         if type(found) is int:  # so many items wait in a coalescing mailbox
-            self.in_flight = InFlight()
-            self.in_flight.taken_s = now_s
-            self.in_flight.sabotage, self.sabotage = self.sabotage, None
-            self.mailbox.take(found, self.in_flight.batch, now_s)
-            return Envelope(self.in_flight)
+            return self._take(found, now_s, life)
         return found if type(found) is Envelope else Envelope(found)
+
+    def _take(self, count: int, now_s: float, life: Incarnation) -> Envelope[Any] | Wait:
+        """A batch; none for a life that was given up meanwhile (it would be nobody's)."""
+        with self.fence:
+            if life.revoked:
+                return Wait(0.0)
+            flight = self.in_flight = InFlight()
+            flight.taken_s = now_s
+            flight.sabotage, self.sabotage = self.sabotage, None
+            self.mailbox.take(count, flight.batch, now_s)
+            return Envelope(flight)
 
     def _until_due(self, now_s: float, wait: Wait) -> Wait:
         if self.due_s is None:
@@ -135,10 +142,29 @@ class Slot:
             self._again = (envelope, attempts + 1)
             return
         self._again = None
+        self._set_aside(envelope, exit_, incarnation)
+
+    def _set_aside(self, envelope: Envelope[Any], exit_: Exit, incarnation: int) -> None:
         self.quarantine.keep(Letter(self.name, envelope.message, str(exit_), incarnation))
         if envelope.reply_to is not None:
             error = pykka.ActorDeadError(f"{self.name} did not survive the question: {exit_}")
             envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
+
+    def put_back(self, envelope: Envelope[Any], life: Incarnation) -> None:
+        """*life* was given up as it took *envelope*. Its thread, under the fence.
+
+        It goes before all that waits. If another life is at work already it may have taken what
+        came after; then the order of its sender's messages would be broken, and it is set aside.
+        """
+        again = self._again is not None and self._again[0] is envelope
+        if again or isinstance(envelope.message, InFlight):
+            return  # it never left the slot
+        if envelope.message is TICK:
+            self.due_s = self.clock.now_s() if self.due_s is None else self.due_s
+        elif self.current is life:
+            self.mailbox.put_back(envelope)
+        else:
+            self._set_aside(envelope, Exit.killed(), life.number)
 
     def take_again(self) -> list[Envelope[Any]]:
         """What was still to be handed out again: the slot ends."""

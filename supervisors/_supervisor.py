@@ -151,7 +151,8 @@ class Supervisor(SupervisedActor):
         incarnation = Incarnation(slot, effect.incarnation)
         if slot.current is not None:
             slot.restarts += 1
-        slot.current = incarnation
+        with slot.fence:  # whoever was given up there finds itself present or not (`put_back`)
+            slot.current = incarnation
         args = (spec.start, self._runtime) if nested else (*spec.args, *effect.extra_args)
         try:
             self._refuse_leaks(effect.id)

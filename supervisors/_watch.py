@@ -3,7 +3,7 @@
 A crash is reported by the thread it happens on. A thread that simply is no more (a C
 extension that ended it, an interpreter fault) reports nothing, and an actor stuck in a call
 reports nothing either; their mailboxes would fill for ever. So while anything is going on in
-a tree, one timer looks at every thread; after a look that finds all quiet it stops, and the
+a tree, one timer looks at every thread; after two looks that find all quiet it stops, and the
 next wake-up starts it again (``poke``), so that an idle tree costs no wake-ups.
 
 **A hang is never judged by wall time alone**, since a starved thread looks the same (g16).
@@ -68,6 +68,7 @@ class Watch:
         runtime = self._runtime
         while not self._stopped:
             runtime.clock.wait(self._token, None)
+            busy = True
             while self._armed and not self._stopped:
                 runtime.clock.wait(self._token, self._interval_s)
                 self._armed = False  # before the look: what comes during it must count
@@ -75,7 +76,8 @@ class Watch:
                     dispatcher.sweep()
                     self.look_for_hangs(dispatcher)
                 self._suspects = {i: s for i, s in self._suspects.items() if not i.finished}
-                if any(not slot.idle() for slot in list(runtime.slots.values())):
+                was_busy, busy = busy, any(not slot.idle() for slot in list(runtime.slots.values()))
+                if busy or was_busy:  # quiet twice: one who takes a message looks idle, too
                     self._armed = True
 
     # -- hangs ------------------------------------------------------------------------------------
