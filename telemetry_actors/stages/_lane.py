@@ -219,8 +219,12 @@ class LaneActor(BatchActor):
         room = mailbox.batching.max_items - len(flight.batch)
         heavy = sum(item[0].charged_bytes for item in flight.batch) > mailbox.max_bytes
         coming = mailbox.held()[:room] if mailbox.user and room > 0 and not heavy else []
-        if coming:
-            before, taken = len(flight.batch), list[Item]()
+        if not coming:
+            return
+        before, taken = len(flight.batch), list[Item]()
+        with self.slot.fence:  # given up before it or after it: in between they are in both
+            if self.slot.in_flight is not flight:
+                raise Revoked
             flight.batch.extend(coming)
             mailbox.take(len(coming), taken, self._clock.now_s())
             del flight.batch[before + len(taken) :]  # what is too heavy for one batch stays there
