@@ -234,7 +234,7 @@ def assert_exact(inside, outside, ledger, received):
 
 @pytest.mark.timeout(60)
 def test_a_signal_handler_that_emits_during_a_flood(rotel):
-    assert_exact(*flood_with_signals(rotel, seconds=3))
+    assert_exact(*flood_with_signals(rotel, seconds=2))
 
 
 @pytest.mark.slow
