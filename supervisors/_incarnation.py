@@ -264,18 +264,21 @@ class Incarnation:
         self._end(actor._exit or Exit.normal())
         return True
 
-    def lose(self, exit_: Exit, error: BaseException | None = None) -> None:
+    def lose(self, exit_: Exit, error: BaseException | None = None) -> bool:
         """End it from outside: its thread is gone, or it hangs. Any thread but its own.
 
         One that had not started yet has failed to (*error* says why, if it isn't the exit).
 
         It is revoked before its end is posted; what it still does, should it come back,
         reaches neither the slot nor the supervisor.
+
+        Returns:
+            False: it has ended before, and its own thread says so: nobody is to be left behind.
         """
         slot = self.slot
         with slot.fence:
             if self.revoked or self.finished:
-                return
+                return False
             self.revoked = True
             started, self.finished = self.started, not self.started
             flight = slot.in_flight
@@ -283,8 +286,9 @@ class Incarnation:
                 slot.in_flight = flight.fresh()
         if started:
             self._end(exit_)
-            return
-        slot.post(ChildFailed(slot.spec.id, self.number, error or str(exit_)))
+        else:
+            slot.post(ChildFailed(slot.spec.id, self.number, error or str(exit_)))
+        return True
 
     def _end(self, exit_: Exit) -> None:
         slot = self.slot

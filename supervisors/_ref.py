@@ -165,6 +165,15 @@ class Ref(pykka.ActorRef[Any]):
         if self._slot.ended:  # it ended in between: nobody will come for it
             _bounce_rest(slot)
 
+    def post(self, event: Any) -> None:
+        """A word of the tree to a supervisor: taken whatever its bounds, and whoever says it.
+
+        An incarnation that is given up in the middle of its end still has to tell of it.
+        """
+        self._slot.mailbox.append(event)
+        if self._slot.ended:
+            _bounce_rest(self._slot)
+
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send a question; see `pykka.ActorRef.ask`. While the child is restarted it waits.
 

@@ -128,16 +128,15 @@ class Runtime:
     def give_up(self, slot: Slot, exit_: Exit, error: BaseException | None = None) -> None:
         """Kill, in so far as a thread can be killed: nobody listens to it any more."""
         self.give_up_below(slot)
-        if slot.current is not None:
-            slot.current.lose(exit_, error)
-            self.dispatcher_of(slot).abandon(slot.current)
+        life = slot.current
+        if life is not None and life.lose(exit_, error):
+            self.dispatcher_of(slot).abandon(life)
 
     def give_up_below(self, slot: Slot) -> None:
         """A supervisor that is no more leaves no orphan, whatever it ended of."""
         for orphan in reversed(slot.all_below()):
             life = orphan.current
-            if life is not None and not life.finished:
-                life.lose(Exit.killed())
+            if life is not None and life.lose(Exit.killed()):
                 self.dispatcher_of(orphan).abandon(life)
 
     # -- threads that were left behind ------------------------------------------------------------

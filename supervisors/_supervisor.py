@@ -146,7 +146,7 @@ class Supervisor(SupervisedActor):
         nested = isinstance(spec.start, SupervisorSpec)
         actor_class: Any = Supervisor if nested else spec.start
         path = (*self.slot.path, effect.id)
-        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.tell)
+        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.post)
         self._slots[effect.id] = slot
         incarnation = Incarnation(slot, effect.incarnation)
         if slot.current is not None:

@@ -108,7 +108,8 @@ class Watch:
         self._suspects.pop(incarnation, None)
         name = incarnation.slot.name
         detail = f"no return after {over_s:.3g} s"
-        incarnation.lose(Exit.hung())
+        if not incarnation.lose(Exit.hung()):
+            return  # it has just ended by itself
         dispatcher.abandon(incarnation)
         self._runtime.journal.tell(LifecycleEvent("hung", name, incarnation.number, detail))
 

@@ -197,5 +197,7 @@ FAULTS = [
     _fault("huge answer", _always(after(stream(_HUGE_BYTES))), "all"),
     _fault("DNS failure", Nowhere, "none", _NEVER),
     _fault("TLS failure", lambda: Deaf(shake_no_hands, scheme="https"), "none", _NEVER),
-    _fault("flapping", _judge(_flapping), "all")._replace(seconds=1.2, otlp={"give_up_s": 60.0}),
+    _fault("flapping", _judge(_flapping), "all")._replace(
+        seconds=1.2, per_request_s=0.05, otlp={"give_up_s": 60.0}
+    ),
 ]

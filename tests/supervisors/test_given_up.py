@@ -1,4 +1,4 @@
-"""An actor that is given up between taking a message and having it in hand loses none (E13).
+"""An actor that is given up at an awkward instant loses no message, and is heard of once (E13).
 
 Whoever gives it up sees nothing in hand, and its thread may be anywhere: the message has to be
 handed back, once, and before all that came after it. The threads are real, and held at the
@@ -20,12 +20,14 @@ from supervisors import (
     Exit,
     InFlight,
     MailboxSpec,
+    Revoked,
     Runtime,
     SupervisedActor,
     Supervisor,
     SupervisorSpec,
 )
 from supervisors._mailbox import Wait
+from supervisors._zombies import leave_behind
 from supervisors.testing import settle
 
 WAIT_S = 5.0
@@ -326,3 +328,72 @@ def test_one_that_was_about_to_wait_leaves_though_the_mailbox_wakes_another_by_n
     assert office.work() == ["one"]
     office.runtime.own.abandon(life)
     office.instant.end()
+
+
+# -- as it ends -----------------------------------------------------------------------------------
+
+
+class Ending(SupervisedActor):
+    """Told ``end`` it crashes; of anything else it takes a note."""
+
+    def __init__(self, got):
+        super().__init__()
+        self.got = got
+
+    def on_receive(self, message):
+        if message == "end":
+            raise ValueError
+        self.got.append(message)
+
+
+@pytest.mark.parametrize("dispatcher", ["own", "shared"])
+def test_one_that_has_just_ended_by_itself_is_not_left_behind(dispatcher):
+    """Its thread was at its last word; as a ghost's it was refused, and no next life came."""
+    got, instant, runtime = [], Instant(), Runtime()
+    children = [ChildSpec(name, Ending, (got,), dispatcher=dispatcher) for name in "ab"]
+    root = Supervisor.start(SupervisorSpec(tuple(children)), runtime=runtime)
+    ref = root.child("a")
+    slot, post = ref._slot, ref._slot.post
+
+    def slow_post(event):
+        instant.hold()
+        post(event)
+
+    slot.post = slow_post
+    ref.tell("end")
+    assert instant.reached.wait(WAIT_S)
+    life = slot.current
+    runtime.give_up(slot, Exit.killed())
+    instant.over.set()
+    for name in "ab":
+        root.child(name).tell(name)
+        settle(root.child(name), within_s=WAIT_S)
+
+    assert slot.current is not life
+    assert got == ["a", "b"]
+    assert runtime.abandoned_in_all == 0
+    assert root.stop(WAIT_S)
+
+
+def test_a_supervisor_hears_of_an_end_from_a_thread_that_was_left_behind():
+    """Given up in the middle of it, by somebody who saw that it was not over."""
+    mailbox = MailboxSpec(max_items=1)
+    below = ChildSpec("below", SupervisorSpec(()), type="supervisor", mailbox=mailbox)
+    root = Supervisor.start(SupervisorSpec((below,)))
+    slot, heard = root.runtime.slots["root", "below"], []
+    append, slot.mailbox.append = slot.mailbox.append, heard.append
+
+    def haunt():
+        leave_behind(threading.current_thread())
+        slot.ref.post("one")
+        slot.ref.post("two")
+        with pytest.raises(Revoked):
+            slot.ref.tell("three")
+
+    ghost = threading.Thread(target=haunt)
+    ghost.start()
+    ghost.join(WAIT_S)
+
+    assert heard == ["one", "two"]
+    slot.mailbox.append = append
+    assert root.stop(WAIT_S)
