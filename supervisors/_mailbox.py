@@ -385,11 +385,11 @@ class Mailbox:
 
     def drain_system(self) -> list[Any]:
         """Take all out of the system lane (the slot is gone). Any thread."""
-        return emptied(self.system)
+        return emptied(self.system, [])
 
-    def drain(self) -> list[Any]:
-        """Take all user items out (the slot is parked or gone). Supervisor's thread."""
-        taken = emptied(self.user)
+    def drain(self, into: list[Any] | None = None) -> list[Any]:
+        """Take all user items out (the slot is parked or gone), into a list that others may see."""
+        taken = emptied(self.user, [] if into is None else into)
         self._made_room(sum(map(self._size_of, taken)) if self._weighs else 0)
         return taken
 

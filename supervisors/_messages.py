@@ -6,6 +6,8 @@ Beside `_mailbox.py`, which looks at a message for nothing else.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
+from itertools import repeat, starmap
 from typing import Any
 
 from pykka._envelope import Envelope
@@ -34,11 +36,9 @@ def bare(item: Any) -> Any:
     return item.message if type(item) is Envelope else item
 
 
-def emptied(lane: deque[Any]) -> list[Any]:
-    taken: list[Any] = []
+def emptied(lane: deque[Any], into: list[Any]) -> list[Any]:
+    """Move all of *lane* to the end of *into*, in C calls: an item is never in neither."""
     while lane:
-        try:
-            taken.append(lane.popleft())
-        except IndexError:
-            break
-    return taken
+        with suppress(IndexError):  # a sender dropped the oldest
+            into.extend(starmap(lane.popleft, repeat((), len(lane))))
+    return into

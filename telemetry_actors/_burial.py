@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from supervisors import ExitKind, InFlight, Mailbox, Slot
 from telemetry_actors._books import Drop, Ending, RecordEnd
+from telemetry_actors._holding import held, taken_out
 from telemetry_actors.batch_actor import crash_reason_of, describe
 from telemetry_actors.ledger import Reason
 from telemetry_actors.signals import Signals
@@ -27,8 +28,12 @@ _PROVIDERS: Final = ("root", "sinks", "providers")
 
 def bury(life: Life, holder: Holder, reason: Reason) -> None:
     """End all that *holder* holds as dropped for *reason*. Its actor is down, or given up."""
+    with taken_out(life, holder.mailbox, holder.kind) as items:
+        _bury(life, holder, unspared(life, holder.mailbox, items, reason), reason)
+
+
+def _bury(life: Life, holder: Holder, waiting: list[Any], reason: Reason) -> None:
     drop = Drop(reason, "/".join(holder.path[1:]))
-    waiting = unspared(life, holder.mailbox, reason)
     slot = life.slots.get(holder.path)
     flight = slot.in_flight if slot is not None else None
     if holder.kind is None:
@@ -68,14 +73,13 @@ def spared(life: Life, ticket: Ticket, reason: Reason) -> bool:
     return life.journal.holds(ticket.place)
 
 
-def unspared(life: Life, mailbox: Mailbox, reason: Reason) -> list[Any]:
-    """Take out of *mailbox* all that has to end."""
-    waiting = mailbox.drain()
+def unspared(life: Life, mailbox: Mailbox, items: list[Any], reason: Reason) -> list[Any]:
+    """Those of *items*, out of *mailbox*, that have to end; the others go back."""
     if life.journal is None or reason is not Reason.SHUTDOWN:
-        return waiting
+        return items
     kept: list[Any] = []
     ends: list[Any] = []
-    for item in waiting:
+    for item in items:
         (kept if spared(life, item[0], reason) else ends).append(item)
     if kept:
         mailbox.extend(kept, sum(item[0].charged_bytes for item in kept))
@@ -164,7 +168,7 @@ def _stage_ends(life: Life, flight: InFlight, drop: Drop) -> list[Ending]:
         return [_decided(item, r, drop) for item, r in zip(flight.batch, results, strict=True)]
     # A handler's first two forwards end what it dropped, and record what it measured.
     recorded = flight.forwarded > 1
-    elsewhere = {item[0].serial for _, item in life.held(besides=flight)}
+    elsewhere = {item[0].serial for _, item in held(life, besides=flight)}
     return [
         Ending((item[0], item[1]), drop, measured=recorded and type(result) is Signals)
         for item, result in zip(flight.batch, flight.results, strict=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from supervisors import Ref
 from supervisors._clock import Token, new_token, release
 from telemetry_actors._aside import run_aside
+from telemetry_actors._holding import held
 from telemetry_actors._life import Life
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.sinks._metrics_actor import Collect, Collected
@@ -80,7 +81,7 @@ def drain_life(life: Life, end_s: float) -> Drained:
 def is_empty(life: Life) -> bool:
     """Whether everything accepted has its outcome. What is replayed can as well wait on disk."""
     _cut_long_waits(life)
-    return next(life.held(replays=False), None) is None
+    return next(held(life, replays=False), None) is None
 
 
 def held_count(life: Life) -> int:
@@ -94,12 +95,12 @@ def held_count(life: Life) -> int:
 
 
 def _holds_older_than(life: Life, serial: int) -> bool:
-    return any(item[0].serial < serial for _, item in life.held())
+    return any(item[0].serial < serial for _, item in held(life))
 
 
 def _holds_unmapped(life: Life) -> bool:
     _cut_long_waits(life)
-    return any(kind is None for kind, _ in life.held(replays=False))
+    return any(kind is None for kind, _ in held(life, replays=False))
 
 
 def _cut_long_waits(life: Life) -> None:
@@ -256,7 +257,7 @@ def _durable_at_sinks(life: Life) -> list[Ticket]:
     """Their measurements have been recorded: that comes before their records go to a sink."""
     if life.journal is None:
         return []
-    at_sinks = (item[0] for kind, item in life.held(replays=False) if kind is not None)
+    at_sinks = (item[0] for kind, item in held(life, replays=False) if kind is not None)
     return [ticket for ticket in at_sinks if ticket.place is not None]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
+from telemetry_actors._holding import taken_out
 from telemetry_actors._life import Life
 from telemetry_actors.envelope import Ticket
 
@@ -20,11 +21,10 @@ def put_away(life: Life, measured: Iterable[Ticket]) -> None:
     journal = life.journal
     if journal is None:
         return
-    items = life.mailbox.drain()
-    if items:
+    with taken_out(life, life.mailbox) as items:
         placed = items
         with suppress(Exception):  # then they are not kept, and `bury` counts them as shutdown
-            placed = journal.append(items)
+            placed = journal.append(items) if items else items
         life.mailbox.extend(placed, sum(ticket.charged_bytes for ticket, _ in placed))
     journal.measured({t.place: t for t in measured if journal.holds(t.place)}.values())
 

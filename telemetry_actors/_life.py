@@ -6,14 +6,13 @@ A fork child gets a new one; a stopped one stays readable.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from supervisors import (
     Clock,
-    InFlight,
     LifecycleEvent,
     Mailbox,
     MailboxSpec,
@@ -91,15 +90,14 @@ class Life:
         self.given_sinks = sinks
         self.registered = cases
         routes = [definition.route for definition in cases.values()]
-        entries = entries_of(settings, bool(sinks) or settings.legacy_tree, routes)
-        self.entries = entries
-        self.cases = list(entries)
+        self.entries = entries_of(settings, bool(sinks) or settings.legacy_tree, routes)
+        self.cases = list(self.entries)
         letters = DeadLetters(settings.dead_letters.max_count, settings.dead_letters.max_bytes)
         self.local_claims = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
         self.dedup: DedupStore = self.local_claims
         """With a `redis_url` another one, once the tree is built."""
-        max_age_ns = max_ages_ns(settings.pressure, entries.values())
-        self.books = Books(len(entries), letters, self._release_claims, max_age_ns)
+        max_age_ns = max_ages_ns(settings.pressure, self.entries.values())
+        self.books = Books(len(self.entries), letters, self._release_claims, max_age_ns)
         self.process = uuid4().hex
         """Names this life where events are kept that outlast it."""
         self.letters = letters_of(settings.dead_letters, clock, self.process)
@@ -132,6 +130,7 @@ class Life:
         self.sinks: Sequence[Sink] = ()
         self.slots: dict[tuple[str, ...], Slot] = {}
         self.health: dict[tuple[str, SignalKind], SinkHealth] = {}
+        self.taken_out: list[tuple[SignalKind | None, list[Any]]] = []  # see `_holding.py`
         self.budget: Any = None
         self.payloads: PayloadKeeper | None = None
         """Of the payload store; made with the tree."""
@@ -358,40 +357,6 @@ class Life:
     def holders(self) -> Sequence[Holder]:
         """Where events can be, upstream to downstream."""
         return self.tree.holders if self.tree is not None else ()
-
-    def held(
-        self, besides: InFlight | None = None, *, replays: bool = True
-    ) -> Iterator[tuple[SignalKind | None, Any]]:
-        """Each item that a mailbox or a batch in hand holds, upstream to downstream.
-
-        An event that moves on meanwhile is met twice rather than not at all, since whoever
-        forwards puts it down before letting go. The mailbox comes before the batch, since
-        that is the way between them. *replays*: those of an earlier process that are still on
-        disk, too.
-        """
-        if self.tree is None:
-            for item in self.mailbox.held():
-                yield None, item
-        for number, holder in enumerate(self.holders()):
-            yield from self._held_by(holder, besides)
-            if number == 0:  # what leaves the gateway may go through the journal
-                yield from self._held_by_journal(replays)
-
-    def _held_by(
-        self, holder: Holder, besides: InFlight | None
-    ) -> Iterator[tuple[SignalKind | None, Any]]:
-        for item in holder.mailbox.held():
-            yield holder.kind, item
-        slot = self.slots.get(holder.path)
-        flight = slot.in_flight if slot is not None else None
-        if flight is not None and flight is not besides:
-            for item in list(flight.batch):
-                yield holder.kind, item
-
-    def _held_by_journal(self, replays: bool) -> Iterator[tuple[None, Any]]:
-        if self.journal is not None:
-            for ticket in self.journal.pending(replays=replays):
-                yield None, (ticket, None)
 
     def ref(self, path: str) -> Ref:
         """The address of an actor by its path, such as ``handlers/app_created``."""

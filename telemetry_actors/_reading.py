@@ -9,6 +9,7 @@ from typing import Any
 from supervisors import Slot
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._counts import counted, mailbox_status, records
+from telemetry_actors._holding import held
 from telemetry_actors._life import Life
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
@@ -55,7 +56,7 @@ class _Held:
             SignalKind.SPANS: set(),
             SignalKind.BRIDGE: set(),
         }
-        for kind, item in life.held():
+        for kind, item in held(life):
             ticket = item[0]
             by_serial[ticket.serial] = ticket.case_index
             if kind is not None:

@@ -15,6 +15,7 @@ from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._burial import bury, bury_calls, unspared
 from telemetry_actors._draining import await_tree, drain_life, held_count, is_empty
+from telemetry_actors._holding import taken_out
 from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
@@ -66,11 +67,12 @@ class Stopping:
         """See `TelemetryGateway.stop`. With *quietly* the losses are the caller's to say."""
         timeout_s = max(0.0, timeout_s)
         began_s = self._life.clock.now_s()
+        before = _lost(self._life)
         mine = object()
         if self._begun.setdefault("by", mine) is mine:
             self._begin(_Stop(self._life, timeout_s), quietly)
         self._await_report(began_s + timeout_s + _GRACE_S)
-        return self.report or self._as_it_stands(began_s)
+        return self.report or self._as_it_stands(began_s, before)
 
     def hurry(self) -> None:
         """Whoever is at it is to wait for nothing any more: the process ends."""
@@ -104,13 +106,14 @@ class Stopping:
         while self.report is None and clock.now_s() < until_s:
             clock.wait(token, min(until_s - clock.now_s(), _SIGNAL_S))
 
-    def _as_it_stands(self, began_s: float) -> StopReport:
+    def _as_it_stands(self, began_s: float, before: tuple[int, int]) -> StopReport:
         """Time is up for this caller, and not for the one who began."""
+        lost = _lost(self._life)
         return StopReport(
-            drained=is_empty(self._life),
+            drained=is_empty(self._life) and lost == before,
             metrics_exported=False,
-            shutdown=0,
-            unconfirmed=0,
+            shutdown=lost[0] - before[0],
+            unconfirmed=lost[1] - before[1],
             seconds=self._life.clock.now_s() - began_s,
             threads_left=0,
         )
@@ -198,12 +201,12 @@ class _Stop:
         return sum(incarnation.slot.spec.type == "worker" for incarnation in left)
 
     def _count_what_is_left(self) -> tuple[int, int]:
-        before = _counts(self._life)
+        before = _lost(self._life)
         for holder in self._life.holders():
             bury(self._life, holder, Reason.SHUTDOWN)
         end_unbuilt(self._life, Reason.SHUTDOWN)
         bury_calls(self._life)
-        after = _counts(self._life)
+        after = _lost(self._life)
         return after[0] - before[0], after[1] - before[1]
 
     def _close_letters(self) -> None:
@@ -239,17 +242,16 @@ class _Stop:
         return self._life.payloads.close(min(_LAST_DELETIONS_S, max(0.05, left_s)))
 
 
-def _counts(life: Life) -> tuple[int, int]:
-    with life.books.lock:
-        return (
-            sum(c[Reason.SHUTDOWN] for c in life.books.dropped),
-            sum(c[Reason.UNCONFIRMED] for c in life.books.dropped),
-        )
+def _lost(life: Life) -> tuple[int, int]:
+    """As ``shutdown`` and as ``unconfirmed``, so far. Without the books' lock: any caller."""
+    dropped = life.books.dropped
+    return sum(c[Reason.SHUTDOWN] for c in dropped), sum(c[Reason.UNCONFIRMED] for c in dropped)
 
 
 def end_unbuilt(life: Life, reason: Reason = Reason.PARKED) -> None:
     """End what waits at the door of a tree that is not there."""
     drop = Drop(reason, "gateway")
-    items = unspared(life, life.mailbox, reason)
-    if items:
-        life.books.end([Ending(item, drop) for item in items])
+    with taken_out(life, life.mailbox) as items:
+        ends = unspared(life, life.mailbox, items, reason)
+        if ends:
+            life.books.end([Ending(item, drop) for item in ends])

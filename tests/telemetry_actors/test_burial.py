@@ -41,15 +41,18 @@ def a_record(serial):
 
 @pytest.fixture
 def life():
-    """As much of a life as a burial looks at; `held` is what other holders hold."""
+    """As much of a life as a burial looks at; *elsewhere* is what other holders hold."""
     life = SimpleNamespace(
         books=Books(1, DeadLetters(100, 10**6)),
         slots={},
         sinks=[SimpleNamespace(name="otlp")],
         elsewhere=[],
         journal=None,
+        tree=object(),
+        taken_out=[],
     )
-    life.held = lambda besides: [(None, item) for item in life.elsewhere]
+    others = Holder(("root", "elsewhere"), SimpleNamespace(held=lambda: life.elsewhere), None)
+    life.holders = lambda: [others]
     return life
 
 

@@ -273,6 +273,52 @@ def test_stop_with_a_hanging_receiver_ends_on_time_and_calls_its_request_unconfi
     assert gateway.ledger() == ledger
 
 
+def a_gateway_that_keeps(count):
+    """A gateway that has *count* events at its door, and no time at all to send them."""
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 60})
+    gateway = TelemetryGateway(settings, sinks=[RecordingSink()]).start()
+    for _ in range(count):
+        assert gateway.emit("app_created", TENANT, APP)
+    return gateway
+
+
+def test_the_books_balance_at_each_moment_in_which_a_stop_counts():
+    """What it has taken out of a mailbox and not booked yet is held (a starved host takes long)."""
+    gateway = a_gateway_that_keeps(100)
+    books, seen = gateway._here().books, []
+    end, report = books.end, books.report
+
+    def looking_at(book):
+        def look(*arguments):
+            seen.append(gateway.ledger())
+            book(*arguments)
+
+        return look
+
+    books.end, books.report = looking_at(end), looking_at(report)
+    gateway.stop(0)
+
+    assert any(ledger.in_flight == 100 for ledger in seen)
+    assert [ledger for ledger in seen if not (ledger.balanced() and ledger.settled)] == []
+
+
+def test_a_stop_that_is_not_over_in_time_reports_what_it_has_counted():
+    gateway = a_gateway_that_keeps(100)
+    books, over = gateway._here().books, threading.Event()
+    end = books.end
+
+    def slow_end(endings):
+        end(endings)
+        assert over.wait(5)
+
+    books.end = slow_end
+    report = gateway.stop(0)
+    over.set()
+
+    assert (report.shutdown, report.drained) == (100, False)
+    assert gateway.stop(5).shutdown == 100
+
+
 def test_emit_after_stop_is_refused_and_counted():
     with running_gateway() as (gateway, _):
         pass

@@ -414,7 +414,7 @@ def test_a_collection_costs_the_same_with_full_mailboxes(monkeypatch):
     runtime = DeterministicRuntime(1)
     with running_gateway(runtime=runtime, gateway={"linger_s": 60.0}) as (gateway, _):
         monkeypatch.setattr("supervisors._mailbox.Mailbox.held", never)
-        monkeypatch.setattr("telemetry_actors._life.Life.held", never)
+        monkeypatch.setattr("telemetry_actors._reading.held", never)
         empty = gateway._life.tree and len(list(points(gateway.status())))
         for _ in range(5000):
             gateway.emit("app_created", TENANT, APP)
