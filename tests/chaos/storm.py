@@ -334,12 +334,14 @@ class ThreadedStorm(Storm):
 
     def run(self) -> list[str]:
         """With a hundred times as many switches, so that threads meet in narrow places."""
-        before = sys.getswitchinterval()
+        interval, hook, died = sys.getswitchinterval(), threading.excepthook, list[str]()
         sys.setswitchinterval(5e-5)
+        threading.excepthook = lambda died_of: died.append(f"a thread died of {died_of!r}")
         try:
-            return super().run()
+            return super().run() + died
         finally:
-            sys.setswitchinterval(before)
+            sys.setswitchinterval(interval)
+            threading.excepthook = hook
 
     def _send(self, sender: str, rng: Random) -> None:
         for _ in range(150):

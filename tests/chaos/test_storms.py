@@ -13,6 +13,8 @@ from collections import Counter
 import pykka
 import pytest
 
+import supervisors
+from tests.chaos.jitter import jitter
 from tests.chaos.storm import VirtualStorm, storm
 
 CHUNK = 250
@@ -84,3 +86,12 @@ def test_storms_in_virtual_time_for_long(start, capsys):
 @pytest.mark.parametrize("start", range(20, 200, 20))
 def test_storms_on_real_threads_for_long(start, capsys):
     weather(capsys, range(start, start + 20), threads=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("share", [0.003, 0.02])
+@pytest.mark.parametrize("start", range(200, 400, 50))
+def test_storms_in_which_any_line_may_be_late(start, share, capsys):
+    with jitter(supervisors, start, share, 0.003):
+        weather(capsys, range(start, start + 50), threads=True)
