@@ -170,6 +170,8 @@ class Books:
         self._followed: dict[int, OnEnd] = {}
         self.endings = 0
         """Rises with each booking; a waiter compares."""
+        self.openings = 0
+        """Rises with each batch of records that are made."""
         self._joins: dict[int, _Join] = {}
         self._waiters: list[Callable[[], None]] = []
 
@@ -289,6 +291,7 @@ class Books:
         """Register events with records: ticket, number of logs, number of spans."""
         logs, spans = self.lines[SignalKind.LOGS], self.lines[SignalKind.SPANS]
         with self.lock:
+            self.openings += 1
             self.sampled_out += sampled_out
             for ticket, n_logs, n_spans in joins:
                 logs.made += n_logs
@@ -302,6 +305,7 @@ class Books:
         """
         line = self.lines[SignalKind.LOGS]
         with self.lock:
+            self.openings += 1
             line.made += len(tickets)
             self.diagnostic += len(tickets)
             for ticket in tickets:
@@ -335,6 +339,7 @@ class Books:
     def open_bridged(self, tickets: Sequence[Ticket]) -> None:
         """Register events that go to a broker whole: one record each, the event itself."""
         with self.lock:
+            self.openings += 1
             self.lines[SignalKind.BRIDGE].made += len(tickets)
             for ticket in tickets:
                 self._joins[ticket.serial] = _Join(1)

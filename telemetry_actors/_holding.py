@@ -51,6 +51,17 @@ def _by(life: Life, holder: Holder, besides: InFlight | None) -> Iterator[tuple[
     if flight is not None and flight is not besides:
         for item in list(flight.batch):
             yield holder.kind, item
+        if holder.kind is None and flight.forwarded:
+            yield from _unsent(life, flight)
+
+
+def _unsent(life: Life, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+    """Records that the books know, and that their handler still has to send."""
+    from telemetry_actors.handlers._actor import outlets_not_reached
+
+    for kind, _, records in outlets_not_reached(flight, len(life.sinks)):
+        for item, ordinal in records:
+            yield kind, (item[0], item[1], None, ordinal)
 
 
 @contextmanager

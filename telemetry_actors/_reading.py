@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from supervisors import Slot
+from supervisors._clock import give_way
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._counts import counted, mailbox_status, records
 from telemetry_actors._holding import held
@@ -44,6 +45,7 @@ from telemetry_actors.status import (
 __all__ = ["read_ledger", "read_status"]
 
 _LETTERS_SHOWN = 100
+_LOOK_AGAIN_S = (0.001, 0.005, 0.02)
 
 
 class _Held:
@@ -66,17 +68,31 @@ class _Held:
 
 
 def read_ledger(life: Life) -> Ledger:
-    """One snapshot. See `Ledger.settled`."""
-    books = life.books
+    """One snapshot. See `Ledger.settled`.
+
+    What moves on is for a moment in two places, and the thread that moves it may be waiting for
+    its turn right then. So one that does not balance is looked at again.
+    """
     if life.state == "stopped":
         end_unbuilt(life, Reason.SHUTDOWN)  # an `emit()` that was under way while we stopped
         bury_calls(life)
+    ledger = _look(life)
+    for pause_s in _LOOK_AGAIN_S:
+        if ledger.balanced() or not ledger.settled:
+            break
+        give_way(pause_s)
+        ledger = _look(life)
+    return ledger
+
+
+def _look(life: Life) -> Ledger:
+    books = life.books
     with books.lock:
-        before = books.endings
+        before = books.endings, books.openings
         counted = life.intake.shards.snapshot()
     held = _Held(life)
     with books.lock:
-        settled = before == books.endings
+        settled = before == (books.endings, books.openings)
         again = life.intake.shards.snapshot()
         settled = settled and again.emitted == counted.emitted
         cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
