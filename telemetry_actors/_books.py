@@ -165,13 +165,13 @@ class Books:
         """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
         self.sources: dict[str, list[int]] = {}
         """Events that came in by another way than `emit()`: by way, then by case."""
-        self.turned_away: Counter[tuple[str, int, Admission]] = Counter()
-        """Events that came by another way and were refused: way, case, why."""
+        self.turned_away: Counter[tuple[str, int, Admission]] = Counter()  # way, case, why refused
         self._followed: dict[int, OnEnd] = {}
         self.endings = 0
         """Rises with each booking; a waiter compares."""
         self.openings = 0
         """Rises with each batch of records that are made."""
+        self.telling = 0  # whoever has booked, and not told the journal yet: it still holds them
         self._joins: dict[int, _Join] = {}
         self._waiters: list[Callable[[], None]] = []
 
@@ -221,6 +221,13 @@ class Books:
                 told.followed.append((on_end, outcome, letter))
 
     def _after(self, told: _Told) -> None:
+        self.telling += 1
+        try:
+            self._tell(told)
+        finally:
+            self.telling -= 1
+
+    def _tell(self, told: _Told) -> None:
         if told.dropped:
             self.on_dropped(told.dropped)
         if told.letters and self.on_letters is not None:
@@ -386,8 +393,6 @@ class Books:
         """That of the part at this path. Its own thread."""
         found = self.timings.get(part)
         return found if found is not None else self.timings.setdefault(part, Timing())
-
-    # -- waiting --------------------------------------------------------------------------------
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call *wake* after every booking; the answer ends it."""

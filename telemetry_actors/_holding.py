@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from supervisors import InFlight, Mailbox
+from telemetry_actors._books import Drop
 from telemetry_actors.signals import SignalKind
 
 if TYPE_CHECKING:
@@ -49,10 +50,17 @@ def _by(life: Life, holder: Holder, besides: InFlight | None) -> Iterator[tuple[
     slot = life.slots.get(holder.path)
     flight = slot.in_flight if slot is not None else None
     if flight is not None and flight is not besides:
-        for item in list(flight.batch):
+        at_work = holder.kind is None and flight.forwarded
+        for item in _without_end(flight) if at_work else list(flight.batch):
             yield holder.kind, item
-        if holder.kind is None and flight.forwarded:
+        if at_work:
             yield from _unsent(life, flight)
+
+
+def _without_end(flight: InFlight) -> list[Any]:
+    """A stage's first step books those that end there; the others may have to wait for long."""
+    pairs = zip(list(flight.batch), list(flight.results), strict=False)
+    return [item for item, result in pairs if not isinstance(result, (Drop, str))]
 
 
 def _unsent(life: Life, flight: InFlight) -> Iterator[tuple[Kind, Any]]:

@@ -26,6 +26,7 @@ from telemetry_actors._parts import GatewaySettings, PressureSettings
 from telemetry_actors._refused_tenants import RefusedTenants
 from telemetry_actors._room import Room
 from telemetry_actors.cases import Priority
+from telemetry_actors.envelope import Item
 from telemetry_actors.ledger import Admission
 
 __all__ = ["Budget", "Pressure", "max_ages_ns"]
@@ -113,16 +114,21 @@ class Pressure:
             and self.room.event_bytes + charged <= self.calm_in_all_bytes
         )
 
-    def roomy(self) -> bool:
+    def roomy(self, in_hand: Sequence[Item] = ()) -> bool:
         """Whether the journal should bring events back into memory, and leave new ones there.
 
         Well before anybody is refused: what is on disk takes nobody's room. Any thread.
+
+        What waits at the door, or is *in_hand* there, may be too much by itself; if the journal
+        does not take it either, it waits for just this. So a little is let on all the same
+        while little is on its way.
         """
-        room = self.room
-        return (
-            room.events * 4 < self.calm_in_all_events * 3
-            and room.event_bytes * 4 < self.calm_in_all_bytes * 3
-        )
+        events, size = self.room.events, self.room.event_bytes
+        if events * 4 < self.calm_in_all_events * 3 and size * 4 < self.calm_in_all_bytes * 3:
+            return True
+        events -= len(self._queue) + len(in_hand)
+        size -= self._mailbox.queued_bytes + sum(ticket.charged_bytes for ticket, _ in in_hand)
+        return events * 16 < self.calm_in_all_events and size * 16 < self.calm_in_all_bytes
 
     def refusal(self, priority: Priority, tenant_id: str, charged: int) -> Admission | None:
         """Why an event is not let in; None: it is. Caller's thread, re-entrant, no wait."""

@@ -92,7 +92,7 @@ def _look(life: Life) -> Ledger:
         counted = life.intake.shards.snapshot()
     held = _Held(life)
     with books.lock:
-        settled = before == (books.endings, books.openings)
+        settled = before == (books.endings, books.openings) and not books.telling
         again = life.intake.shards.snapshot()
         settled = settled and again.emitted == counted.emitted
         cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}

@@ -9,7 +9,7 @@ from supervisors import Clock, Mailbox
 from telemetry_actors._books import Books
 from telemetry_actors._breaker import Breaker
 from telemetry_actors.definition import CaseDefinition
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.envelope import Envelope, Item
 from telemetry_actors.ports import (
     DedupStore,
     ExportResult,
@@ -38,7 +38,7 @@ class Parts(NamedTuple):
     """The gateway's metrics about itself."""
     dedup: DedupStore
     gateway: Mailbox
-    roomy: Callable[[], bool]
+    roomy: Callable[[Sequence[Item]], bool]
     """Whether memory has room for what may as well be in the journal."""
     providers: Mailbox
     give: Callable[[Any, str, Envelope], None]

@@ -43,7 +43,7 @@ class GatewayActor(BatchActor):
         router: the next stage's mailbox.
         lane: beside it, for what is off-loaded; None: nothing is.
         journal: None: there is none.
-        roomy: whether memory has room for what may as well be on disk.
+        roomy: whether memory has room for what may as well be on disk, given what is in hand.
         clock: for the pace of the replay.
         replay_events_per_s: that pace.
     """
@@ -55,7 +55,7 @@ class GatewayActor(BatchActor):
         router: Mailbox,
         lane: Lane | None,
         journal: Journal | None,
-        roomy: Callable[[], bool],
+        roomy: Callable[[Sequence[Item]], bool],
         clock: Clock,
         replay_events_per_s: int,
     ) -> None:
@@ -119,7 +119,7 @@ class GatewayActor(BatchActor):
         """The router has room, and no older event is waiting for it."""
         if self._journal is None:
             return True  # the mailbox has seen to it
-        return self._have_room() and self._roomy() and not self._journal.backlog
+        return self._have_room() and self._is_roomy() and not self._journal.backlog
 
     # -- reading back -----------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class GatewayActor(BatchActor):
 
     def _has_room(self) -> bool:
         """A parked router would end them; on disk they can wait for better days."""
-        return self._have_room() and self._roomy() and not self._router.is_parked()
+        return self._have_room() and self._is_roomy() and not self._router.is_parked()
 
     def _pass_back(self, journal: Journal, items: list[Item]) -> None:
         with self.slot.fence:  # one that hung, and comes back, passes nothing on (g16)
@@ -175,6 +175,10 @@ class GatewayActor(BatchActor):
         return ticket._replace(share=share), envelope
 
     # -- where it goes ----------------------------------------------------------------------------
+
+    def _is_roomy(self) -> bool:
+        flight = self.slot.in_flight
+        return self._roomy(flight.batch if flight is not None else ())
 
     def _have_room(self) -> bool:
         aside = self._lane is None or self._lane.mailbox.has_room()

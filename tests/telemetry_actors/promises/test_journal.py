@@ -223,6 +223,25 @@ def test_g08_a_journal_that_is_full_of_what_waits_takes_no_more_and_emit_refuses
     assert ledger.balanced()
 
 
+def test_g08_a_door_that_is_full_does_not_keep_what_is_on_disk_from_coming_back(tmp_path):
+    """What the journal doesn't take fills memory's room, and waits for the disk to be read."""
+    receiver = Receiver(up=False)
+    settings = {
+        **CRAMPED,
+        "gateway": {"linger_s": 0, "batch_events": 16, "mailbox_events": 900, "total_events": 1000},
+        "journal": {"segment_bytes": 4_096, "max_bytes": 16_384},
+    }
+    with a_gateway(tmp_path, receiver, **settings) as gateway:
+        accepted = sum(bool(gateway.emit("app_created", TENANT, APP)) for _ in range(20_000))
+        assert gateway.status().journal.spilled
+        pressure = gateway._here().pressure
+        assert pressure.room.events * 4 > pressure.calm_in_all_events * 3
+        receiver.up = True
+        assert gateway.flush(8)
+        ledger = gateway.ledger()
+    assert ledger.accepted == ledger.exported == accepted
+
+
 def test_g08_what_its_caps_cost_a_place_goes_on_in_memory(tmp_path):
     receiver = Receiver(up=False)
     caps = {"segment_bytes": 2_048, "max_bytes": 8_192}
