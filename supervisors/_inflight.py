@@ -110,12 +110,15 @@ class InFlight:
         """The same batch, as far as it has come, for another incarnation.
 
         What the old one still does to its own copy, should it come back from a hang, no
-        longer reaches anybody.
+        longer reaches anybody. So a note that changes must have a ``fresh()`` of its own.
         """
         new = InFlight()
         for name in self.__slots__:
             setattr(new, name, getattr(self, name))
         new.batch, new.results, new.notes = list(self.batch), list(self.results), dict(self.notes)
+        for name, note in new.notes.items():
+            if hasattr(note, "fresh"):
+                new.notes[name] = note.fresh()
         return new
 
     def remaining(self) -> list[Any]:

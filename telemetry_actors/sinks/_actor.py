@@ -46,10 +46,27 @@ class _Sending:
         """Some of it was."""
         self.probed = False
         """Single records have been tried; see `RecordSinkActor._split`."""
+        self.unheard: frozenset[int] = frozenset()
+        """Indices of those in a request whose answer nobody was there to hear."""
 
     def maybe_received(self) -> bool:
         """An earlier attempt at the present chunk was sent in full and not answered."""
-        return self.plan is not None and self.plan.unconfirmed
+        return (self.plan is not None and self.plan.unconfirmed) or not self.unheard.isdisjoint(
+            self.work[0]
+        )
+
+    def fresh(self) -> _Sending:
+        """For the next incarnation, as this one was given up from outside (`InFlight.fresh`).
+
+        It may still be at work: the chunks come before the ends, since it changes those first.
+        """
+        work = [list(chunk) for chunk in self.work]
+        new = _Sending(work, list(self.ends))
+        new.in_request, new.crashes, new.plan = self.in_request, self.crashes, self.plan
+        new.accepted, new.probed, new.unheard = self.accepted, self.probed, self.unheard
+        if work and self.in_request:
+            new.unheard |= frozenset(work[0])
+        return new
 
 
 class RecordSinkActor(BatchActor):
@@ -149,7 +166,8 @@ class RecordSinkActor(BatchActor):
         if len(chunk) > 1:
             sending.work[:1] = [[index] for index in chunk]
             return
-        self._end(sending, chunk, Drop(Reason.STAGE_CRASH, self._stage, self._last_words()))
+        reason = Reason.UNCONFIRMED if sending.maybe_received() else Reason.STAGE_CRASH
+        self._end(sending, chunk, Drop(reason, self._stage, self._last_words()))
 
     def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
         chunk, now_s = sending.work[0], self._clock.now_s()
@@ -190,7 +208,7 @@ class RecordSinkActor(BatchActor):
             self._due_in(flight, wait_s)
             return False
         if now_s >= plan.until_s:
-            self._give_up(sending, plan, "the circuit breaker of the endpoint is open")
+            self._give_up(sending, "the circuit breaker of the endpoint is open")
             return True
         self._due_in(flight, min(wait_s, plan.until_s - now_s))
         return False
@@ -280,13 +298,13 @@ class RecordSinkActor(BatchActor):
         behind_s, patient = self._breaker.wait_s(now_s), self._is_kept(flight, sending)
         delay_s = sending.plan.next_delay_s(now_s, result, behind_s, patient=patient)
         if delay_s is None:
-            self._give_up(sending, sending.plan, result.message)
+            self._give_up(sending, result.message)
             return True
         self._due_in(flight, delay_s)
         return False
 
-    def _give_up(self, sending: _Sending, plan: RetryPlan, why: str) -> None:
-        reason = Reason.UNCONFIRMED if plan.unconfirmed else Reason.RETRY_EXHAUSTED
+    def _give_up(self, sending: _Sending, why: str) -> None:
+        reason = Reason.UNCONFIRMED if sending.maybe_received() else Reason.RETRY_EXHAUSTED
         self._end(sending, sending.work[0], Drop(reason, self._stage, why))
 
     def _report(self, flight: InFlight, sending: _Sending) -> None:

@@ -274,6 +274,44 @@ def test_a_request_that_crashed_is_tried_whole_once_more_and_then_one_by_one(sin
     assert sending.work == [[0], [1], [2], [3]]
 
 
+def given_up_in_a_request(sending):
+    """What the next incarnation finds, if this one was given up while it waited for an answer."""
+    sending.in_request = True
+    flight = InFlight()
+    flight.notes["sending"] = sending
+    return flight.fresh().notes["sending"]
+
+
+def test_g19_records_of_a_request_whose_answer_nobody_heard_are_unconfirmed_in_the_end(sink):
+    """The receiver may have them, whatever becomes of later attempts."""
+    sending = given_up_in_a_request(_Sending([[0, 1], [2]], [None] * 3))
+    sink._after_a_crash(sending)
+    sink._give_up(sending, "too long")
+    sink._give_up(sending, "too long")
+
+    assert [end.reason for end in sending.ends] == ["unconfirmed", "unconfirmed", "retry_exhausted"]
+
+
+def test_g19_so_is_one_that_is_ended_as_the_culprit(sink, monkeypatch):
+    monkeypatch.setattr(sink, "_last_words", lambda: "killed")
+    sending = _Sending([[0]], [None])
+    for _ in range(2):
+        sending = given_up_in_a_request(sending)
+        sink._after_a_crash(sending)
+
+    assert [end.reason for end in sending.ends] == ["unconfirmed"]
+
+
+def test_g16_what_is_still_done_to_a_sending_that_was_given_up_is_nobodys():
+    """It may be in the middle of an answer when it is copied."""
+    sending = _Sending([[0], [1]], [None] * 2)
+    fresh = given_up_in_a_request(sending)
+    sending.ends[0] = Drop(Reason.REJECTED, "sinks/logs")
+    del sending.work[0]
+
+    assert (fresh.work, fresh.ends) == ([[0], [1]], [None, None])
+
+
 def test_a_crash_between_two_requests_costs_nothing(sink):
     sending = _Sending([[0]], [None])
     for _ in range(5):
