@@ -226,6 +226,11 @@ class Books:
             self._tell(told)
         finally:
             self.telling -= 1
+        while self._ended_off_loaded:
+            with suppress(IndexError):  # another thread was quicker
+                self.on_off_loaded_end(self._ended_off_loaded.popleft())
+        for wake in list(self._waiters):
+            wake()
 
     def _tell(self, told: _Told) -> None:
         if told.dropped:
@@ -237,11 +242,6 @@ class Books:
                 on_end(outcome, letter)
         if told.ended and self.on_ended is not None:
             self.on_ended(told.ended)
-        while self._ended_off_loaded:
-            with suppress(IndexError):  # another thread was quicker
-                self.on_off_loaded_end(self._ended_off_loaded.popleft())
-        for wake in list(self._waiters):
-            wake()
 
     # -- other ways in --------------------------------------------------------------------------
 
