@@ -38,11 +38,11 @@ def jitter(package: ModuleType, seed: int, share: float, longest_s: float) -> It
     def at_a_call(frame: FrameType, _event: str, _arg: Any) -> Any:
         return at_a_line if frame.f_code.co_filename.startswith(folder) else None
 
-    before = sys.gettrace()
+    before, before_elsewhere = sys.gettrace(), threading.gettrace()
     threading.settrace(at_a_call)
     sys.settrace(at_a_call)
     try:
         yield
     finally:
         sys.settrace(before)
-        threading.settrace(before)  # type: ignore[arg-type]  # typeshed knows no None here
+        threading.settrace(before_elsewhere)  # type: ignore[arg-type]  # typeshed: not None; it may be

@@ -397,3 +397,15 @@ def test_stop_during_the_start_of_another_thread_leaves_no_tree_behind(monkeypat
 
     assert gateway.status().state == "stopped"
     assert [t for t in threading.enumerate() if t.name.startswith("root/")] == []
+
+
+def test_a_ledger_is_not_settled_until_the_journal_has_heard_of_an_outcome():
+    """Until then it still holds the event, which the books have ended."""
+    with running_gateway() as (gateway, _):
+        books, seen = gateway._here().books, []
+        books.on_ended = lambda _tickets: seen.append(gateway.ledger().settled)
+        gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(5)
+
+        assert seen == [False]
+        assert gateway.ledger().settled
