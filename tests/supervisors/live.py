@@ -7,7 +7,9 @@ has to look again and again.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from supervisors import (
     ChildSpec,
@@ -20,7 +22,10 @@ from supervisors import (
     SupervisorSpec,
 )
 
-__all__ = ["WITHIN_S", "Ears", "Obedient", "Wait", "child", "inner", "tree_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["WITHIN_S", "Ears", "Obedient", "Wait", "child", "inner", "stopping", "tree_of"]
 
 WITHIN_S = 5.0
 """More than enough; whatever takes longer hangs."""
@@ -84,6 +89,15 @@ def tree_of(*children: ChildSpec, runtime: Runtime | None = None, **flags: Any) 
     """Start a tree that has much patience."""
     flags = {"intensity": 100, **flags}
     return Supervisor.start(SupervisorSpec(children, **flags), runtime=runtime)
+
+
+@contextmanager
+def stopping(tree: SupervisorRef) -> Iterator[None]:
+    """Stop *tree* from another thread meanwhile; at the end it has stopped in time."""
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(tree.stop, WITHIN_S)
+        yield
+        assert stopped.result(2 * WITHIN_S)
 
 
 class Ears:

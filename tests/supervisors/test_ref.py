@@ -14,6 +14,7 @@ from supervisors import (
     SupervisorSpec,
 )
 from supervisors.testing import TestProbe, settle
+from tests.supervisors.live import Wait, stopping
 
 WAIT_S = 5
 
@@ -32,8 +33,8 @@ class Child(SupervisedActor):
     def on_receive(self, message):
         if isinstance(message, BaseException):
             raise message
-        if isinstance(message, threading.Event):
-            message.wait(WAIT_S)
+        if isinstance(message, Wait):
+            message()
         self._probe.tell(message)
         return message
 
@@ -107,15 +108,15 @@ def test_what_is_sent_during_a_restart_waits_for_the_next_life_in_order(tree, pr
 
 def test_stop_ends_the_present_life_normally_and_leaves_its_backlog_to_the_next(tree, probe):
     ref = tree().child("c")
-    gate = threading.Event()
-    ref.tell(gate)
-    for n in range(3):
-        ref.tell(n)
-    stopping = ref.stop(block=False)
-    gate.set()
+    busy = Wait()
+    for message in (busy, 0, 1, 2):
+        ref.tell(message)
+    assert busy.came.wait(WAIT_S)
+    stopped = ref.stop(block=False)
+    busy.go()
 
-    assert stopping.get(timeout=WAIT_S) is True
-    assert got(probe, 4) == [gate, 0, 1, 2]
+    assert stopped.get(timeout=WAIT_S) is True
+    assert got(probe, 4) == [busy, 0, 1, 2]
     assert ref.is_alive()
     assert ref._slot.restarts == 1
     assert str(ref._slot.last_exit) == "normal"
@@ -146,11 +147,13 @@ def test_a_question_that_waits_when_the_address_ends_is_answered(tree, may_start
     """Pykka's can hang for ever (A2, row 10)."""
     supervisor = tree()
     ref = supervisor.child("c")
-    gate = threading.Event()
-    ref.tell(gate)
+    busy = Wait()
+    ref.tell(busy)
+    assert busy.came.wait(WAIT_S)
     question = ref.ask("?", block=False)
-    threading.Timer(0.05, gate.set).start()
-    supervisor.stop(2.0)
+    with stopping(supervisor):
+        poll(lambda: ref._slot.mailbox.system)  # the stop waits there, too
+        busy.go()
 
     with pytest.raises(pykka.ActorDeadError):
         question.get(timeout=WAIT_S)

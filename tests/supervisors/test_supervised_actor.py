@@ -17,6 +17,7 @@ from supervisors import (
 )
 from supervisors.errors import ChildStartError
 from supervisors.testing import crash, end_thread, settle
+from tests.supervisors.live import WITHIN_S, Wait, child, stopping, tree_of
 
 
 class Collector(SupervisedActor):
@@ -24,17 +25,14 @@ class Collector(SupervisedActor):
 
     lives = 0
 
-    def __init__(self, got, *, gate=None):
+    def __init__(self, got):
         super().__init__()
         self._got = got
-        self._gate = gate
 
     def on_start(self):
         type(self).lives += 1
 
     def on_receive(self, message):
-        if self._gate is not None:
-            self._gate.wait(5)
         if isinstance(message, BaseException):
             raise message
         if isinstance(message, Exit):
@@ -118,17 +116,16 @@ def test_an_asker_gets_the_error_and_the_actor_lives(tree, got, dispatcher):
 
 
 def test_stop_overtakes_a_backlog(got):
-    gate = threading.Event()
-    supervisor = Supervisor.start(
-        SupervisorSpec(children=(ChildSpec("c", Collector, args=(got,), kwargs={"gate": gate}),))
-    )
-    ref = supervisor.child("c")
-    for n in range(1000):
-        ref.tell(n)
-    threading.Timer(0.05, gate.set).start()
+    supervisor = tree_of(child("c", got))
+    ref, busy = supervisor.child("c"), Wait()
+    for message in (busy, *range(1000)):
+        ref.tell(message)
+    assert busy.came.wait(WITHIN_S)
+    with stopping(supervisor):
+        poll(lambda: ref._slot.mailbox.system)  # the word has come: behind a thousand others
+        busy.go()
 
-    assert supervisor.stop(5.0)
-    assert len(got) <= 1
+    assert got == [busy]
 
 
 def test_a_normal_end_follows_the_restart_type(tree, got):
