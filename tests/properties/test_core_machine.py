@@ -366,7 +366,6 @@ def explore(machine, examples, phases):
         settings=settings(
             max_examples=examples,
             stateful_step_count=50,
-            deadline=None,
             phases=phases,
             suppress_health_check=list(HealthCheck),
         ),

@@ -130,6 +130,6 @@ class CappedMachine(RuleBasedStateMachine):
 
 pytestmark = pytest.mark.timeout(60)
 TestJournal = Machine.TestCase
-TestJournal.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestJournal.settings = settings(max_examples=40, stateful_step_count=30)
 TestCappedJournal = CappedMachine.TestCase
-TestCappedJournal.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestCappedJournal.settings = settings(max_examples=30, stateful_step_count=30)

@@ -44,7 +44,7 @@ def encoded(signals):
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(data=st.data(), case=cases, facts=facts, how=how)
 def test_what_a_model_accepts_makes_signals_that_otlp_encodes(data, case, facts, how):
     """As the door leaves it: what protobuf can't hold is replaced there, not here."""
@@ -91,7 +91,7 @@ def at_the_door():
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data(), case=cases)
 def test_g21_with_content_off_no_leaf_is_in_the_envelope_or_in_the_bytes_that_are_sent(data, case):
     """Mutant: gate() returns its copy unchanged."""
@@ -133,7 +133,7 @@ def outcome_of(case, payload, context):
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data(), case=cases)
 def test_any_payload_has_an_outcome_and_crashes_nobody(data, case):
     payload = data.draw(payloads(case) | anything)
@@ -162,7 +162,7 @@ def test_any_object_in_any_key_has_an_outcome_and_crashes_nobody(case):
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(data=st.data(), case=cases)
 def test_a_payload_is_as_valid_with_content_off_as_with_content_on(data, case):
     """Of JSON's types; whatever else there is has become one of them on its way."""

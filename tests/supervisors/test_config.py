@@ -297,7 +297,6 @@ def supervisors(below):
 TREES = supervisors(supervisors(st.just(SupervisorSpec())))
 PATIENT = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 

@@ -178,7 +178,7 @@ def hostile(tmp_path_factory):
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(ENVELOPES | JSON)
 def test_g28_whatever_a_task_is_given_has_one_line_in_the_books(hostile, value):
     bridge, root = hostile

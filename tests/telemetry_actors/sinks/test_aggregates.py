@@ -4,7 +4,7 @@ import itertools
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_actors.ports import MetricRecorder
@@ -167,7 +167,6 @@ class TestCardinality:
 labels = st.text("ab\U0001f600", max_size=3).map(lambda text: text * 30)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(labels, st.integers(0, 99)), max_size=40),
     st.integers(1, 5),
@@ -195,7 +194,6 @@ def test_however_many_label_sets_there_are_memory_has_a_bound_and_the_total_is_e
             assert bool(state[instrument.name][1]) is (len(its) > len(own))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2**40))),
     st.lists(st.floats(0, 1e6)),

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -158,7 +158,6 @@ class TestWords:
 
         assert "secret" not in result.message
 
-    @settings(deadline=None)
     @given(st.binary(max_size=300), st.sampled_from([200, 400, 503]), st.booleans())
     def test_whatever_the_bytes_there_is_an_answer(self, body, status, whole):
         """The receiver is not trusted."""

@@ -3,7 +3,7 @@
 import enum
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -130,7 +130,6 @@ class TestSpan:
 class TestFrame:
     frame = Frame({"service.name": "dify", "process.pid": 7}, version="1.2.3")
 
-    @settings(deadline=None)
     @given(st.lists(logs, max_size=5))
     def test_a_request_parses_to_the_same_logs(self, batch):
         """Joining the bytes of single records gives what protobuf calls a request."""
@@ -145,7 +144,6 @@ class TestFrame:
         assert [record.trace_id for record in records] == [s.trace_id for s in batch]
         assert [record.SerializeToString() for record in records] == [*map(encode_log, batch)]
 
-    @settings(deadline=None)
     @given(st.lists(spans, max_size=5))
     def test_a_request_parses_to_the_same_spans(self, batch):
         """Spans have the same field numbers."""

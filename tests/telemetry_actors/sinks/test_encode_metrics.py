@@ -1,6 +1,6 @@
 """Points in their protobuf bytes: cumulative, and none spoils another."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -109,7 +109,6 @@ def test_a_large_collection_makes_several_messages():
     assert [message.points for message in messages] == [500, 500, 200]
 
 
-@settings(deadline=None)
 @given(st.lists(measurements))
 def test_a_request_parses_to_what_was_collected(batch):
     """From measurements over aggregates to bytes and back."""

@@ -5,7 +5,7 @@ import socket
 import uuid
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.resources import OTELResourceDetector
 
@@ -56,7 +56,6 @@ def test_the_instance_id_is_the_process_s():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@settings(deadline=None)
 @given(st.text("ab%2C3=, \t.é", max_size=30).filter(lambda text: "\0" not in text))
 def test_the_environment_is_read_as_opentelemetry_reads_it(text):
     """Compared with the SDK's own detector."""

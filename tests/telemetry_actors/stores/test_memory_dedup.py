@@ -262,5 +262,5 @@ class Bounded(RuleBasedStateMachine):
 
 TestWithRoomItIsTheReference = Exact.TestCase
 TestWithLittleRoomItForgetsTheOldest = Bounded.TestCase
-TestWithRoomItIsTheReference.settings = settings(max_examples=60, deadline=None)
-TestWithLittleRoomItForgetsTheOldest.settings = settings(max_examples=60, deadline=None)
+TestWithRoomItIsTheReference.settings = settings(max_examples=60)
+TestWithLittleRoomItForgetsTheOldest.settings = settings(max_examples=60)

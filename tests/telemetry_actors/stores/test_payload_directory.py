@@ -139,7 +139,7 @@ def test_a_folder_that_is_empty_after_the_sweep_goes(store, root):
 @example(tenant="", event="")
 @example(tenant=".", event="/etc/passwd")
 @example(tenant="a\0b", event="~root")
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_g29_a_file_is_never_outside_the_root(tmp_path_factory, tenant, event):
     outside = tmp_path_factory.mktemp("outside")
     root = outside / "root"

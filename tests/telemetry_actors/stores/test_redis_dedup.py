@@ -425,5 +425,5 @@ def test_g09_memory_and_redis_say_what_the_model_says(redis):
     from hypothesis.stateful import run_state_machine_as_test
 
     SameAsTheModel.server = redis
-    chosen = settings(max_examples=40, stateful_step_count=25, deadline=None)
+    chosen = settings(max_examples=40, stateful_step_count=25)
     run_state_machine_as_test(SameAsTheModel, settings=chosen)
