@@ -48,7 +48,7 @@ _LETTERS_SHOWN = 100
 _LOOK_AGAIN_S = (0.001, 0.005, 0.02)
 
 
-class _Held:
+class _Found:
     """What is found in the holders: distinct serials by case, distinct records by kind."""
 
     def __init__(self, life: Life) -> None:
@@ -64,7 +64,7 @@ class _Held:
             if kind is not None:
                 records[kind].add((ticket.serial, item[3]))
         self.by_case = Counter(by_serial.values())
-        self.records = {kind: len(found) for kind, found in records.items()}
+        self.records = {kind: len(distinct) for kind, distinct in records.items()}
 
 
 def read_ledger(life: Life) -> Ledger:
@@ -90,13 +90,13 @@ def _look(life: Life) -> Ledger:
     with books.lock:
         before = books.endings, books.openings
         counted = life.intake.shards.snapshot()
-    held = _Held(life)
+    found = _Found(life)
     with books.lock:
         settled = before == (books.endings, books.openings) and not books.telling
         again = life.intake.shards.snapshot()
         settled = settled and again.emitted == counted.emitted
-        cases = {name: _case(life, counted, held, index) for index, name in enumerate(life.cases)}
-        signals = _signals(life, counted, held)
+        cases = {name: _case(life, counted, found, index) for index, name in enumerate(life.cases)}
+        signals = _signals(life, counted, found)
         sources = dict(books.by_source())
     present = {name: case for name, case in cases.items() if case.emitted}
     total = _sum(list(cases.values()))
@@ -109,7 +109,7 @@ def _look(life: Life) -> Ledger:
     )
 
 
-def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
+def _case(life: Life, counted: Shard, found: _Found, index: int) -> CaseLedger:
     books, width = life.books, len(ADMISSIONS)
     cells = counted.refused[index * width : (index + 1) * width]
     by_admission = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
@@ -122,7 +122,7 @@ def _case(life: Life, counted: Shard, held: _Held, index: int) -> CaseLedger:
         exported=books.exported[index],
         duplicate=books.duplicate[index],
         dropped=_plain(books.dropped[index]),
-        in_flight=held.by_case[index],
+        in_flight=found.by_case[index],
         assumed=_plain(books.assumed[index]),
     )
 
@@ -148,21 +148,21 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
     }
 
 
-def _signals(life: Life, counted: Shard, held: _Held) -> SignalLedger:
+def _signals(life: Life, counted: Shard, found: _Found) -> SignalLedger:
     books = life.books
     given, full = counted.given
     # Counted at the door (trace managers; what it hands over by itself), and by the tree.
     providers = Counter(books.providers) + Counter({"given": given, "full": full})
     return SignalLedger(
-        logs=_line(life, held, SignalKind.LOGS, diagnostic=books.diagnostic),
-        spans=_line(life, held, SignalKind.SPANS, sampled_out=books.sampled_out),
-        bridge=_line(life, held, SignalKind.BRIDGE),
+        logs=_line(life, found, SignalKind.LOGS, diagnostic=books.diagnostic),
+        spans=_line(life, found, SignalKind.SPANS, sampled_out=books.sampled_out),
+        bridge=_line(life, found, SignalKind.BRIDGE),
         measurements=MeasurementLine(made=books.measured[0], recorded=books.measured[1]),
         providers=ProviderLine(**providers),
     )
 
 
-def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine:
+def _line(life: Life, found: _Found, kind: SignalKind, **extra: int) -> SignalLine:
     line = life.books.lines[kind]
     by_sink = {
         sink: SinkLine(
@@ -175,7 +175,7 @@ def _line(life: Life, held: _Held, kind: SignalKind, **extra: int) -> SignalLine
         exported=line.exported,
         dropped=_plain(line.dropped),
         assumed=_plain(line.assumed),
-        in_flight=held.records[kind],
+        in_flight=found.records[kind],
         by_sink=by_sink,
         **extra,
     )

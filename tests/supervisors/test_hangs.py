@@ -8,6 +8,7 @@ they look themselves (`Watch.look_for_hangs`); the threads are real.
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pykka
 import pytest
@@ -22,6 +23,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
+from supervisors._watch import Watch
 from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.testing import FakeClock, settle
 
@@ -157,6 +159,37 @@ def a_child(name, got, dispatcher="own", **options):
 def tree(request, grow, got):
     """Two actors: each on its own thread, or both on one."""
     return grow(a_child("a", got, request.param), a_child("b", got, request.param))
+
+
+# -- when it looks --------------------------------------------------------------------------------
+
+
+class Glances:
+    """A clock that writes down how long the watch would wait, and lets it only wait for a poke."""
+
+    def __init__(self):
+        self.waits, self.rests = [], threading.Event()
+
+    def wait(self, token, timeout_s):
+        self.waits.append(timeout_s)
+        if timeout_s is None:
+            if len(self.waits) > 1:
+                self.rests.set()
+            token.acquire()
+
+
+@pytest.mark.parametrize(("busy", "looks"), [(0, 2), (1, 3), (5, 7)])
+def test_it_rests_after_two_looks_that_found_all_quiet(busy, looks):
+    """One who is about to take a message looks idle for that instant, and may hang in it."""
+    clock, answers = Glances(), [False] * busy
+    slot = SimpleNamespace(idle=lambda: answers.pop() if answers else True)
+    watch = Watch(SimpleNamespace(clock=clock, dispatchers=list, slots={"a": slot}), 0.25)
+    watch.start()
+    watch.poke()
+    assert clock.rests.wait(WAIT_S)
+    watch.stop(WAIT_S)
+
+    assert clock.waits == [None, *[0.25] * looks, None]
 
 
 # -- the rule -------------------------------------------------------------------------------------

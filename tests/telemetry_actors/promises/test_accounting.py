@@ -7,6 +7,7 @@ import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings, tree
+from telemetry_actors.envelope import Ticket
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink, running_gateway
@@ -96,6 +97,34 @@ def test_what_is_in_flight_is_measured_where_it_is():
         assert gateway.flush(5)
         assert gateway.ledger().in_flight == 0
         assert gateway.ledger().balanced()
+
+
+class Places:
+    """An item that is in one more place than it should be, for so many looks."""
+
+    def __init__(self, item, looks):
+        self._item, self.left = item, looks
+
+    def __iter__(self):
+        self.left -= 1
+        return iter([self._item] if self.left >= 0 else [])
+
+
+@pytest.mark.parametrize(("looks", "balanced"), [(1, True), (3, True), (9, False)])
+def test_what_is_in_two_places_on_its_way_is_looked_at_again(looks, balanced):
+    """And what does not balance a fourth time is shown as it is."""
+    with running_gateway() as (gateway, _):
+        gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(5)
+        there = Places((Ticket(99, 0, 100), None), looks)
+        gateway._life.taken_out.append((None, there))
+        ledger = gateway.ledger()
+        gateway._life.taken_out.clear()
+
+    assert ledger.settled
+    assert ledger.balanced() is balanced
+    assert ledger.in_flight == (0 if balanced else 1)
+    assert there.left == (-1 if balanced else 5)
 
 
 PLACES = [
