@@ -15,6 +15,7 @@ from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
 from telemetry_actors.status import Status, StopReport
 from tests.receivers.faults import MARK, Receiver
 from tests.receivers.judge import Kept
+from tests.stopwatch import Stopwatch
 
 STOP_SLACK_S = 0.2  # g22
 A_FEW_EVENTS_BYTES = 67_108_864  # of growth: ample for the few that most scenarios send
@@ -125,13 +126,13 @@ def run_through(
         settings: changes to the short ones (``times={}``: to the defaults).
     """
     before_bytes = _forget_the_peak()
-    began_s = time.monotonic()
+    whole = Stopwatch()
     with receiver, a_gateway(receiver.endpoint, clock=clock, **settings) as gateway:
         admissions = _send(gateway, scale, make, meanwhile)
         flushed = scale.flush_s > 0 and gateway.flush(scale.flush_s)
-        stop_began_s = time.monotonic()
+        stopping = Stopwatch()
         report = gateway.stop(scale.stop_s)
-        now_s = time.monotonic()
+        stop_s, seconds = stopping.took_s(), whole.took_s()
         kept = _settled(receiver)
         return Run(
             admissions,
@@ -140,8 +141,8 @@ def run_through(
             report,
             kept,
             flushed,
-            now_s - stop_began_s,
-            now_s - began_s,
+            stop_s,
+            seconds,
             _peak_bytes() - before_bytes,
         )
 

@@ -14,6 +14,8 @@ import time
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tests.stopwatch import witness
+
 __all__ = [
     "PRELUDE",
     "Ended",
@@ -52,6 +54,8 @@ class Ended(NamedTuple):
     accepted: int
     """The sum of the numbers that it printed."""
     errors: str
+    still_s: float
+    """For how long the machine stood still since it was waited for."""
 
 
 def environment(endpoint: str, settings: dict[str, object]) -> dict[str, str]:
@@ -85,12 +89,13 @@ def started(program: str, endpoint: str, **settings: object):
 def ended(process: subprocess.Popen[str], *, within_s: float = 30.0) -> Ended:
     """Wait for its end."""
     assert process.stdout is not None
-    accepted, last_s = 0, time.monotonic()
+    accepted, last_s, before_s = 0, time.monotonic(), witness().still_s()
     for line in process.stdout:
         last_s = time.monotonic()
         accepted += int(line)
     _, errors = process.communicate(timeout=within_s)
-    return Ended(process.returncode, time.monotonic() - last_s, accepted, errors)
+    took_s, still_s = time.monotonic() - last_s, witness().still_s() - before_s
+    return Ended(process.returncode, took_s, accepted, errors, still_s)
 
 
 def until_it_says(process: subprocess.Popen[str]) -> int:
