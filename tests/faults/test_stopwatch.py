@@ -41,8 +41,8 @@ def test_what_we_take_is_not():
     threads = [threading.Thread(target=spin) for _ in range(3)]
     for thread in threads:
         thread.start()
-    watch, began_s = Stopwatch(), time.monotonic()
-    while time.monotonic() - began_s < 0.5:
+    watch, began_s = Stopwatch(), time.process_time()
+    while time.process_time() - began_s < 0.5:
         pass
     took_s = watch.took_s()
     over.set()
