@@ -109,6 +109,7 @@ def test_g18_what_was_begun_when_its_process_was_killed_is_told_and_swept(child,
 
     def is_in_mid_write():
         os.kill(child.pid, signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)  # the signal takes its time to get there
         if any(file.suffix == ".tmp" for file in files(place)):
             return True
         os.kill(child.pid, signal.SIGCONT)

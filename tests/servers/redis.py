@@ -143,6 +143,7 @@ class Redis:
         """It accepts connections (the kernel does) and answers nothing."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # the signal takes its time to get there
 
     def go_on(self) -> None:
         """Answer again."""
