@@ -19,9 +19,9 @@ from telemetry_actors._holding import taken_out
 from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
+from telemetry_actors._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
-from telemetry_actors.ports import Interruptible
 from telemetry_actors.status import StopReport
 
 __all__ = ["Stopping", "end_unbuilt"]
@@ -40,6 +40,8 @@ _GRACE_S = 0.1
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
 _LAST_LETTERS_S = 0.1
 """For writing the last dead letters, also where all other time is spent."""
+_INTERRUPT_S, _CLOSE_S = 0.05, 0.1
+"""For the sinks to end what is on its way, and to let go of their connections, at least."""
 _WORTH_BUILDING_S = 0.5
 """A stop with less time than this does not build a tree to drain into."""
 _LAST_RELEASES_S = 0.1
@@ -140,14 +142,13 @@ class _Stop:
         if life.root is not None:
             drained, metrics = self._drain()
             life.slots = dict(life.slots)  # the tree forgets them as it ends
-        if not drained:
-            self._interrupt_sinks()
-        threads_left = self._stop_tree()
+        threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
+        threads_left += self._stop_tree()
         put_away(life, self._measured)
         shutdown, unconfirmed = self._count_what_is_left()
         kept = close_journal(life)
         self._close_letters()
-        self._close_sinks()
+        threads_left += close_sinks(life, max(_CLOSE_S, self._until_s - life.clock.now_s()))
         self._close_dedup()
         threads_left += self._close_payloads()
         life.state = "stopped"
@@ -213,22 +214,6 @@ class _Stop:
         if self._life.letters is not None:
             left_s = self._until_s - self._life.clock.now_s()
             self._life.letters.close(max(_LAST_LETTERS_S, left_s))
-
-    def _interrupt_sinks(self) -> None:
-        """The time of what is on its way is up, also if it began before the stop."""
-        for sink in self._life.sinks:
-            if isinstance(sink, Interruptible):
-                try:
-                    sink.interrupt()
-                except Exception as error:  # noqa: BLE001 -- a user's sink, as at its close
-                    warn("sink %s could not be interrupted: %s", sink.name, error)
-
-    def _close_sinks(self) -> None:
-        for sink in self._life.sinks:
-            try:
-                sink.close()
-            except Exception as error:  # noqa: BLE001 -- a user's sink; the others are closed, too
-                warn("sink %s could not be closed: %s", sink.name, error)
 
     def _close_dedup(self) -> None:
         left_s = self._until_s - self._life.clock.now_s()

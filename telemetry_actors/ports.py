@@ -137,7 +137,7 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Release connections. Called once, when the tree has stopped."""
+        """Release connections. Called once, on any thread, when the tree has stopped."""
         ...
 
 
