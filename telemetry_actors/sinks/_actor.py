@@ -38,8 +38,8 @@ class _Sending:
         """Chunks still to be sent, the next one first."""
         self.ends = ends
         """By index: None = exported (once nothing is left to send)."""
-        self.in_request = False
-        """A request is on its way, or was when the incarnation ended."""
+        self.on_wire: Chunk | None = None
+        """That of the last request, until what its answer means has been noted down."""
         self.crashes = 0
         self.plan: RetryPlan | None = None
         self.accepted = False
@@ -47,24 +47,31 @@ class _Sending:
         self.probed = False
         """Single records have been tried; see `RecordSinkActor._split`."""
         self.unheard: frozenset[int] = frozenset()
-        """Indices of those in a request whose answer nobody was there to hear."""
+        """Indices of those that were sent in full, and whose answer never came or was not heard."""
 
-    def maybe_received(self) -> bool:
-        """An earlier attempt at the present chunk was sent in full and not answered."""
-        return (self.plan is not None and self.plan.unconfirmed) or not self.unheard.isdisjoint(
-            self.work[0]
-        )
+    def in_request(self) -> bool:
+        """The present chunk is on its way, or was when the incarnation ended."""
+        return bool(self.work) and self.work[0] is self.on_wire
+
+    def unless_received(self, reason: Reason) -> Reason:
+        """Why the present chunk is dropped: *reason*, unless an earlier attempt may have arrived.
+
+        Of that a later no says nothing.
+        """
+        return reason if self.unheard.isdisjoint(self.work[0]) else Reason.UNCONFIRMED
 
     def fresh(self) -> _Sending:
         """For the next incarnation, as this one was given up from outside (`InFlight.fresh`).
 
-        It may still be at work: the chunks come before the ends, since it changes those first.
+        It may still be at work, and notes down the end of a record, then the work that is left,
+        then that nothing is on the wire; so they are read the other way round.
         """
-        work = [list(chunk) for chunk in self.work]
+        on_wire, work = self.on_wire, list(self.work)
         new = _Sending(work, list(self.ends))
-        new.in_request, new.crashes, new.plan = self.in_request, self.crashes, self.plan
+        new.crashes, new.plan = self.crashes, self.plan
         new.accepted, new.probed, new.unheard = self.accepted, self.probed, self.unheard
-        if work and self.in_request:
+        if work and work[0] is on_wire:
+            new.on_wire = on_wire
             new.unheard |= frozenset(work[0])
         return new
 
@@ -156,9 +163,9 @@ class RecordSinkActor(BatchActor):
 
     def _after_a_crash(self, sending: _Sending) -> None:
         """A request that crashed us is sent once more; then its records go one by one (g14)."""
-        if not sending.in_request:
+        if not sending.in_request():
             return
-        sending.in_request = False
+        sending.on_wire = None
         sending.crashes += 1
         chunk = sending.work[0]
         if sending.crashes < 2:
@@ -166,7 +173,7 @@ class RecordSinkActor(BatchActor):
         if len(chunk) > 1:
             sending.work[:1] = [[index] for index in chunk]
             return
-        reason = Reason.UNCONFIRMED if sending.maybe_received() else Reason.STAGE_CRASH
+        reason = sending.unless_received(Reason.STAGE_CRASH)
         self._end(sending, chunk, Drop(reason, self._stage, self._last_words()))
 
     def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
@@ -179,14 +186,16 @@ class RecordSinkActor(BatchActor):
         if wait_s is not None:
             return self._hold(flight, sending, sending.plan, wait_s)
         records = [flight.results[index] for index in chunk]
-        sending.in_request = True
+        sending.on_wire = chunk
+        self.check_revoked()  # whoever gives us up after this finds it there
         with flight.whole_batch("request"):  # on the wire nothing is overdue
             result = self._export(records)
         took_s = self._clock.now_s() - now_s
         self.check_revoked()
-        sending.in_request = False
         self._note(self._sink.name, self._kind, result, took_s, 0)
-        return self._settle(flight, sending, chunk, result)
+        goes_on = self._settle(flight, sending, chunk, result)
+        sending.on_wire = None
+        return goes_on
 
     def _waited_s(self, flight: InFlight, chunk: Chunk, now_s: float) -> float:
         """Of the time before this first attempt, what the endpoint was down for.
@@ -235,6 +244,8 @@ class RecordSinkActor(BatchActor):
     ) -> bool:
         """What the answer means for the chunk. False: wait, and send it again."""
         flight.progressed += 1
+        if result.unconfirmed:
+            sending.unheard |= frozenset(chunk)
         self._breaker.told(
             self._clock.now_s(),
             self._kind,
@@ -248,7 +259,7 @@ class RecordSinkActor(BatchActor):
         elif result.verdict is Verdict.RETRY:
             return self._again_later(flight, sending, result)
         else:
-            self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
+            self._reject(sending, result.message)
         return True
 
     def _split(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
@@ -266,7 +277,11 @@ class RecordSinkActor(BatchActor):
             parts = [chunk[:1], chunk[-1:], chunk[1:-1]]
             sending.work[:1] = [part for part in parts if part]
         else:
-            self._end(sending, chunk, Drop(Reason.REJECTED, self._stage, result.message))
+            self._reject(sending, result.message)
+
+    def _reject(self, sending: _Sending, message: str) -> None:
+        reason = sending.unless_received(Reason.REJECTED)
+        self._end(sending, sending.work[0], Drop(reason, self._stage, message))
 
     def _accepted(
         self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
@@ -275,15 +290,18 @@ class RecordSinkActor(BatchActor):
         sending.accepted, self._takes_nothing = True, False
         kept = len(chunk) - min(result.rejected, len(chunk))
         if kept < len(chunk):
-            drop = self._assumed(flight, chunk, len(chunk) - kept, result.message)
+            reason = sending.unless_received(Reason.REJECTED)
+            drop = self._assumed(flight, chunk, len(chunk) - kept, reason, result.message)
             for index in chunk[kept:]:
                 sending.ends[index] = drop
         self._end(sending, chunk[:kept], None)
 
-    def _assumed(self, flight: InFlight, chunk: Chunk, rejected: int, message: str) -> Drop:
+    def _assumed(
+        self, flight: InFlight, chunk: Chunk, rejected: int, reason: Reason, message: str
+    ) -> Drop:
         ids = dict.fromkeys(flight.batch[index][1].event_id for index in chunk)
         error = f"partial success (assumed): {message}"
-        return Drop(Reason.REJECTED, self._stage, error, Among.of(list(ids), rejected))
+        return Drop(reason, self._stage, error, Among.of(list(ids), rejected))
 
     def _end(self, sending: _Sending, chunk: Chunk, drop: Drop | None) -> None:
         for index in chunk:
@@ -304,7 +322,7 @@ class RecordSinkActor(BatchActor):
         return False
 
     def _give_up(self, sending: _Sending, why: str) -> None:
-        reason = Reason.UNCONFIRMED if sending.maybe_received() else Reason.RETRY_EXHAUSTED
+        reason = sending.unless_received(Reason.RETRY_EXHAUSTED)
         self._end(sending, sending.work[0], Drop(reason, self._stage, why))
 
     def _report(self, flight: InFlight, sending: _Sending) -> None:
@@ -328,11 +346,8 @@ def ends_given_up(flight: InFlight, drop: Drop, maybe: Drop) -> list[Drop | None
     sending: _Sending | None = flight.notes.get("sending")
     if sending is None:
         return [drop] * len(flight.batch)
-    ends = list(sending.ends)
-    for chunk in sending.work:
+    left = sending.fresh()
+    for chunk in left.work:
         for index in chunk:
-            ends[index] = drop
-    if sending.work and (sending.in_request or sending.maybe_received()):
-        for index in sending.work[0]:
-            ends[index] = maybe
-    return ends
+            left.ends[index] = maybe if index in left.unheard else drop
+    return left.ends

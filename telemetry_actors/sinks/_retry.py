@@ -34,8 +34,6 @@ class RetryPlan:
         self._wait_s = min_s
         self._max_s = max_s
         self._rng = rng
-        self.unconfirmed = False
-        """One of the attempts may have been received."""
 
     def next_delay_s(
         self,
@@ -56,7 +54,6 @@ class RetryPlan:
                 waits is the one to probe.
             patient: the deadline doesn't count.
         """
-        self.unconfirmed = self.unconfirmed or result.unconfirmed
         delay_s = self._wait_s * (1 - self._rng.random() / 2)
         self._wait_s = min(self._wait_s * 2, self._max_s)
         if behind_s is not None:

@@ -10,6 +10,7 @@ import argparse
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from supervisors import Exit, Ref, Runtime, Slot
 from supervisors._clock import SystemClock
 from supervisors.testing import crash, end_thread
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink
 from tests.telemetry_actors.promises.test_content import VALID
 
@@ -38,13 +41,68 @@ class Weather(NamedTuple):
     ledger: Ledger
 
 
+class Moody(RecordingSink):
+    """Answers as receivers do on a bad day, until it is calm."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__()
+        self.calm = False
+        self.raised = 0
+        self._rng, self._pause = rng, threading.Event()
+
+    def export(self, kind: SignalKind, encoded: Sequence[Any], timeout_s: float) -> ExportResult:
+        """Keep the records, or some of them, or say so, or not."""
+        moods = list(_MOODS) if not self.calm else ["well"]
+        mood = self._rng.choices(moods, [_MOODS[mood] for mood in moods])[0]
+        if mood == "raises":
+            self.raised += 1
+            raise ValueError("storm")
+        if mood == "slow":
+            self._pause.wait(0.03)
+        if mood in ("well", "slow", "no answer"):
+            super().export(kind, encoded, timeout_s)
+        if mood == "partial":
+            super().export(kind, encoded[:-1], timeout_s)
+        return _ANSWERS.get(mood, ExportResult(Verdict.ACCEPTED))
+
+
+_MOODS = {
+    "well": 70,
+    "slow": 4,
+    "no answer": 4,
+    "overloaded": 6,
+    "refuses": 2,
+    "splits": 5,
+    "partial": 4,
+    "raises": 3,
+}
+_ANSWERS = {
+    "no answer": ExportResult(Verdict.RETRY, unconfirmed=True),
+    "overloaded": ExportResult(Verdict.RETRY),
+    "refuses": ExportResult(Verdict.REFUSED),
+    "splits": ExportResult(Verdict.SPLIT),
+    "partial": ExportResult(Verdict.ACCEPTED, rejected=1),
+}
+_BY_ITS_ANSWERS = {"rejected", "retry_exhausted", "unconfirmed"}
+_QUICK = {
+    "attempt_timeout_s": 1.0,
+    "give_up_s": 2.0,
+    "backoff_min_s": 0.005,
+    "backoff_max_s": 0.02,
+    "breaker_open_s": 0.02,
+}
+
+
 class Storm:
     """One gateway, with a payload store and, if *journal*, a journal, both in *directory*."""
 
-    def __init__(self, seed: int, directory: Path, *, journal: bool) -> None:
+    def __init__(
+        self, seed: int, directory: Path, *, journal: bool = False, moody: bool = False
+    ) -> None:
         self.rng = Random(seed)
         self.clock = SystemClock()
-        self.sink = RecordingSink()
+        self.sink = Moody(Random(f"{seed}/sink"))
+        self.sink.calm = not moody
         self.accepted: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.wrongs: list[str] = []
@@ -53,6 +111,8 @@ class Storm:
         settings = TelemetrySettings.enabled(
             gateway={"linger_s": 0.005, "batch_events": 64},
             payload_store={"directory": directory / "p"},
+            sink={"linger_s": 0.005, "batch_records": 64},
+            otlp=_QUICK,
             **parts,
         )
         self.gateway = TelemetryGateway(settings, sinks=[self.sink]).start()
@@ -88,6 +148,7 @@ class Storm:
         self.over.set()
         for producer in self._producers:
             producer.join()
+        self.sink.calm = True
         if not self.gateway.flush(FLUSH_S):
             self.wrongs.append(f"not everything got out: {self.gateway.status().mailboxes}")
         self.gateway.stop(STOP_S)
@@ -118,7 +179,8 @@ class Storm:
             wrongs.append(f"accepted {self.accepted.total()}, in the books {ledger.accepted}")
         if not logs.exported <= arrived <= logs.exported + logs.dropped.get("unconfirmed", 0):
             wrongs.append(f"{arrived} logs have arrived: {logs}")
-        if sum(ledger.dropped.values()) > self.faults.total():
+        by_faults = {r: n for r, n in ledger.dropped.items() if r not in _BY_ITS_ANSWERS}
+        if sum(by_faults.values()) > self.faults.total() + self.sink.raised:
             wrongs.append(f"a fault costs one event at most: {self.faults} {ledger.dropped}")
         return wrongs
 
@@ -151,10 +213,10 @@ _FAULTS = {
 }
 
 
-def blow(seed: int, seconds: float, *, journal: bool) -> Weather:
+def blow(seed: int, seconds: float, **kinds: bool) -> Weather:
     """One storm, in a directory of its own."""
     with TemporaryDirectory() as directory:
-        return Storm(seed, Path(directory), journal=journal).blow(seconds)
+        return Storm(seed, Path(directory), **kinds).blow(seconds)
 
 
 def main() -> int:
@@ -163,8 +225,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--journal", action="store_true")
+    parser.add_argument("--moody", action="store_true", help="a receiver on a bad day")
     options = parser.parse_args()
-    weather = blow(options.seed, options.seconds, journal=options.journal)
+    weather = blow(options.seed, options.seconds, journal=options.journal, moody=options.moody)
     sys.stdout.write(f"{dict(weather.faults)}\n{weather.ledger}\n")
     sys.stdout.write("".join(f"wrong: {wrong}\n" for wrong in weather.wrongs))
     return 1 if weather.wrongs else 0

@@ -200,9 +200,9 @@ def test_of_a_batch_that_is_being_sent_each_record_ends_as_far_as_it_had_come(li
     flight.results = [b"1", b"2", encode_error, b"4"]
     flight.notes["sending"] = sending = _Sending([[1], [3]], [None, None, encode_error, None])
     if how == "in a request":
-        sending.in_request = True
+        sending.on_wire = sending.work[0]
     else:
-        sending.plan = SimpleNamespace(unconfirmed=True)
+        sending.unheard = frozenset([1])
     bury(life, holder, Reason.SHUTDOWN)
 
     assert life.books.exported == [1]
@@ -211,8 +211,7 @@ def test_of_a_batch_that_is_being_sent_each_record_ends_as_far_as_it_had_come(li
 
 def test_a_batch_that_was_sent_in_part_and_waits_for_a_quiet_retry_is_not_unconfirmed(life):
     holder, flight = a_sink_with_a_batch(life, 1, 2)
-    flight.notes["sending"] = sending = _Sending([[1]], [None, None])
-    sending.plan = SimpleNamespace(unconfirmed=False)
+    flight.notes["sending"] = _Sending([[1]], [None, None])
     bury(life, holder, Reason.SHUTDOWN)
 
     assert life.books.exported == [1]

@@ -206,6 +206,43 @@ def test_when_time_is_up_the_records_say_whether_they_may_have_arrived(
     assert books.dropped[0] == {reason: 1}
 
 
+REFUSED, SPLIT = ExportResult(Verdict.REFUSED), ExportResult(Verdict.SPLIT)
+
+
+@pytest.mark.parametrize(
+    ("answers", "exported", "dropped"),
+    [
+        ([REFUSED], 0, {"unconfirmed": 3}),
+        ([SPLIT, REFUSED], 2, {"unconfirmed": 1}),
+        ([SPLIT, ExportResult(Verdict.ACCEPTED), SPLIT, REFUSED], 2, {"unconfirmed": 1}),
+        ([ExportResult(Verdict.ACCEPTED, rejected=1)], 2, {"unconfirmed": 1}),
+        ([ExportResult(Verdict.ACCEPTED)], 3, {}),
+    ],
+    ids=["a no", "a no to the first part", "a no to the last", "a partial success", "a yes"],
+)
+def test_g19_after_an_attempt_that_was_not_answered_a_no_proves_nothing(
+    sink, books, clock, wire, answers, exported, dropped
+):
+    """The first time the receiver may have taken them."""
+    flight = a_flight(books, b"a", b"b", b"c")
+    wire.answers = [ExportResult(Verdict.RETRY, unconfirmed=True), *answers]
+    assert not send_all(sink, flight)
+    clock.advance(2.0)
+    assert send_all(sink, flight)
+
+    assert (books.exported, books.dropped[0]) == ([exported], dropped)
+
+
+def test_g19_and_of_other_records_of_the_batch_it_says_what_it_says(sink, books, clock, wire):
+    flight = a_flight(books, bytes(60), bytes(60))
+    wire.answers = [ExportResult(Verdict.RETRY, unconfirmed=True), REFUSED, REFUSED]
+    assert not send_all(sink, flight)
+    clock.advance(2.0)
+    assert send_all(sink, flight)
+
+    assert books.dropped[0] == {"unconfirmed": 1, "rejected": 1}
+
+
 @given(st.sets(st.integers(0, 19)))
 def test_halving_finds_the_culprits_and_no_others(culprits):
     class Strict(Wire):
@@ -265,18 +302,18 @@ def test_a_receiver_that_takes_nothing_is_not_asked_about_every_record_for_ever(
 
 def test_a_request_that_crashed_is_tried_whole_once_more_and_then_one_by_one(sink):
     sending = _Sending([[0, 1, 2], [3]], [None] * 4)
-    sending.in_request = True
+    sending.on_wire = sending.work[0]
     sink._after_a_crash(sending)
     assert sending.work == [[0, 1, 2], [3]]
 
-    sending.in_request = True
+    sending.on_wire = sending.work[0]
     sink._after_a_crash(sending)
     assert sending.work == [[0], [1], [2], [3]]
 
 
 def given_up_in_a_request(sending):
     """What the next incarnation finds, if this one was given up while it waited for an answer."""
-    sending.in_request = True
+    sending.on_wire = sending.work[0]
     flight = InFlight()
     flight.notes["sending"] = sending
     return flight.fresh().notes["sending"]
@@ -310,6 +347,19 @@ def test_g16_what_is_still_done_to_a_sending_that_was_given_up_is_nobodys():
     del sending.work[0]
 
     assert (fresh.work, fresh.ends) == ([[0], [1]], [None, None])
+
+
+def test_g19_given_up_between_an_answer_and_what_it_means_it_counts_as_not_heard(
+    sink, books, wire, monkeypatch
+):
+    """The chunk is sent again, and a later no must not hide that it was received."""
+    flight, seen = a_flight(books, b"a", b"b"), []
+    monkeypatch.setattr(sink, "_note", lambda *_what: seen.append(flight.fresh().notes["sending"]))
+    assert send_all(sink, flight)
+    assert (seen[0].work, seen[0].unheard, seen[0].in_request()) == ([[0, 1]], {0, 1}, True)
+
+    after = flight.fresh().notes["sending"]
+    assert (after.work, after.unheard, after.in_request()) == ([], set(), False)
 
 
 def test_a_crash_between_two_requests_costs_nothing(sink):

@@ -79,16 +79,6 @@ def test_a_retry_after_beyond_the_deadline_ends_it_at_once():
     assert a_plan().next_delay_s(0.0, BUSY._replace(retry_after_s=60.0)) is None
 
 
-def test_one_unanswered_attempt_is_enough_to_be_unconfirmed():
-    plan = a_plan()
-    plan.next_delay_s(0.0, BUSY)
-    assert not plan.unconfirmed
-    plan.next_delay_s(0.0, BUSY._replace(unconfirmed=True))
-    plan.next_delay_s(0.0, BUSY)
-
-    assert plan.unconfirmed
-
-
 # -- what is left while stopping ------------------------------------------------------------------
 
 
