@@ -113,6 +113,7 @@ class Storm:
             payload_store={"directory": directory / "p"},
             sink={"linger_s": 0.005, "batch_records": 64},
             otlp=_QUICK,
+            supervision={"intensity": 10_000},  # nothing is to be parked, whoever gets the most
             **parts,
         )
         self.gateway = TelemetryGateway(settings, sinks=[self.sink]).start()
