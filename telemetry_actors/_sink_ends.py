@@ -51,7 +51,7 @@ def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
     until_s = clock.now_s() + within_s
     out: dict[int, _LastWord] = {}
 
-    def begin(number: int, word: _LastWord) -> None:
+    def begins_aside(number: int, word: _LastWord) -> bool:
         def errand() -> None:
             try:
                 word.to(BaseException)  # nobody else's thread: SystemExit ends nothing here
@@ -60,15 +60,16 @@ def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
                 release(token)
 
         out[number] = word
-        run_aside(errand)
+        try:
+            run_aside(errand)
+        except RuntimeError:  # no thread can be started
+            del out[number]
+            return False
+        return True
 
     for number, word in enumerate(words):
-        try:
-            if life.has_given_runtime:  # it may be bound to this very thread
-                raise RuntimeError
-            begin(number, word)
-        except RuntimeError:  # no thread can be started: here, then
-            out.pop(number, None)
+        # here, if the runtime is one that was given: it may be bound to this very thread
+        if life.has_given_runtime or not begins_aside(number, word):
             word.to(Exception)
     while out and (left_s := until_s - clock.now_s()) > 0:
         clock.wait(token, left_s)
