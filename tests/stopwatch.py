@@ -46,7 +46,7 @@ class _Witness:
             if seen_s > now_s:
                 return float(found_s)
             assert time.perf_counter() < now_s + _ANSWER_S, "the witness is gone"
-            time.sleep(_PERIOD_S / 2)
+            time.sleep(_PERIOD_S / 2)  # its next look comes within one period
 
     def _end(self, owner: int) -> None:
         if os.getpid() == owner:  # not in a child of ours

@@ -173,8 +173,7 @@ class RecordSinkActor(BatchActor):
         if len(chunk) > 1:
             sending.work[:1] = [[index] for index in chunk]
             return
-        reason = sending.unless_received(Reason.STAGE_CRASH)
-        self._end(sending, chunk, Drop(reason, self._stage, self._last_words()))
+        self._drop(sending, Reason.STAGE_CRASH, self._last_words())
 
     def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
         chunk, now_s = sending.work[0], self._clock.now_s()
@@ -259,7 +258,7 @@ class RecordSinkActor(BatchActor):
         elif result.verdict is Verdict.RETRY:
             return self._again_later(flight, sending, result)
         else:
-            self._reject(sending, result.message)
+            self._drop(sending, Reason.REJECTED, result.message)
         return True
 
     def _split(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
@@ -277,11 +276,7 @@ class RecordSinkActor(BatchActor):
             parts = [chunk[:1], chunk[-1:], chunk[1:-1]]
             sending.work[:1] = [part for part in parts if part]
         else:
-            self._reject(sending, result.message)
-
-    def _reject(self, sending: _Sending, message: str) -> None:
-        reason = sending.unless_received(Reason.REJECTED)
-        self._end(sending, sending.work[0], Drop(reason, self._stage, message))
+            self._drop(sending, Reason.REJECTED, result.message)
 
     def _accepted(
         self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
@@ -322,8 +317,12 @@ class RecordSinkActor(BatchActor):
         return False
 
     def _give_up(self, sending: _Sending, why: str) -> None:
-        reason = sending.unless_received(Reason.RETRY_EXHAUSTED)
-        self._end(sending, sending.work[0], Drop(reason, self._stage, why))
+        self._drop(sending, Reason.RETRY_EXHAUSTED, why)
+
+    def _drop(self, sending: _Sending, reason: Reason, why: str) -> None:
+        """The present chunk ends as *reason*, unless it may have been received."""
+        drop = Drop(sending.unless_received(reason), self._stage, why)
+        self._end(sending, sending.work[0], drop)
 
     def _report(self, flight: InFlight, sending: _Sending) -> None:
         refused = [end for end in sending.ends if end and end.reason is Reason.REJECTED]
