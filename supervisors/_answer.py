@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 
 from supervisors._clock import new_token, release
+from supervisors._process import this_process
 
 if TYPE_CHECKING:
     from supervisors._clock import Clock
@@ -30,6 +31,7 @@ class Answer(pykka.Future[T]):
 
         self._clock = clock or SystemClock()
         self._token = new_token()
+        self._process = this_process()
         self._done = False
         self._value: Any = None
         self._error: BaseException | None = None
@@ -44,6 +46,7 @@ class Answer(pykka.Future[T]):
 
         Raises:
             pykka.Timeout: it was not there within *timeout* seconds.
+            pykka.ActorDeadError: this is the child of a fork, and who was to answer is not here.
             Exception: the answer was an error.
         """
         try:
@@ -58,6 +61,8 @@ class Answer(pykka.Future[T]):
     def _wait(self, timeout_s: float | None) -> None:
         until_s = None if timeout_s is None else self._clock.now_s() + timeout_s
         while not self._done:
+            if self._process is not this_process():
+                raise pykka.ActorDeadError("who was asked is in the parent process")
             left_s = None if until_s is None else until_s - self._clock.now_s()
             if left_s is not None and left_s <= 0:
                 raise pykka.Timeout(f"{timeout_s} seconds")

@@ -21,6 +21,7 @@ from supervisors import _protocol as to
 from supervisors._actor import Crash, Revoked, ShutDown
 from supervisors._exit import Exit
 from supervisors._letters import Letter
+from supervisors._process import SAME, notice_fork
 from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.errors import NotRunning
 
@@ -151,6 +152,8 @@ class Ref(pykka.ActorRef[Any]):
             Revoked: the sender is an actor that was given up, on the thread that was left
                 behind with it. *message* is a dead letter.
         """
+        if not SAME[0]:
+            notice_fork()
         if LEFT_BEHIND and is_left_behind():
             _refuse(self._slot, message)
         slot = self._slot
@@ -182,6 +185,8 @@ class Ref(pykka.ActorRef[Any]):
             pykka.Timeout: no answer within *timeout* seconds.
             Revoked: as `tell`.
         """
+        if not SAME[0]:
+            notice_fork()
         if LEFT_BEHIND and is_left_behind():
             _refuse(self._slot, message)
         future: pykka.Future[Any] = self._slot.runtime.new_future()
@@ -201,6 +206,8 @@ class Ref(pykka.ActorRef[Any]):
 
     def is_alive(self) -> bool:
         """Whether the address still leads anywhere (also between two incarnations)."""
+        if not SAME[0]:
+            notice_fork()
         return not self._slot.ended
 
 

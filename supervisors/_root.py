@@ -9,7 +9,9 @@ from pykka._envelope import Envelope
 from supervisors import _protocol as to
 from supervisors._actor import ShutDown
 from supervisors._clock import new_token, release
+from supervisors._exit import Exit
 from supervisors._incarnation import Ignore, Incarnation
+from supervisors._process import this_process
 from supervisors._protocol import OneLife
 from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from supervisors._clock import Clock
     from supervisors._events import Listener
-    from supervisors._exit import Exit
     from supervisors._ref import Ref
     from supervisors._slot import Slot
     from supervisors._supervisor import Supervisor
@@ -73,12 +74,13 @@ class SupervisorRef:
 
     @property
     def exit(self) -> Exit | None:
-        """How the whole tree ended, or None while it runs."""
+        """How the whole tree ended, or None while it runs. ``lost`` in the child of a fork."""
+        this_process()  # a fork may not have been noticed yet
         return self._parent.exit
 
     def is_alive(self) -> bool:
-        """Whether the tree still runs (parked counts as running)."""
-        return self._parent.exit is None and self._path in self._runtime.slots
+        """Whether the tree still runs, in this process (parked counts as running)."""
+        return self.exit is None and self._path in self._runtime.slots
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -181,8 +183,11 @@ class SupervisorRef:
 
         Returns:
             True if all ended within *timeout_s* seconds. Threads that are stuck are left
-            behind; they are daemons, and nobody listens to them any more.
+            behind; they are daemons, and nobody listens to them any more. In the child of a
+            fork, where none of it runs: True, at once.
         """
+        if self._runtime.is_elsewhere():
+            return True
         clock, root = self._runtime.clock, (_ROOT,)
         until_s = clock.now_s() + timeout_s
         slot = self._runtime.slots.get(root)
@@ -202,6 +207,7 @@ class SupervisorRef:
         return self._request(op, argument).get(timeout=_ANSWER_S)
 
     def _request(self, op: to.Operation, argument: Any = None) -> pykka.Future[Any]:
+        this_process()  # a fork may not have been noticed yet
         slot = self._runtime.slots.get(self._path)
         if slot is None or _is_down(slot):
             raise self._not_running(slot)
@@ -226,6 +232,7 @@ class _Parent:
         self._runtime = runtime
         self._clock = runtime.clock
         self._token = new_token()
+        runtime.on_lost = self.lose
         self.up = False
         self.error: BaseException | str | None = None
         self.exit: Exit | None = None
@@ -241,6 +248,11 @@ class _Parent:
         elif isinstance(event, to.ChildDown):
             self.exit = event.exit
             self._bury()
+        release(self._token)
+
+    def lose(self) -> None:
+        """This is the child of a fork: the tree is the parent's."""
+        self.exit = Exit.lost()
         release(self._token)
 
     def _bury(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from supervisors._dispatcher import Dispatcher, OwnThreads, SharedThread
 from supervisors._events import Journal
 from supervisors._exit import Exit
 from supervisors._letters import Letters
+from supervisors._process import Process, hook_forks, this_process, when_forked
 from supervisors._slot import Slot
 from supervisors._watch import Watch
 from supervisors._zombies import leave_behind
@@ -68,6 +68,10 @@ class Runtime:
         self._watch = Watch(self, sweep_interval_s)
         self.poke = self._watch.poke
         self.own = OwnThreads(self)
+        self._process = this_process()
+        self._forked = False
+        self.on_lost: Callable[[], None] = _nothing
+        """Told in the child of a fork: the tree that ran on this is not here."""
         self.shared: dict[str, SharedThread] = {}
 
     def adopt(self, path: Path, mailbox: Mailbox) -> None:
@@ -161,30 +165,42 @@ class Runtime:
 
     def start(self) -> None:
         """Start what looks for lost threads, and see to it that a fork's child knows."""
+        self._process, self._forked = this_process(), False
+        when_forked(self)
+        hook_forks()
         self._watch.start()
-        if hasattr(os, "register_at_fork"):
-            mine = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _disown(mine()))
 
     def close(self, timeout_s: float) -> None:
         """End the threads; those that are stuck are left behind (they are daemons)."""
+        if self.is_elsewhere():
+            return  # they are the parent's, whatever `Thread.is_alive` says here
         self._watch.stop(timeout_s)
         until_s = self.clock.now_s() + timeout_s
         for dispatcher in self.dispatchers():
             dispatcher.close(max(0.0, until_s - self.clock.now_s()))
 
+    def is_elsewhere(self) -> bool:
+        """Whether this is the child of a fork, and the tree that was started is its parent's."""
+        this_process()  # nobody may have looked yet
+        return self._forked
 
-def _disown(runtime: Runtime | None) -> None:
-    """In the child of a fork: the tree is the parent's. No thread of it is here.
+    def _after_fork(self, process: Process) -> None:
+        """In the child of a fork: the tree is the parent's. No thread of it is here.
 
-    Addresses end, so that a tell is a dead letter and a question fails at once, where it
-    would wait for ever; what was queued is the parent's to handle.
-    """
-    if runtime is None:
-        return
-    for slot in runtime.slots.values():
-        slot.ended = True
-        slot.mailbox.wake = _nothing
+        Addresses end, so that a tell is a dead letter and a question fails at once, where it
+        would wait for ever; what was queued is the parent's to handle. No lock: who held it is
+        not here.
+        """
+        if self._process is process:
+            return
+        self._forked = True
+        slots, self.slots = self.slots, {}
+        for slot in slots.values():
+            slot.ended = True
+            slot.last_exit = Exit.lost()
+            slot.mailbox.wake = _nothing
+        self.on_lost()
+        self._process = process
 
 
 def _nothing() -> None:

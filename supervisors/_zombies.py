@@ -12,11 +12,17 @@ from __future__ import annotations
 
 import threading
 from _thread import get_ident
+from typing import Final
+
+from supervisors._process import InChild
 
 __all__ = ["LEFT_BEHIND", "is_left_behind", "leave_behind"]
 
 LEFT_BEHIND: dict[int, threading.Thread] = {}
 """By thread id. An id is used again when its thread has ended, so it alone proves nothing."""
+
+_RENEWAL: Final = InChild(LEFT_BEHIND.clear)
+"""A thread of the parent's is not in the child, whatever its `Thread` says there."""
 
 
 def leave_behind(thread: threading.Thread) -> None:

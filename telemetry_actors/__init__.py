@@ -1,7 +1,7 @@
 """Supervised actors that carry business telemetry from `emit()` to OTLP, inside your process."""
 
 from supervisors import Clock
-from telemetry_actors._process import emit, get_gateway, is_gateway_enabled
+from telemetry_actors._process import emit, get_gateway, init, is_gateway_enabled
 from telemetry_actors._registry import register_case
 from telemetry_actors.cases import (
     CASE_ROUTING,
@@ -16,7 +16,7 @@ from telemetry_actors.envelope import (
     TelemetryContext,
     TelemetryEnvelope,
 )
-from telemetry_actors.errors import CaseError, SettingsError, TelemetryError
+from telemetry_actors.errors import AlreadyRunning, CaseError, SettingsError, TelemetryError
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.ledger import Admission, Ledger, Outcome, Reason
@@ -30,6 +30,7 @@ __all__ = [
     "CASE_TO_TRACE_TASK_NAME",
     "PAYLOAD_SIZE_THRESHOLD_BYTES",
     "Admission",
+    "AlreadyRunning",
     "CaseDefinition",
     "CaseError",
     "CaseRoute",
@@ -58,6 +59,7 @@ __all__ = [
     "TraceProvider",
     "emit",
     "get_gateway",
+    "init",
     "is_gateway_enabled",
     "new_event_id",
     "register_case",

@@ -43,7 +43,7 @@ class Drained(NamedTuple):
     at a sink."""
 
 
-def flush_life(life: Life, timeout_s: float) -> bool:
+def flush_life(life: Life, timeout_s: float, *, own: bool = False) -> bool:
     """See `TelemetryGateway.flush`."""
     until_s = life.clock.now_s() + timeout_s
     if life.state == "new" and not life.mailbox.user:
@@ -52,7 +52,7 @@ def flush_life(life: Life, timeout_s: float) -> bool:
         return False
     before = next(life.intake.serials)
     with _Hurry(life):
-        if not _wait(life, until_s, lambda: not _holds_older_than(life, before)):
+        if not _wait(life, until_s, lambda: not _holds_older_than(life, before, own)):
             return False
         return _collect(life, until_s)
 
@@ -94,8 +94,18 @@ def held_count(life: Life) -> int:
     return in_hand + sum(len(holder.mailbox.user) for holder in life.holders())
 
 
-def _holds_older_than(life: Life, serial: int) -> bool:
-    return any(item[0].serial < serial for _, item in held(life))
+def _holds_older_than(life: Life, serial: int, own: bool) -> bool:
+    tickets = (item[0] for _, item in held(life, replays=not own))
+    return any(t.serial < serial and not (own and _is_taken_over(t)) for t in tickets)
+
+
+def _is_taken_over(ticket: Ticket) -> bool:
+    """An earlier process accepted it, and left it in the journal."""
+    if ticket.place is None:
+        return False
+    from telemetry_actors.stores.journal._segment import is_adopted  # there is a journal
+
+    return is_adopted(ticket.place)
 
 
 def _holds_unmapped(life: Life) -> bool:

@@ -27,7 +27,7 @@ from telemetry_actors.cases import (
     TelemetryCase,
 )
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
-from telemetry_actors.ids import new_event_id
+from telemetry_actors.ids import event_ids
 from telemetry_actors.inside import THREADS
 from telemetry_actors.ledger import Admission
 from telemetry_actors.sanitise import sanitise, text
@@ -36,6 +36,7 @@ __all__ = ["Door", "Intake"]
 
 _LOOK_EVERY_NS = 20_000_000
 _new = tuple.__new__
+_new_event_id = event_ids.new
 
 
 class Door(NamedTuple):
@@ -172,7 +173,7 @@ class Intake:
         if not 0 <= now_ns - self._looked_ns < _LOOK_EVERY_NS:
             self._looked_ns = now_ns
             self._look_now = True
-        identity = new_event_id() if event_id is None else _given_id(event_id)
+        identity = _new_event_id() if event_id is None else _given_id(event_id)
         envelope: Envelope = _new(
             Envelope,
             (entry.name, tenant_id, identity, now_ns, packed_context, packed, None, None),
@@ -253,7 +254,7 @@ class Intake:
 
 def _given_id(event_id: Any) -> str:
     if type(event_id) is str:
-        return text(event_id) or new_event_id()
+        return text(event_id) or _new_event_id()
     cleaned = str(sanitise(event_id))
     # A mark is no id: two events with the same would be taken for one.
-    return new_event_id() if cleaned[:1] in ("", "<") else cleaned
+    return _new_event_id() if cleaned[:1] in ("", "<") else cleaned

@@ -1,24 +1,45 @@
-"""The process-wide gateway, made from the environment on first use.
+"""The process-wide gateway, made from the environment on first use, or by `init`.
 
 Importing this makes nothing: no thread, no exit hook. The first ``emit()`` reads the
 settings and enqueues; the tree is built by a thread that it starts (g02, g05).
+
+There is one at a time. A stopped one keeps its place, so that `emit()` says ``stopping``, until
+somebody asks for another by `init` or `get_gateway`; after the end of the interpreter has begun
+nobody gets one. The child of a fork has its parent's, which begins anew there by itself.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from supervisors._clock import new_token
+from supervisors._process import Process, ProcessLock, this_process
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import TelemetryContext
-from telemetry_actors.errors import SettingsError
+from telemetry_actors.errors import AlreadyRunning, SettingsError
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ledger import Admission
+from telemetry_actors.lifecycle.exit import is_ending
+from telemetry_actors.ports import Sink
+from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["emit", "get_gateway", "is_gateway_enabled"]
+__all__ = ["emit", "get_gateway", "init", "is_gateway_enabled", "replace_gateway"]
 
-_PROCESS: dict[str, TelemetryGateway | SettingsError] = {}
+_Found = TelemetryGateway | SettingsError
+
+_PROCESS: dict[str, _Found] = {}
+_CHANGING = ProcessLock()
+"""Held by `init` and `get_gateway` while they put another one in its place; never by `emit`."""
+_START_AFTER_S = 1.0
+_OURS = str(Path(__file__).parent)
 
 
 class _ProcessGateway(TelemetryGateway):
@@ -28,6 +49,36 @@ class _ProcessGateway(TelemetryGateway):
     """
 
     _said = False
+    _watches_journal = False
+
+    def __init__(
+        self, settings: TelemetrySettings | None = None, *, sinks: Sequence[Sink] | None = None
+    ) -> None:
+        self.made_at = _place_of_the_caller()
+        self._made_in = this_process()
+        super().__init__(settings, sinks=sinks)
+
+    def is_idle_here(self) -> bool:
+        """Made before a fork, and not used in this process so far: it may give way to another."""
+        process: Process = this_process()
+        return self._made_in is not process and self._life.state == "new" and not self._awakening
+
+    def start_for_the_journal(self) -> None:
+        """An earlier process left something: start by and by, also if no event ever comes (g08).
+
+        Not at once, so that a service that is just being set up, or that forks, is not disturbed.
+        """
+        directory = self._settings.journal.directory
+        if directory is None or self._watches_journal or not _has_something(directory):
+            return
+        self._watches_journal = True
+        with suppress(RuntimeError):  # no thread can be started: the first event starts the tree
+            _thread.start_new_thread(self._start_later, ())
+
+    def _start_later(self) -> None:
+        self._clock.wait(new_token(), _START_AFTER_S)
+        if not self.is_stopped():
+            self._life.intake.wakes()
 
     def _say_what_is_off(self) -> None:
         pass
@@ -43,28 +94,60 @@ class _ProcessGateway(TelemetryGateway):
         super()._build_patiently()
 
 
-def _gateway() -> TelemetryGateway | SettingsError:
-    found = _PROCESS.get("gateway")
-    if found is not None:
-        return found
-    try:
-        made: TelemetryGateway | SettingsError = _ProcessGateway()
-    except SettingsError as error:
-        made = error
-    return _PROCESS.setdefault("gateway", made)  # a racing first call may have been quicker
+def init(
+    settings: TelemetrySettings | None = None,
+    *,
+    sinks: Sequence[Sink] | None = None,
+    **overrides: Any,
+) -> TelemetryGateway:
+    """Make the gateway of this process; module-level `emit` uses it from now on.
+
+    For who wants other settings or sinks than the environment gives, and once in a process: where
+    the service starts. Nothing runs yet: the first event starts the tree, or `start`, and if the
+    journal has something in it the tree starts by itself a second later. Stop it where the service
+    ends. Any thread.
+
+    Args:
+        settings: read from the environment by default.
+        sinks: as for `TelemetryGateway`.
+        overrides: fields of `TelemetrySettings` by name; they win over *settings*. A part
+            (``gateway={"linger_s": 0.5}``) changes what it names, and leaves the rest.
+
+    Raises:
+        SettingsError: a setting can't be used.
+        AlreadyRunning: this process has one that has not been stopped; or it is ending.
+    """
+    chosen = _settings_of(settings, overrides)
+    with _CHANGING:
+        found = _PROCESS.get("gateway")
+        if is_ending():
+            raise AlreadyRunning(None)
+        if isinstance(found, TelemetryGateway) and _is_in_use(found):
+            raise AlreadyRunning(getattr(found, "made_at", "replaced by a test"))
+        made = _ProcessGateway(chosen, sinks=sinks)
+        _PROCESS["gateway"] = made
+    made.say_what_is_off_once()
+    made.start_for_the_journal()
+    return made
 
 
 def get_gateway() -> TelemetryGateway:
     """The gateway of this process, made from the environment on first use.
 
+    Another one if that has been stopped, but for a process that is ending: then the stopped one.
+    If the journal has something in it, its tree starts by itself a second later. Any thread.
+
     Raises:
         SettingsError: the environment has an unusable setting.
     """
     found = _gateway()
+    if isinstance(found, TelemetryGateway) and found.is_stopped() and not is_ending():
+        found = _another_than(found)
     if isinstance(found, SettingsError):
         raise found.with_traceback(None)  # or it would keep the frames of every call
     if isinstance(found, _ProcessGateway):
         found.say_what_is_off_once()
+        found.start_for_the_journal()
     return found
 
 
@@ -78,7 +161,8 @@ def emit(
 ) -> Admission:
     """`TelemetryGateway.emit` of the process-wide gateway. Never raises, never waits.
 
-    With unusable settings it returns ``gateway_off``; `get_gateway` says what is wrong.
+    With unusable settings it returns ``gateway_off``; `get_gateway` says what is wrong. After a
+    stop it returns ``stopping``, until `init` or `get_gateway` has made another.
     """
     try:
         found = _gateway()
@@ -93,3 +177,68 @@ def is_gateway_enabled() -> bool:
     """Whether the environment turns the gateway on (``ENTERPRISE_TELEMETRY_GATEWAY_ENABLED``)."""
     value = os.environ.get("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "")
     return value.lower() in ("true", "1", "yes")
+
+
+def replace_gateway(gateway: _Found | None) -> _Found | None:
+    """Have module-level `emit` use *gateway*, or none, from now on; the one before. For tests."""
+    with _CHANGING:
+        before = _PROCESS.pop("gateway", None)
+        if gateway is not None:
+            _PROCESS["gateway"] = gateway
+        return before
+
+
+def _gateway() -> _Found:
+    found = _PROCESS.get("gateway")
+    if found is not None:
+        return found
+    try:
+        made: _Found = _ProcessGateway()
+    except SettingsError as error:
+        made = error
+    return _PROCESS.setdefault("gateway", made)  # a racing first call may have been quicker
+
+
+def _another_than(stopped: TelemetryGateway) -> _Found:
+    with _CHANGING:
+        if _PROCESS.get("gateway") is stopped:  # nobody was quicker
+            _PROCESS["gateway"] = _ProcessGateway()
+        return _PROCESS["gateway"]
+
+
+def _is_in_use(found: TelemetryGateway) -> bool:
+    idle = isinstance(found, _ProcessGateway) and found.is_idle_here()
+    return not (found.is_stopped() or idle)
+
+
+def _settings_of(
+    settings: TelemetrySettings | None, overrides: Mapping[str, Any]
+) -> TelemetrySettings | None:
+    if settings is None:
+        return TelemetrySettings(**overrides) if overrides else None
+    if not overrides:
+        return settings
+    fields: dict[str, Any] = {name: getattr(settings, name) for name in type(settings).model_fields}
+    for name, value in overrides.items():
+        part = fields.get(name)
+        if isinstance(part, BaseModel) and isinstance(value, Mapping):
+            value = {**part.model_dump(), **value}  # noqa: PLW2901 -- the part with what changes
+        fields[name] = value
+    return type(settings)(**fields)
+
+
+def _has_something(directory: Path) -> bool:
+    from telemetry_actors.stores.journal._folder import abandoned
+
+    try:
+        return bool(abandoned(directory))
+    except OSError:
+        return False  # it isn't there, or can't be read: the tree says so when it starts
+
+
+def _place_of_the_caller() -> str:
+    """File and line of the first frame that is not ours. No I/O: `emit` may be the caller (g02)."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

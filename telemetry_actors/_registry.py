@@ -11,13 +11,12 @@ process's own, so that the child of a fork never waits for a thread that it does
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from supervisors._process import ProcessLock
 from telemetry_actors._definition_check import check_instruments, check_name
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors._say import warn
@@ -33,7 +32,7 @@ P = TypeVar("P")
 
 _NONE: Final[Cases] = MappingProxyType({})
 _NOW: Final[dict[str, Cases]] = {"cases": _NONE}
-_LOCKS: Final[dict[int, threading.Lock]] = {}
+_LOCK: Final = ProcessLock()
 
 
 class Reader(Protocol):
@@ -62,7 +61,7 @@ def register_case(definition: CaseDefinition[P]) -> CaseDefinition[P]:
         CaseError: the name or an instrument can't be used or is taken. Nothing was registered.
     """
     _check(definition)
-    with _lock():
+    with _LOCK:
         cases = registered_cases()
         if definition.case in cases:
             raise CaseError(definition.case, "it is registered already")
@@ -79,7 +78,7 @@ def register_case(definition: CaseDefinition[P]) -> CaseDefinition[P]:
 
 def unregister_case(case: str) -> None:
     """Forget a registered case; gateways that know it go on knowing it. For tests."""
-    with _lock():
+    with _LOCK:
         rest = {name: known for name, known in registered_cases().items() if name != case}
         _NOW["cases"] = MappingProxyType(rest)
 
@@ -96,10 +95,6 @@ def note_reader(reader: Reader) -> None:
 
 def _readers() -> list[Reader | None]:
     return [found() for found in _READERS.valuerefs()]
-
-
-def _lock() -> threading.Lock:
-    return _LOCKS.setdefault(os.getpid(), threading.Lock())
 
 
 def _check(definition: object) -> None:

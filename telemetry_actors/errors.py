@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["CaseError", "EnvelopeError", "SettingsError", "TelemetryError"]
+__all__ = ["AlreadyRunning", "CaseError", "EnvelopeError", "SettingsError", "TelemetryError"]
 
 
 class TelemetryError(Exception):
@@ -45,6 +45,33 @@ class SettingsError(TelemetryError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling, as errors that cross a process border must."""
         return _settings_error, (self.setting, self.allowed, self.value)
+
+
+class AlreadyRunning(TelemetryError):
+    """`init()` while this process has a gateway that has not been stopped, or while it ends.
+
+    Nothing was changed. Stop the one that there is, or use it: `get_gateway` gives it.
+    """
+
+    code = "already-running"
+
+    def __init__(self, made_at: str | None) -> None:
+        """Say where the one that runs was made.
+
+        Args:
+            made_at: file and line of the call that made it; None: the process is ending.
+        """
+        super().__init__(
+            "this process is ending: no gateway is made any more"
+            if made_at is None
+            else f"this process has a gateway already, made at {made_at}: stop() it first,"
+            " or use get_gateway()"
+        )
+        self.made_at = made_at
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling."""
+        return AlreadyRunning, (self.made_at,)
 
 
 class CaseError(TelemetryError):

@@ -8,17 +8,24 @@ first event. What a gateway is made of, and outlives restarts, is its *life* (`_
 from __future__ import annotations
 
 import _thread
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from supervisors._process import (
+    SAME,
+    Process,
+    hook_forks,
+    notice_fork,
+    this_process,
+    when_forked,
+)
 from telemetry_actors._draining import flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -34,7 +41,6 @@ from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger, Outcome
 from telemetry_actors.lifecycle.exit import when_exiting
-from telemetry_actors.lifecycle.fork import when_forked
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
@@ -44,6 +50,14 @@ __all__ = ["TelemetryGateway"]
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LAST_COUNT_S = 0.3
 """For counting what is left, when the process can't wait for a longer stop of another's."""
+
+
+class _Begun(NamedTuple):
+    """What one process has begun: the life, its end, and whether it has been woken."""
+
+    life: Life
+    stopping: Stopping
+    awakening: dict[str, bool]
 
 
 class TelemetryGateway:
@@ -76,14 +90,16 @@ class TelemetryGateway:
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
         self._cases = registered_cases()
         self._providers = TraceProviders()
-        self._begin()
+        process = this_process()
+        self._of: dict[Process, _Begun] = {process: self._begin()}
+        self._use(self._of[process])
+        when_forked(self)
+        hook_forks()
         self._say_what_is_off()
 
-    def _begin(self) -> None:
+    def _begin(self) -> _Begun:
         """Begin a life: everything that a fork's child must not share with its parent."""
-        self._awakening: dict[str, bool] = {}
-        self._pid = os.getpid()
-        self._life = Life(
+        life = Life(
             self._settings,
             self._sinks,
             self._clock,
@@ -92,28 +108,36 @@ class TelemetryGateway:
             self._cases,
             self._providers,
         )
-        note_reader(self._life.intake)
-        self._stopping = Stopping(self._life)
+        note_reader(life.intake)
+        return _Begun(life, Stopping(life), {})
 
-    def _after_fork(self) -> None:
+    def _use(self, begun: _Begun) -> None:
+        self._stopping, self._awakening = begun.stopping, begun.awakening
+        self._life = begun.life
+
+    def _after_fork(self, process: Process) -> None:
         """In the child of a fork: a fresh tree on the first event, nothing of the parent's.
 
         What the parent had queued is the parent's to send; what it had counted is in the
-        parent's books (g24).
+        parent's books (g24). A life that this process has begun already is kept (`Forkable`).
         """
-        self._runtime = None  # its threads are the parent's
-        if self._life.journal is not None:
-            self._life.journal.forsake()
-        self._begin()
+        if process not in self._of:
+            self._runtime = None  # its threads are the parent's
+            self._of.setdefault(process, self._begin())
+        self._use(self._of[process])
+        for other in [known for known in self._of if known is not process]:
+            parents = self._of.pop(other, None)
+            if parents is not None and parents.life.journal is not None:
+                parents.life.journal.forsake()
 
     def _here(self) -> Life:
-        """The life of this process, also where a host forks without running Python's hooks."""
-        if os.getpid() != self._pid:
-            self._after_fork()
+        """The life of this process."""
+        if not SAME[0]:
+            notice_fork()
         return self._life
 
     def __repr__(self) -> str:
-        return f"<TelemetryGateway {self._life.state}>"
+        return f"<TelemetryGateway {self._here().state}>"
 
     def __enter__(self) -> Self:
         return self.start()
@@ -154,6 +178,8 @@ class TelemetryGateway:
         Returns:
             An `Admission`, true iff the event was accepted.
         """
+        if not SAME[0]:  # the child of a fork looks first (g24); a byte of memory, no call (g02)
+            _notice_fork()
         return self._life.intake.emit(case, context, payload, trace_manager, event_id)
 
     def has_room(self) -> bool:
@@ -161,7 +187,7 @@ class TelemetryGateway:
 
         For patient producers: those who wait for it are not refused for want of room.
         """
-        life = self._life
+        life = self._here()
         return life.pressure.calm(life.settings.gateway.max_context_bytes) and not (
             life.intake.parked
         )
@@ -225,18 +251,19 @@ class TelemetryGateway:
         Raises:
             ChildStartError: a part did not start.
         """
-        when_forked(self)
         when_exiting(self)
         self._here().build_aside()
         return self
 
-    def flush(self, timeout_s: float = 10.0) -> bool:
+    def flush(self, timeout_s: float = 10.0, *, own: bool = False) -> bool:
         """Wait until all that was accepted before has its outcome and metrics were exported.
 
         Events that other threads emit meanwhile do not prolong it. A dropped event has its outcome.
 
         Args:
             timeout_s: the longest to wait.
+            own: only for what this process has accepted, and not for what it has taken over from
+                an earlier one through the journal. For the end of a job that others wait for.
 
         Returns:
             True only if both are so: every earlier event has its outcome, and one collection of
@@ -246,7 +273,7 @@ class TelemetryGateway:
         life, report = self._here(), self._stopping.report
         if report is not None:
             return report.drained and report.metrics_exported
-        return flush_life(life, timeout_s)
+        return flush_life(life, timeout_s, own=own)
 
     def stop(self, timeout_s: float | None = None) -> StopReport:
         """Close the intake, drain what is queued, stop the tree. Idempotent.
@@ -268,8 +295,12 @@ class TelemetryGateway:
         self._here()
         return self._stopping.stop(timeout_s)
 
+    def is_stopped(self) -> bool:
+        """Whether `stop` has been called, in this process. Any thread."""
+        return self._here().intake.closed
+
     def _exit_timeout_s(self) -> float | None:
-        if self._pid != os.getpid() or self._stopping.report is not None:
+        if self._stopping.report is not None:
             return None
         return self._settings.lifecycle.exit_timeout_s
 
@@ -292,8 +323,9 @@ class TelemetryGateway:
 
     def dead_letters(self) -> list[DeadLetter]:
         """The last dropped events, oldest first, with reason and stage."""
-        with self._life.books.lock:
-            return self._life.books.dead_letters.list()
+        books = self._here().books
+        with books.lock:
+            return books.dead_letters.list()
 
     def _ref(self, path: str) -> Ref:
         return self._life.ref(path)
@@ -310,7 +342,6 @@ class TelemetryGateway:
             return True
         if not when_exiting(self):
             return False
-        when_forked(self)
         self._awakening["begun"] = True
         try:
             _thread.start_new_thread(self._build_patiently, ())
@@ -343,6 +374,11 @@ class TelemetryGateway:
         off = what_is_off(self._settings, self._life.entries)
         if off:
             warn("%s", off)
+
+
+def _notice_fork() -> None:
+    with suppress(Exception):  # the host is at its recursion limit, or out of memory: g01 holds
+        notice_fork()
 
 
 def _with_names(sinks: Sequence[Sink] | None) -> Sequence[Sink] | None:

@@ -5,8 +5,9 @@ logs, spans and nested runs made by different processes meet without ever talkin
 Where the source is no UUID, the "random" ids come out of the event id: mapping stays
 a pure function, and an event that is mapped twice has the same ids both times.
 
-An event id costs no system call: 74 random bits per process, and a count (`reseed`
-after a fork). Everything else here is arithmetic.
+An event id costs no system call: 74 random bits per process, and a count. The child of a fork
+draws bits of its own before its first id, however it was forked (`supervisors/_process.py`).
+Everything else here is arithmetic.
 
 Source:
     payloads.md 1.7 (rules), performance.md section 5 (cost of ``uuid4()``: 2 us and
@@ -21,15 +22,17 @@ from hashlib import sha256
 from itertools import count
 from typing import Final
 
+from supervisors._process import SAME, Process, notice_fork, when_forked
+
 __all__ = [
     "EventIds",
     "derived_id",
+    "event_ids",
     "is_sampled",
     "log_span_id",
     "log_trace_id",
     "new_event_id",
     "parse_uuid",
-    "reseed",
     "span_id_of",
     "substitute_ids",
     "trace_id_of",
@@ -161,24 +164,27 @@ def _as_bytes(event_id: str) -> bytes:
 class EventIds:
     """Event ids: UUID text (version 4) of 74 random bits and a 48-bit count.
 
-    No system call but in `reseed`, no lock, no release of the GIL; safe from any thread
-    and in a signal handler. The count lasts nine years at a million a second. Two
+    No system call but before the first id of a process, no lock, no release of the GIL; safe from
+    any thread and in a signal handler. The count lasts nine years at a million a second. Two
     processes draw the same bits with a chance of 2**-74. The ids of one process share
     their beginning and count up: unique, but not secret.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("__weakref__", "_source")
 
     def __init__(self) -> None:
-        self.reseed()
+        self._reseed()
+        when_forked(self)
 
     def new(self) -> str:
-        """The next id."""
+        """The next id. The caller has looked whether this process is the child of a fork."""
         prefix, numbers = self._source
         return f"{prefix}{next(numbers):012x}"
 
-    def reseed(self) -> None:
-        """Draw new random bits. For the child after a fork, or it repeats its parent's ids."""
+    def _after_fork(self, _process: Process) -> None:
+        self._reseed()  # once too often is as good as once
+
+    def _reseed(self) -> None:
         random = int.from_bytes(os.urandom(10)) & ~(0xF << 28 | 0x3 << 14)
         bits = f"{random | 0x4 << 28 | 0x2 << 14:020x}"  # version 4, variant 10
         prefix = f"{bits[:8]}-{bits[8:12]}-{bits[12:16]}-{bits[16:]}-"
@@ -186,9 +192,12 @@ class EventIds:
         self._source = prefix, count(1)
 
 
-_PROCESS_IDS: Final = EventIds()
+event_ids: Final = EventIds()
+"""Those of this process, for who has looked already (`emit`)."""
 
-new_event_id: Final = _PROCESS_IDS.new
-"""A new event id of this process."""
-reseed: Final = _PROCESS_IDS.reseed
-"""To be called in the child after a fork."""
+
+def new_event_id() -> str:
+    """A new event id of this process. Any thread; no system call, but for the first in a child."""
+    if not SAME[0]:
+        notice_fork()
+    return event_ids.new()

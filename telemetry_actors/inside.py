@@ -10,11 +10,17 @@ from __future__ import annotations
 from _thread import get_ident
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+from supervisors._process import InChild
 
 __all__ = ["THREADS", "inside_the_tree"]
 
 THREADS: set[int] = set()
 """Idents of threads that are inside at this moment. Empty most of the time."""
+
+_RENEWAL: Final = InChild(THREADS.clear)
+"""Whoever was inside the parent's tree is not in the child."""
 
 
 @contextmanager

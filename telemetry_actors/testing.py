@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from supervisors import Clock, Runtime
+from telemetry_actors._process import replace_gateway
 from telemetry_actors._registry import register_case, unregister_case
 from telemetry_actors.definition import CaseDefinition
 from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.ports import MetricPoint
 from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.signals import LogSignal, SpanSignal
 from telemetry_actors.sinks.recording import RecordingSink
 
-__all__ = ["RecordingSink", "registered_case", "running_gateway"]
+__all__ = ["RecordingSink", "Telemetry", "registered_case", "running_gateway", "use_gateway"]
+
+_SETTLED_WITHIN_S = 10.0
 
 
 @contextmanager
@@ -52,3 +57,54 @@ def running_gateway(
     )
     with gateway:
         yield gateway, recording
+
+
+@contextmanager
+def use_gateway(gateway: TelemetryGateway) -> Iterator[TelemetryGateway]:
+    """Module-level `emit` and `get_gateway` mean *gateway* for the duration of the block.
+
+    In the whole process, so for one test at a time. It is neither started nor stopped here.
+    """
+    before = replace_gateway(gateway)
+    try:
+        yield gateway
+    finally:
+        replace_gateway(before)
+
+
+class Telemetry:
+    """What the code under test has emitted, as the receiver would have it. The fixture's.
+
+    Looking waits until all that was emitted before has its outcome.
+
+    Args:
+        gateway: that module-level `emit` uses.
+        recording: its sink.
+    """
+
+    def __init__(self, gateway: TelemetryGateway, recording: RecordingSink) -> None:
+        self.gateway = gateway
+        self._recording = recording
+
+    @property
+    def logs(self) -> list[LogSignal]:
+        """Log records, in order."""
+        return self._settled().logs
+
+    @property
+    def spans(self) -> list[SpanSignal]:
+        """Spans, in order."""
+        return self._settled().spans
+
+    def metrics(self) -> list[MetricPoint]:
+        """Sums and histograms of all measurements so far."""
+        return self._settled().metrics()
+
+    def clear(self) -> None:
+        """Forget the records so far."""
+        self._settled().clear()
+
+    def _settled(self) -> RecordingSink:
+        if not self.gateway.flush(_SETTLED_WITHIN_S):
+            raise TimeoutError(f"not settled in {_SETTLED_WITHIN_S:g} s: {self.gateway.ledger()}")
+        return self._recording

@@ -16,7 +16,6 @@ Needs the extra ``celery``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,16 +63,15 @@ class CeleryBridge:
     ) -> None:
         self._settings = _of_a_worker(settings if settings is not None else TelemetrySettings())
         self._sinks = sinks
-        self._gateways: dict[int, TelemetryGateway] = {}
+        self._gateways: dict[str, TelemetryGateway] = {}
 
     @property
     def gateway(self) -> TelemetryGateway:
-        """That of this process; made at the first use, also in the child of a fork."""
-        pid = os.getpid()
-        found = self._gateways.get(pid)
+        """Made at the first use. In the child of a fork it begins anew, as every gateway does."""
+        found = self._gateways.get("gateway")
         if found is None:  # setdefault: two threads that ask first get one answer
             made = TelemetryGateway(self._settings, sinks=self._sinks)
-            found = self._gateways.setdefault(pid, made)
+            found = self._gateways.setdefault("gateway", made)
         return found
 
     def is_ready(self) -> bool:
@@ -97,7 +95,7 @@ class CeleryBridge:
 
     def stop(self) -> None:
         """Stop this process's gateway, if there is one. Idempotent."""
-        found = self._gateways.get(os.getpid())
+        found = self._gateways.get("gateway")
         if found is not None:
             found.stop()
 

@@ -2,9 +2,9 @@
 
 ``atexit`` calls us when the other non-daemon threads have ended, so that what they emitted is
 there; callbacks that were registered later than ours have run before, those registered earlier
-(such as ``logging.shutdown``) come after. A worker of `multiprocessing` ends by ``os._exit``
-after its own finalisers, so there we are one of those. Nothing runs after ``os._exit``, a
-signal that ends the process (`sigterm.py`), or a crash of the interpreter.
+(such as ``logging.shutdown``) come after. A worker of `multiprocessing` or of billiard ends by
+``os._exit`` after its own finalisers, so there we are one of those. Nothing runs after
+``os._exit``, a signal that ends the process (`sigterm.py`), or a crash of the interpreter.
 
 Registered when the first gateway of a process starts, and not at import (g05).
 """
@@ -12,7 +12,6 @@ Registered when the first gateway of a process starts, and not at import (g05).
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import weakref
@@ -21,10 +20,11 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from supervisors import SystemClock
+from supervisors._process import of_this_process
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.status import StopReport
 
-__all__ = ["Stoppable", "running", "say_what_was_lost", "stop_all", "when_exiting"]
+__all__ = ["Stoppable", "is_ending", "running", "say_what_was_lost", "stop_all", "when_exiting"]
 
 _LAST = -1000
 """Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
@@ -57,10 +57,6 @@ class _Process:
         self.over = False
 
 
-_PROCESSES: dict[int, _Process] = {}
-"""By process id: a child inherits its parent's, and has none of its own."""
-
-
 def when_exiting(one: Stoppable) -> bool:
     """Have *one* stopped when this process ends, for as long as somebody holds it.
 
@@ -69,9 +65,9 @@ def when_exiting(one: Stoppable) -> bool:
     Returns:
         False: too late, the process is past its end.
     """
-    process = _PROCESSES.setdefault(os.getpid(), _Process())
-    if process.over:
-        return False
+    process = of_this_process(_Process, _Process)
+    if process.over or (not process.hooked and is_ending()):
+        return False  # what is registered with atexit now is never called
     process.known.add(one)
     if not process.hooked:
         process.hooked = True
@@ -80,19 +76,29 @@ def when_exiting(one: Stoppable) -> bool:
     return True
 
 
+def is_ending() -> bool:
+    """Whether the end of the interpreter has begun. Any thread, re-entrant; no call into Python."""
+    main = threading._main_thread  # type: ignore[attr-defined]
+    handle = getattr(main, "_handle", None)  # since 3.13
+    over: bool = main._is_stopped if handle is None else handle.is_done()
+    return over or sys.is_finalizing() or of_this_process(_Process, _Process).over
+
+
 def running() -> list[Stoppable]:
     """What would be stopped if this process ended now."""
-    process = _PROCESSES.get(os.getpid())
-    known = list(process.known) if process is not None else []
+    known = list(of_this_process(_Process, _Process).known)
     return [one for one in known if one._exit_timeout_s() is not None]
 
 
 def _hook_worker() -> None:
-    """In a child that `multiprocessing` made: only then are its modules looked at."""
-    process: Any = sys.modules.get("multiprocessing.process")
-    util: Any = sys.modules.get("multiprocessing.util")
-    if process is not None and util is not None and process.parent_process() is not None:
-        util.Finalize(None, _at_exit, exitpriority=_LAST)
+    """In a child that `multiprocessing` made, or billiard, which is Celery's copy of it."""
+    for package in ("multiprocessing", "billiard"):
+        process: Any = sys.modules.get(f"{package}.process")
+        util: Any = sys.modules.get(f"{package}.util")
+        if process is None or util is None:
+            continue
+        if getattr(process.current_process(), "_parent_pid", None) is not None:
+            util.Finalize(None, _at_exit, exitpriority=_LAST)
 
 
 def _at_exit() -> None:
@@ -104,9 +110,7 @@ def _at_exit() -> None:
         except KeyboardInterrupt:  # somebody has no patience: count the rest, and go
             reports = [one._stop_at_exit(0.0) for one in left]
         say_what_was_lost(reports, say_at_the_end)
-    process = _PROCESSES.get(os.getpid())
-    if process is not None:
-        process.over = True
+    of_this_process(_Process, _Process).over = True
 
 
 def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[StopReport]:

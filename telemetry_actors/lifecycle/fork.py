@@ -1,65 +1,46 @@
-"""Fork: the child of a fork has none of our threads, and nothing that is its own to send.
-
-One hook for the process, registered when the first gateway starts and not at import; it
-renews every gateway that is still alive. The parent notices nothing. (Hosts that fork
-without running Python's hooks are met by a look at the process id, off the hot path.)
+"""A fork waits for an import of ours, so that no child inherits a lock that nobody releases.
 
 A fork in the middle of another thread's import leaves the module's lock in the child with
 nobody to release it, and whoever imports that module there waits for ever. So a tree imports all
-that it needs in one go when it is built, and a fork waits for that.
+that it needs in one go when it is built, and a fork waits for that. The hook is registered with
+the first tree that is built, and not at import (g05).
+
+What begins anew in the child of a fork, and how it is noticed, is `supervisors/_process.py`'s.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from telemetry_actors.ids import reseed
-from telemetry_actors.inside import THREADS
+from supervisors._process import ProcessLock
 
-__all__ = ["Forkable", "importing", "when_forked"]
+__all__ = ["importing"]
 
-
-class Forkable(Protocol):
-    """Something that has to begin anew in the child of a fork."""
-
-    def _after_fork(self) -> None: ...
-
-
-_KNOWN: weakref.WeakSet[Forkable] = weakref.WeakSet()
-_HOOKED: dict[str, bool] = {}
 _LONGEST_IMPORT_S = 5.0
 
 
 class _Imports:
-    """Who imports, or forks; a child has one of its own."""
+    """Who imports, or forks."""
 
-    lock = threading.Lock()
+    lock = ProcessLock()
+    hooked = False
     forking = False
-
-
-def when_forked(one: Forkable) -> None:
-    """Have *one* renewed in the child of a fork, for as long as somebody holds it."""
-    _KNOWN.add(one)
-    if _HOOKED.setdefault("hooked", False) or not hasattr(os, "register_at_fork"):
-        return
-    _HOOKED["hooked"] = True
-    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """No fork happens during the block."""
+    """No fork happens during the block, where Python's hooks run."""
+    if not _Imports.hooked:
+        _Imports.hooked = True
+        os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
     with _Imports.lock:
         yield
 
 
 def _before() -> None:
-    _Imports.forking = _Imports.lock.acquire(timeout=_LONGEST_IMPORT_S)
+    _Imports.forking = _Imports.lock.acquire(_LONGEST_IMPORT_S)
 
 
 def _in_parent() -> None:
@@ -69,8 +50,4 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    _Imports.lock, _Imports.forking = threading.Lock(), False
-    THREADS.clear()  # whoever was inside the tree is not here
-    reseed()
-    for one in list(_KNOWN):
-        one._after_fork()
+    _Imports.forking = False

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from supervisors import SystemClock
+from supervisors._process import of_this_process, this_process
 
 __all__ = ["Cancellable", "ForkGate", "fork_gate"]
 
@@ -86,28 +87,28 @@ class ForkGate:
         return not self._inside
 
 
-_GATES: dict[int, ForkGate] = {}  # by process: a child must not meet a lock that nobody holds
+_KEY = "gRPC's gate"
 _HOOKED: dict[str, bool] = {}
 
 
 def fork_gate() -> ForkGate:
-    """This process's gate. The first one brings the hooks."""
-    gate = _GATES.get(os.getpid())
-    if gate is None:
-        gate = _GATES.setdefault(os.getpid(), ForkGate())
-        if not _HOOKED.setdefault("hooked", False) and hasattr(os, "register_at_fork"):
-            _HOOKED["hooked"] = True
-            os.register_at_fork(before=_before, after_in_parent=_after)
-    return gate
+    """This process's gate: a child must not meet a lock that nobody is there to release.
+
+    The first one brings the hooks.
+    """
+    if not _HOOKED.setdefault("hooked", False):
+        _HOOKED["hooked"] = True
+        os.register_at_fork(before=_before, after_in_parent=_after)
+    return of_this_process(_KEY, ForkGate)
 
 
 def _before() -> None:
-    gate = _GATES.get(os.getpid())
+    gate = this_process().own.get(_KEY)
     if gate is not None:
         gate.before()
 
 
 def _after() -> None:
-    gate = _GATES.get(os.getpid())
+    gate = this_process().own.get(_KEY)
     if gate is not None:
         gate.after()

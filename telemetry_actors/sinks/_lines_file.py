@@ -11,9 +11,10 @@ put it aside at the same moment may put aside one too many.
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
+
+from supervisors._process import ProcessLock
 
 __all__ = ["LinesFile"]
 
@@ -35,8 +36,7 @@ class LinesFile:
         self._max_bytes = max_bytes
         self._keep = keep
         self._fd: int | None = None
-        self._locks: dict[int, threading.Lock] = {}
-        """By process: in a fork's child the parent's may be held for ever."""
+        self._lock = ProcessLock()
 
     def append(self, lines: bytes) -> None:
         """Add *lines*, each with its end. Blocks for as long as the disk does.
@@ -44,7 +44,7 @@ class LinesFile:
         Raises:
             OSError: nothing was added (no room, no permission, no directory ...).
         """
-        with self._lock():
+        with self._lock:
             try:
                 self._write(self._opened(len(lines)), lines)
             except BaseException:
@@ -53,13 +53,10 @@ class LinesFile:
 
     def close(self) -> None:
         """Close the file. It is opened again when something is appended."""
-        with self._lock():
+        with self._lock:
             self._close()
 
     # -- with the lock held -----------------------------------------------------------------------
-
-    def _lock(self) -> threading.Lock:
-        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _opened(self, more_bytes: int) -> int:
         if self._fd is not None and not self._is_at_its_path(self._fd):

@@ -10,7 +10,6 @@ service name and this process's own id (two workers that share one
 
 from __future__ import annotations
 
-import os
 import socket
 import uuid
 from collections.abc import Mapping
@@ -18,11 +17,10 @@ from functools import cache
 from importlib import metadata
 from urllib.parse import unquote
 
+from supervisors._process import of_this_process, this_process
 from telemetry_actors.signals import AttributeValue
 
 __all__ = ["environment_attributes", "instance_id", "package_version", "resource_attributes"]
-
-_instance_ids: dict[int, str] = {}
 
 
 def resource_attributes(
@@ -38,13 +36,12 @@ def resource_attributes(
         environ: where ``OTEL_RESOURCE_ATTRIBUTES`` is looked up.
         extra: wins over everything else; ``None`` takes an attribute away.
     """
-    pid = os.getpid()
     attributes: dict[str, AttributeValue] = {
         "host.name": socket.gethostname(),
         **environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")),
         "service.name": service_name,
-        "service.instance.id": instance_id(pid),
-        "process.pid": pid,
+        "service.instance.id": instance_id(),
+        "process.pid": this_process().pid,
         **(extra or {}),
     }
     return {key: value for key, value in attributes.items() if value is not None}
@@ -65,11 +62,9 @@ def environment_attributes(text: str) -> dict[str, str]:
     return {key: value for key, value in decoded.items() if key}
 
 
-def instance_id(pid: int) -> str:
-    """A UUID per process, the same for all its sinks; *pid* is that of the caller."""
-    made = _instance_ids.get(pid)
-    # setdefault, so that two threads that ask first at the same time get one answer
-    return made if made is not None else _instance_ids.setdefault(pid, str(uuid.uuid4()))
+def instance_id() -> str:
+    """A UUID per process, the same for all its sinks."""
+    return of_this_process("service.instance.id", lambda: str(uuid.uuid4()))
 
 
 @cache

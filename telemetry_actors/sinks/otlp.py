@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from supervisors import SystemClock
+from supervisors._process import Process, this_process
 from telemetry_actors._otlp_target import check_url
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
@@ -52,7 +53,7 @@ _now_s = SystemClock().now_s  # a time-out of the network's is real time
 class _Line(NamedTuple):
     """What one kind of signals is sent with, in one process."""
 
-    pid: int
+    process: Process
     channel: Channel
     frame: Frame
 
@@ -167,9 +168,9 @@ class OtlpSink:
 
     def interrupt(self) -> None:
         """End the requests on their way: they get no answer. Any thread."""
-        pid = os.getpid()
+        process = this_process()
         for line in list(self._lines.values()):
-            if line.pid == pid:  # in the child of a fork: the parent's are the parent's
+            if line.process is process:  # in the child of a fork: the parent's are the parent's
                 line.channel.cancel()
 
     def close(self) -> None:
@@ -196,10 +197,10 @@ class OtlpSink:
         return ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
 
     def _line(self, kind: SignalKind) -> _Line:
-        pid = os.getpid()
+        process = this_process()
         line = self._lines.get(kind)
-        if line is None or line.pid != pid:
-            line = self._lines[kind] = _Line(pid, self._new_channel(kind), self._new_frame())
+        if line is None or line.process is not process:
+            line = self._lines[kind] = _Line(process, self._new_channel(kind), self._new_frame())
         return line
 
     def _new_channel(self, kind: SignalKind) -> Channel:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from supervisors._process import Process, this_process
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
@@ -75,7 +76,7 @@ class OtlpJsonFileSink:
         self._file = LinesFile(self._path, max_bytes=max_bytes, keep=keep)
         self._service_name = service_name
         self._resource = dict(resource or {})
-        self._heads: dict[int, tuple[bytes, bytes]] = {}
+        self._heads: dict[Process, tuple[bytes, bytes]] = {}
 
     def __repr__(self) -> str:
         return f"<OtlpJsonFileSink {self._path}>"
@@ -145,10 +146,10 @@ class OtlpJsonFileSink:
 
     def _head(self) -> tuple[bytes, bytes]:
         """Resource and scope of this process: a fork's child is another sender."""
-        pid = os.getpid()
-        if pid not in self._heads:
-            self._heads[pid] = self._new_head()
-        return self._heads[pid]
+        process = this_process()
+        if process not in self._heads:
+            self._heads[process] = self._new_head()
+        return self._heads[process]
 
     def _new_head(self) -> tuple[bytes, bytes]:
         from opentelemetry.proto.resource.v1.resource_pb2 import Resource

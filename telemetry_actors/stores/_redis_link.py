@@ -15,7 +15,6 @@ without our noticing, so the first failure on it is answered with a new one.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +25,8 @@ from redis import RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
 from redis.retry import Retry
+
+from supervisors._process import Process, this_process
 
 __all__ = ["LinkError", "RedisLink"]
 
@@ -53,7 +54,7 @@ class RedisLink:
         self._url = url
         self._now_s = now_s
         self._secrets = [url]
-        self._idle: tuple[int, Any] | None = None
+        self._idle: tuple[Process, Any] | None = None
 
     def __repr__(self) -> str:
         return "<RedisLink>"
@@ -105,10 +106,10 @@ class RedisLink:
         idle, self._idle = self._idle, None
         # A parent's connection is let go: redis-py sees that the process is another one, and
         # closes this process's end of it without a word to the server.
-        return idle[1] if idle is not None and idle[0] == os.getpid() else None
+        return idle[1] if idle is not None and idle[0] is this_process() else None
 
     def _keep(self, connection: Any) -> None:
-        other, self._idle = self._idle, (os.getpid(), connection)
+        other, self._idle = self._idle, (this_process(), connection)
         if other is not None:
             other[1].disconnect()
 

@@ -28,15 +28,17 @@ SNAPSHOT = {
         Guard apply_overrides dump_spec json_schema load_spec
     """,
     "telemetry_actors": """
-        Admission CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseDefinition CaseError CaseRoute Clock
-        EventFacts Instrument Ledger LogSignal MappingSettings Measurement Outcome
+        Admission AlreadyRunning CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseDefinition CaseError
+        CaseRoute Clock EventFacts Instrument Ledger LogSignal MappingSettings Measurement Outcome
         PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Signals Sink SpanSignal Status
         StopReport TelemetryCase TelemetryContext TelemetryEnvelope TelemetryError TelemetryGateway
-        TelemetrySettings TraceProvider emit get_gateway is_gateway_enabled new_event_id
-        register_case
+        TelemetrySettings TraceProvider emit get_gateway init is_gateway_enabled
+        new_event_id register_case
     """,
     "telemetry_actors.lifecycle": "SigtermHandler stop_on_sigterm",
-    "telemetry_actors.testing": "RecordingSink registered_case running_gateway",
+    "telemetry_actors.testing": """
+        RecordingSink Telemetry registered_case running_gateway use_gateway
+    """,
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
     "telemetry_actors.stores.letters": "BadLetter LetterDirectory StoredLetter",
     "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",
@@ -63,7 +65,7 @@ SIGNATURES = {
     telemetry_actors.TelemetryGateway.emit: (
         "self, case, context, payload, trace_manager=None, *, event_id=None"
     ),
-    telemetry_actors.TelemetryGateway.flush: "self, timeout_s=10.0",
+    telemetry_actors.TelemetryGateway.flush: "self, timeout_s=10.0, *, own=False",
     telemetry_actors.TelemetryGateway.stop: "self, timeout_s=None",
     telemetry_actors.TelemetryGateway.start: "self",
     telemetry_actors.TelemetryGateway.replay: "self, letter, on_end=None",
@@ -71,6 +73,7 @@ SIGNATURES = {
     telemetry_actors.TelemetryGateway.ledger: "self",
     telemetry_actors.emit: "case, context, payload, trace_manager=None, *, event_id=None",
     telemetry_actors.get_gateway: "",
+    telemetry_actors.init: "settings=None, *, sinks=None, **overrides",
     telemetry_actors.is_gateway_enabled: "",
 }
 

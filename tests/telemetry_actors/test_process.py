@@ -1,11 +1,28 @@
 """The process-wide gateway: made once, from the environment, on first use."""
 
+import os
+import pickle
+import subprocess
+import sys
 import threading
 
 import pytest
 
 import telemetry_actors
-from telemetry_actors import Admission, SettingsError, _process, emit, get_gateway
+from telemetry_actors import (
+    Admission,
+    AlreadyRunning,
+    SettingsError,
+    TelemetryGateway,
+    TelemetrySettings,
+    _process,
+    emit,
+    get_gateway,
+    init,
+)
+from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.testing import RecordingSink
+from tests.forks import as_in_a_child
 
 TENANT = {"tenant_id": "acme"}
 ON = {
@@ -127,3 +144,187 @@ def test_the_flag_is_read_as_upstream_reads_it(monkeypatch, value, enabled):
         monkeypatch.setenv("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", value)
 
     assert telemetry_actors.is_gateway_enabled() is enabled
+
+
+# -- init, and another one after a stop ------------------------------------------------------
+
+
+def test_init_makes_the_one_that_emit_uses():
+    recording = RecordingSink()
+    gateway = init(TelemetrySettings.enabled(), sinks=[recording])
+
+    assert get_gateway() is gateway
+    assert emit("app_created", TENANT, {"app_id": "a1", "mode": "chat"})
+    assert gateway.flush(5)
+    assert len(recording.logs) == 1
+
+
+def test_init_starts_nothing_by_itself():
+    assert init(TelemetrySettings.enabled(), sinks=[]).status().state == "new"
+
+
+def test_overrides_win_over_settings_and_leave_the_rest():
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 0.5, "batch_events": 7})
+    chosen = init(settings, sinks=[], gateway={"batch_events": 9}, redis_url="redis://h")._settings
+
+    assert (chosen.gateway.linger_s, chosen.gateway.batch_events) == (0.5, 9)
+    assert chosen.redis_url.get_secret_value() == "redis://h"
+    assert chosen.telemetry_on
+
+
+@pytest.mark.usefixtures("_on")
+def test_overrides_alone_win_over_the_environment(monkeypatch):
+    monkeypatch.setenv("TELEMETRY_ACTORS__GATEWAY__BATCH_EVENTS", "7")
+    chosen = init(sinks=[], gateway={"linger_s": 0.25})._settings
+
+    assert (chosen.gateway.batch_events, chosen.gateway.linger_s) == (7, 0.25)
+    assert chosen.telemetry_on
+
+
+def test_a_setting_that_can_not_be_used_leaves_everything_as_it_was():
+    with pytest.raises(SettingsError, match="linger_s"):
+        init(gateway={"linger_s": "for ever"})
+    assert init(TelemetrySettings.enabled(), sinks=[]) is get_gateway()
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.parametrize("first", [init, get_gateway, lambda: emit("app_created", TENANT, {})])
+def test_init_while_one_runs_says_where_that_one_was_made(first):
+    first()
+    with pytest.raises(AlreadyRunning) as caught:
+        init(sinks=[])
+
+    assert caught.value.made_at.partition(":")[0] == __file__
+    assert caught.value.made_at in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).made_at == caught.value.made_at
+
+
+def test_init_takes_the_place_of_settings_that_can_not_be_used(monkeypatch):
+    monkeypatch.setenv("TELEMETRY_ACTORS__GATEWAY__LINGER_S", "for ever")
+    assert emit("app_created", TENANT, {}) is Admission.GATEWAY_OFF
+    monkeypatch.delenv("TELEMETRY_ACTORS__GATEWAY__LINGER_S")
+    init(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+
+    assert emit("app_created", TENANT, {"app_id": "a1"})
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.parametrize("again", [init, get_gateway])
+def test_after_a_stop_there_is_another_for_who_asks_and_none_for_emit(again):
+    first = get_gateway()
+    first.stop(2)
+
+    assert emit("app_created", TENANT, {}) is Admission.STOPPING
+    second = again()
+    assert second is not first
+    assert get_gateway() is second
+    assert emit("app_created", TENANT, {})
+    second.stop(2)
+    assert first.ledger().refused == {"stopping": 1}
+
+
+@pytest.mark.usefixtures("_on")
+def test_of_many_who_ask_after_a_stop_all_get_the_same():
+    get_gateway().stop(2)
+    start, found = threading.Barrier(8), []
+
+    def work():
+        start.wait(5)
+        found.append(get_gateway())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({id(gateway) for gateway in found}) == 1
+
+
+def test_in_a_child_that_has_not_used_its_parents_init_makes_its_own():
+    parents = init(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    with as_in_a_child():
+        mine = init(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+        assert mine is not parents
+        assert emit("app_created", TENANT, {"app_id": "a1"})
+        with pytest.raises(AlreadyRunning):
+            init(sinks=[])
+        assert parents.ledger().emitted == 0
+        mine.stop(2)
+
+
+ENDING = """
+import atexit, os
+import telemetry_actors
+from telemetry_actors import AlreadyRunning, TelemetrySettings, emit, get_gateway, init
+
+def late():
+    before = get_gateway()
+    try:
+        init(sinks=[])
+    except AlreadyRunning as error:
+        os.write(1, f"{emit('app_created', {}, {})} {before is get_gateway()} {error}".encode())
+
+atexit.register(late)
+if %r:
+    init(TelemetrySettings.enabled(), sinks=[])
+    emit("app_created", {}, {})
+"""
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_once_the_interpreter_ends_nobody_gets_another(used):
+    """Also where it was never used before: what would stop it is registered too late."""
+    environment = {**os.environ, **ON}
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING % used],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "stopping True this process is ending: no gateway is made any more"
+    assert "Traceback" not in done.stderr
+
+
+# -- a journal that has something in it ------------------------------------------------------
+
+
+class Heard(RecordingSink):
+    """Says when something has come."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = threading.Event()
+
+    def export(self, kind, encoded, timeout_s):
+        result = super().export(kind, encoded, timeout_s)
+        self.heard.set()
+        return result
+
+
+class Deaf(RecordingSink):
+    def export(self, kind, encoded, timeout_s):
+        return ExportResult(Verdict.RETRY)
+
+
+def test_g08_what_an_earlier_process_left_is_delivered_though_no_event_ever_comes(tmp_path):
+    settings = TelemetrySettings.enabled(journal={"directory": str(tmp_path)})
+    with TelemetryGateway(settings, sinks=[Deaf()]) as earlier:
+        assert earlier.emit("app_created", TENANT, {"app_id": "a1", "mode": "chat"})
+        assert earlier.stop(0.5).kept == 1
+
+    gateway = init(settings, sinks=[sink := Heard()])
+
+    assert sink.heard.wait(10)
+    assert gateway.flush(10)
+    assert (len(sink.logs), gateway.ledger().sources) == (1, {"emit": 0, "journal": 1})
+
+
+def test_an_empty_journal_and_a_bare_constructor_start_nothing(tmp_path):
+    settings = TelemetrySettings.enabled(journal={"directory": str(tmp_path / "none")})
+    gateway = init(settings, sinks=[])
+
+    assert not gateway._watches_journal
+    assert TelemetryGateway(settings, sinks=[]).status().state == "new"

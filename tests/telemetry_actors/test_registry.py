@@ -20,8 +20,9 @@ from telemetry_actors import (
     _registry,
     register_case,
 )
-from telemetry_actors._registry import _lock, registered_cases, unregister_case
+from telemetry_actors._registry import _LOCK, registered_cases, unregister_case
 from telemetry_actors.testing import RecordingSink, registered_case, running_gateway
+from tests.forks import as_in_a_child
 
 TENANT = {"tenant_id": "acme", "app_id": "shop"}
 ORDERS = Instrument("shop.orders.total", "counter", "{order}")
@@ -325,7 +326,7 @@ def test_many_threads_may_register_at_once():
 
 def test_g24_a_child_of_a_fork_waits_for_no_thread_of_its_parent():
     """The lock may be held by a thread that the child does not have. Mutant: one lock for all."""
-    with _lock():
+    with _LOCK:
         child = os.fork()
         if child == 0:
             ended = 1
@@ -343,7 +344,6 @@ def test_g24_a_child_of_a_fork_waits_for_no_thread_of_its_parent():
 def test_g24_the_gateway_of_a_child_knows_the_cases_of_its_parents():
     with registered_case(an_order()):
         gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._after_fork()  # as in the child, where the case is no longer registered
-    with gateway:
+    with as_in_a_child(), gateway:  # where the case is no longer registered
         assert gateway.emit("order_shipped", TENANT, {"order_id": "o"})
         assert gateway.flush(5)

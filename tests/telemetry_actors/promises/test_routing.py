@@ -21,6 +21,7 @@ from telemetry_actors import (
     TelemetrySettings,
 )
 from telemetry_actors.testing import RecordingSink, registered_case, running_gateway
+from tests.forks import as_in_a_child
 from tests.telemetry_actors.test_registry import Order, _order
 
 TENANT = {"tenant_id": "acme"}
@@ -391,8 +392,7 @@ def test_providers_are_the_gateways_also_in_the_child_of_a_fork():
     provider = Provider()
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
     gateway.register_trace_provider(provider)
-    gateway._after_fork()
-    with gateway:
+    with as_in_a_child(), gateway:
         gateway.emit("message_run", TENANT, MESSAGE)
 
     assert len(provider.tasks) == 1

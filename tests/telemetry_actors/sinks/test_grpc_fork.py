@@ -4,6 +4,7 @@ import threading
 
 from telemetry_actors.sinks import _grpc_fork
 from telemetry_actors.sinks._grpc_fork import ForkGate, fork_gate
+from tests.forks import as_in_a_child
 
 WITHIN_S = 5.0
 
@@ -87,10 +88,9 @@ def test_core_gets_a_moment_to_clear_up(monkeypatch):
     assert [round(s, 3) for s in waited] == [0.05, 0.05, 0.05]
 
 
-def test_each_process_has_its_own(monkeypatch):
+def test_each_process_has_its_own():
     """So that a child never waits for a lock that nobody is there to release."""
     mine = fork_gate()
-    monkeypatch.setattr(_grpc_fork.os, "getpid", lambda: -1)
-
-    assert fork_gate() is not mine
-    _grpc_fork._GATES.pop(-1)
+    with as_in_a_child():
+        assert fork_gate() is not mine
+    assert fork_gate() is mine

@@ -14,6 +14,7 @@ from telemetry_actors.sinks._resource import (
     instance_id,
     resource_attributes,
 )
+from tests.forks import as_in_a_child
 
 
 def test_says_which_process_sends():
@@ -51,8 +52,9 @@ def test_the_caller_has_the_last_word():
 
 def test_the_instance_id_is_the_process_s():
     """One for all sinks of a process, another for another process."""
-    assert instance_id(1) == instance_id(1)
-    assert instance_id(1) != instance_id(2)
+    mine = instance_id()
+    with as_in_a_child():
+        assert instance_id() == instance_id() != mine
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

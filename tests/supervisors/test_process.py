@@ -1,0 +1,192 @@
+"""One rule for "is this my process" (g24): a page that the kernel wipes, and who is renewed."""
+
+import ctypes
+import gc
+import os
+import signal
+import threading
+
+import pytest
+
+from supervisors import _process
+from supervisors._process import (
+    SAME,
+    InChild,
+    Process,
+    ProcessLock,
+    notice_fork,
+    of_this_process,
+    this_process,
+    when_forked,
+)
+from tests.forks import as_in_a_child
+
+
+class Renewed:
+    """Remembers the processes that it was renewed for."""
+
+    def __init__(self, meanwhile=lambda: None):
+        self.processes, self._meanwhile = [], meanwhile
+        when_forked(self)
+
+    def _after_fork(self, process):
+        self.processes.append(process)
+        self._meanwhile()
+
+
+def c_fork():
+    return ctypes.PyDLL(None).fork()  # with the GIL held, and past all of Python's hooks
+
+
+def said_by_a_child(fork, act):
+    """What *act* returns in a child, as text."""
+    read_end, write_end = os.pipe()
+    child = fork()
+    if child == 0:
+        signal.alarm(10)  # rather than wait for ever
+        try:
+            os.write(write_end, str(act()).encode())
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return said
+
+
+@pytest.mark.parametrize("fork", [os.fork, c_fork])
+def test_a_child_is_another_process_however_it_was_forked(fork):
+    mine, pid = this_process(), os.getpid()
+
+    assert said_by_a_child(fork, lambda: this_process() is not mine) == "True"
+    assert said_by_a_child(fork, lambda: this_process().pid == os.getpid() != pid) == "True"
+    assert this_process() is mine
+
+
+def test_a_grandchild_is_another_one_again():
+    mine = this_process()
+
+    def child():
+        own = this_process()
+        return said_by_a_child(c_fork, lambda: len({mine, own, this_process()}))
+
+    assert said_by_a_child(c_fork, child) == "3"
+
+
+def test_without_the_page_the_process_id_is_asked(monkeypatch):
+    """An older kernel, or another system."""
+    by_id = _process._ByProcessId()
+    monkeypatch.setattr(_process, "SAME", by_id)
+    mine = this_process()
+
+    assert by_id[0]
+    assert said_by_a_child(c_fork, lambda: this_process() is not mine and by_id[0]) == "True"
+
+
+def test_whoever_is_known_is_renewed_before_anybody_is_let_past():
+    seen = []
+    one = Renewed(lambda: seen.append(SAME[0]))
+    with as_in_a_child():
+        child = this_process()
+        assert (one.processes, seen, SAME[0]) == ([child], [0], 1)
+        assert this_process() is child
+    assert one.processes == [child]
+
+
+def test_a_look_in_the_middle_of_a_renewal_means_the_same_process():
+    """A finaliser looks while we renew: what it meets first is what counts (`Forkable`)."""
+    looks = []
+
+    def look_once():
+        if not looks:
+            looks.append(None)
+            looks.append(this_process())
+
+    one = Renewed(look_once)
+    with as_in_a_child():
+        assert {*one.processes, this_process(), looks[1]} == {this_process()}
+
+
+def test_threads_that_look_first_at_the_same_time_mean_the_same_process():
+    """The slower one must not make a third, when the quicker one is done."""
+    slow, done = threading.Event(), threading.Event()
+
+    def hold_the_first():
+        if threading.current_thread().name == "slow":
+            slow.set()
+            done.wait(5)
+
+    one, found = Renewed(hold_the_first), []
+    with as_in_a_child():
+        thread = threading.Thread(target=lambda: found.append(this_process()), name="slow")
+        thread.start()
+        slow.wait(5)
+        notice_fork()  # overtakes it
+        found.append(this_process())
+        done.set()
+        thread.join()
+        assert found == [this_process()] * 2
+        assert set(one.processes) == {this_process()}
+
+
+def test_a_process_that_forks_in_the_middle_of_its_renewal_is_not_taken_for_its_child():
+    """The page of both is unmarked, and they have an ancestor in common."""
+    with as_in_a_child():
+        child = _process._identify()
+        assert _process._identify() is child
+        child.pid = -1  # as it looks in its own child
+        assert _process._identify() not in (child, None)
+        assert not SAME[0]
+
+
+def test_what_can_not_be_renewed_keeps_nobody_else_from_it_and_is_tried_again():
+    failures = [MemoryError()]
+
+    def fail_once():
+        if failures:
+            raise failures.pop()
+
+    one, other = Renewed(fail_once), Renewed()
+    with as_in_a_child():
+        notice_fork()
+        assert not SAME[0]
+        assert len(other.processes) == 1
+        notice_fork()
+        assert SAME[0]
+        assert set(one.processes) == {this_process()}
+
+
+def test_whom_nobody_holds_is_renewed_no_more():
+    renewed = []
+    one = InChild(lambda: renewed.append("one"))
+    other = InChild(lambda: renewed.append("other"))
+    del one
+    gc.collect()
+    with as_in_a_child():
+        this_process()
+        assert renewed == ["other"]
+        other._after_fork(this_process())
+        assert renewed == ["other"]
+
+
+def test_what_belongs_to_a_process_is_made_once_in_each():
+    made = [of_this_process("a test's", Process) for _ in range(2)]
+    with as_in_a_child():
+        made.append(of_this_process("a test's", Process))
+    made.append(of_this_process("a test's", Process))
+
+    assert made[0] is made[1] is made[3] is not made[2]
+    del this_process().own["a test's"]
+
+
+def test_a_lock_of_the_parent_s_is_nobody_s_in_the_child():
+    lock = ProcessLock()
+    with lock:
+        assert not lock.acquire(0.0)
+        with as_in_a_child():
+            assert lock.acquire(0.0)
+            lock.release()
+        assert not lock.acquire(0.0)
+    with lock:
+        pass
