@@ -26,7 +26,7 @@ from supervisors._process import (
     this_process,
     when_forked,
 )
-from telemetry_actors._draining import flush_life
+from telemetry_actors._draining import distinct_held, flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
@@ -310,6 +310,9 @@ class TelemetryGateway:
             self._stopping.hurry()
             report = self._stopping.stop(_LAST_COUNT_S, quietly=True)
         return report
+
+    def _held(self) -> int:
+        return distinct_held(self._here())
 
     # -- looking ----------------------------------------------------------------------------------
 

@@ -22,13 +22,24 @@ from typing import Any, Protocol
 from supervisors import SystemClock
 from supervisors._process import of_this_process
 from telemetry_actors._say import say_at_the_end
+from telemetry_actors.lifecycle.budget import EndBudget
 from telemetry_actors.status import StopReport
 
-__all__ = ["Stoppable", "is_ending", "running", "say_what_was_lost", "stop_all", "when_exiting"]
+__all__ = [
+    "Stoppable",
+    "flush_all",
+    "is_ending",
+    "running",
+    "say_what_is_held",
+    "say_what_was_lost",
+    "stop_all",
+    "when_exiting",
+]
 
 _LAST = -1000
 """Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
 
+_MOST_INTERRUPTIONS = 5
 _now_s = SystemClock().now_s
 
 
@@ -43,6 +54,10 @@ class Stoppable(Protocol):
         """Stop without a word in the log. Comes back in time, whoever else is stopping it."""
         ...
 
+    def _held(self) -> int:
+        """How many events have no outcome yet. Takes no lock."""
+        ...
+
     def flush(self, timeout_s: float) -> bool:
         """Wait for what has been emitted so far."""
         ...
@@ -53,8 +68,15 @@ class _Process:
 
     def __init__(self) -> None:
         self.known: weakref.WeakSet[Stoppable] = weakref.WeakSet()
+        self.budget = EndBudget()
         self.hooked = False
         self.over = False
+        self.said = 0
+        """Events that have been called undelivered, and nothing else has been lost since."""
+
+
+def _here() -> _Process:
+    return of_this_process(_Process, _Process)
 
 
 def when_exiting(one: Stoppable) -> bool:
@@ -65,12 +87,15 @@ def when_exiting(one: Stoppable) -> bool:
     Returns:
         False: too late, the process is past its end.
     """
-    process = of_this_process(_Process, _Process)
+    process = _here()
     if process.over or (not process.hooked and is_ending()):
         return False  # what is registered with atexit now is never called
     process.known.add(one)
     if not process.hooked:
         process.hooked = True
+        # Finalisers (urllib3's close the connections of a pool) all run at the place of the first
+        # one that was ever made. There is one now, so we come before them.
+        weakref.finalize(process, _nothing)
         atexit.register(_at_exit)
         _hook_worker()
     return True
@@ -81,13 +106,17 @@ def is_ending() -> bool:
     main = threading._main_thread  # type: ignore[attr-defined]
     handle = getattr(main, "_handle", None)  # since 3.13
     over: bool = main._is_stopped if handle is None else handle.is_done()
-    return over or sys.is_finalizing() or of_this_process(_Process, _Process).over
+    return over or sys.is_finalizing() or _here().over
 
 
 def running() -> list[Stoppable]:
     """What would be stopped if this process ended now."""
-    known = list(of_this_process(_Process, _Process).known)
+    known = list(_here().known)
     return [one for one in known if one._exit_timeout_s() is not None]
+
+
+def _nothing() -> None:
+    """A finaliser's."""
 
 
 def _hook_worker() -> None:
@@ -102,31 +131,45 @@ def _hook_worker() -> None:
 
 
 def _at_exit() -> None:
-    """The main thread, at the end. Stops what runs, and says in one line what was lost."""
-    left = running()
-    if left:
+    """The main thread, at the end. Stops what runs, and says in one line what was lost.
+
+    Whatever is raised in the middle of it is somebody's impatience (Ctrl-C, a host's handler of
+    SIGTERM that leaves by SystemExit): the rest is counted, and said all the same.
+    """
+    reports: list[StopReport] = []
+    if left := running():
         try:
             reports = stop_all(left)
-        except KeyboardInterrupt:  # somebody has no patience: count the rest, and go
-            reports = [one._stop_at_exit(0.0) for one in left]
+        except BaseException:  # noqa: BLE001 -- see above
+            reports = _count_what_is_left(left)
+    _here().over = True
+    with suppress(BaseException):
         say_what_was_lost(reports, say_at_the_end)
-    of_this_process(_Process, _Process).over = True
 
 
-def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[StopReport]:
-    """Stop all of *left* at the same time, under one budget.
+def _count_what_is_left(left: Sequence[Stoppable]) -> list[StopReport]:
+    for _ in range(_MOST_INTERRUPTIONS):
+        with suppress(BaseException):
+            return [one._stop_at_exit(0.0) for one in left]
+    return []
+
+
+def stop_all(left: Sequence[Stoppable], limit_s: float | None = None) -> list[StopReport]:
+    """Stop all of *left* at the same time, under what is left of the process's one budget.
 
     Args:
         left: those that run.
-        budget_s: seconds in all; the longest that one of them has for an exit, by default.
+        limit_s: seconds in all; the longest that one of them has for an exit, by default.
     """
-    limits = {one: one._exit_timeout_s() or 0.0 for one in left}
-    until_s = _now_s() + (max(limits.values()) if budget_s is None else budget_s)
+    process, began_s = _here(), _now_s()
+    limits = {one: (one._exit_timeout_s() or 0.0) if limit_s is None else limit_s for one in left}
+    budget_s = process.budget.left_s(max(limits.values()), began_s)
+    until_s = began_s + budget_s
     reports: list[StopReport] = []
 
     def stop(one: Stoppable) -> None:
         left_s = max(0.0, until_s - _now_s())
-        reports.append(one._stop_at_exit(min(limits[one], left_s) if budget_s is None else left_s))
+        reports.append(one._stop_at_exit(min(limits[one], left_s)))
 
     started = []
     for one in left[1:]:
@@ -134,19 +177,49 @@ def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[S
         with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
             thread.start()
             started.append(thread)
-    stop(left[0])
-    for thread in started:
-        thread.join(max(0.0, until_s - _now_s()) + 0.1)
-    for one in left[1 + len(started) :]:
-        stop(one)
+    try:
+        stop(left[0])
+        for thread in started:
+            thread.join(max(0.0, until_s - _now_s()) + 0.1)
+        for one in left[1 + len(started) :]:
+            stop(one)
+    finally:
+        process.budget.spend(began_s, _now_s())
     return list(reports)
 
 
+def flush_all(chosen: Sequence[Stoppable], limit_s: float) -> int:
+    """Wait for what *chosen* have been given so far, under the process's one budget.
+
+    The process may be about to end, and what it still does may lead past every other word of ours.
+
+    Returns:
+        How many events have no outcome yet.
+    """
+    process, began_s = _here(), _now_s()
+    until_s = began_s + process.budget.left_s(limit_s, began_s)
+    try:
+        for one in chosen:
+            one.flush(max(0.0, until_s - _now_s()))
+    finally:
+        process.budget.spend(began_s, _now_s())
+    return sum(one._held() for one in chosen)
+
+
+def say_what_is_held(count: int, say: Callable[[str], None]) -> None:
+    """In one line; nothing, if there is nothing."""
+    if count:
+        _here().said = count
+        say(f"{count} events are not delivered yet, and the process is told to end (SIGTERM)")
+
+
 def say_what_was_lost(reports: Sequence[StopReport], say: Callable[[str], None]) -> None:
-    """In one line; nothing, if nothing was."""
+    """In one line; nothing, if nothing was, or if all of it has been said."""
     shutdown = sum(report.shutdown for report in reports)
     unconfirmed = sum(report.unconfirmed for report in reports)
     if not shutdown and not unconfirmed and all(report.drained for report in reports):
+        return
+    if shutdown + unconfirmed == _here().said:
         return
     seconds = max(report.seconds for report in reports)
     say(

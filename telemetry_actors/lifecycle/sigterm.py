@@ -16,12 +16,16 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from supervisors import SystemClock
-from telemetry_actors.lifecycle.exit import Stoppable, running, say_what_was_lost, stop_all
+from telemetry_actors.lifecycle.exit import (
+    Stoppable,
+    flush_all,
+    running,
+    say_what_is_held,
+    say_what_was_lost,
+    stop_all,
+)
 
 __all__ = ["SigtermHandler", "stop_on_sigterm"]
-
-_now_s = SystemClock().now_s
 
 
 def stop_on_sigterm(gateway: Stoppable | None = None, timeout_s: float = 5.0) -> SigtermHandler:
@@ -89,7 +93,7 @@ class SigtermHandler:
         if not callable(self._old):
             self._stop()
             os.kill(os.getpid(), signal.SIGTERM)  # so that the exit status says so
-            return
+            os._exit(128 + signal.SIGTERM)  # process 1 of a container is ended by no signal
         self._flush()
         if self._installed and signal.getsignal(signal.SIGTERM) is self._old:
             signal.signal(signal.SIGTERM, self._mine)
@@ -105,9 +109,8 @@ class SigtermHandler:
             say_what_was_lost(stop_all(chosen, self._timeout_s), _write)
 
     def _flush(self) -> None:
-        until_s = _now_s() + self._timeout_s
-        for one in self._chosen():
-            one.flush(max(0.0, until_s - _now_s()))
+        """The host may re-raise the signal when it is done, and then nobody comes after us."""
+        say_what_is_held(flush_all(self._chosen(), self._timeout_s), _write)
 
 
 def _write(message: str) -> None:

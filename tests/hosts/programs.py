@@ -63,17 +63,24 @@ def environment(endpoint: str, settings: dict[str, object]) -> dict[str, str]:
     return {**os.environ, **_ON, "ENTERPRISE_OTLP_ENDPOINT": endpoint, **more}
 
 
-def run(program: str, endpoint: str, *, within_s: float = 30.0, **settings: object) -> Ended:
+def run(
+    program: str,
+    endpoint: str,
+    *,
+    within_s: float = 30.0,
+    options: tuple[str, ...] = (),
+    **settings: object,
+) -> Ended:
     """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``."""
-    with started(program, endpoint, **settings) as process:
+    with started(program, endpoint, options=options, **settings) as process:
         return ended(process, within_s=within_s)
 
 
 @contextmanager
-def started(program: str, endpoint: str, **settings: object):
-    """A running program."""
+def started(program: str, endpoint: str, *, options: tuple[str, ...] = (), **settings: object):
+    """A running program. *options* are the interpreter's."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PRELUDE + program],
+        [sys.executable, *options, "-c", PRELUDE + program],
         env=environment(endpoint, settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -249,3 +249,40 @@ emit_some(1)
     with FaultyReceiver(answer(200)) as receiver:
         ended = run(program, receiver.endpoint)
     assert (ended.code, ended.accepted) == (0, 2)
+
+
+def test_g23_finalisers_come_after_us_and_close_no_connection_that_we_still_need():
+    """urllib3 closes its pools in one. Whoever asks for warnings gets none at the end."""
+    program = """
+import weakref
+class Pool: pass
+pool = Pool()
+emit_some(1)
+get_gateway().flush(10)
+emit_some(1)
+weakref.finalize(pool, lambda: say(int(emit("app_created", {}, {}) == "stopping")))
+"""
+    with FaultyReceiver(answer(200)) as receiver:
+        ended = run(program, receiver.endpoint, options=("-X", "dev", "-W", "error"))
+    assert (ended.code, ended.accepted, ended.errors) == (0, 3, "")
+
+
+def test_g23_a_handler_of_the_hosts_that_leaves_in_the_middle_of_the_exit_leaves_the_line():
+    """SIGTERM twice, and the second one finds us waiting for a receiver that is not there."""
+    program = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+get_gateway().start()
+def soon():
+    for _ in range(2):
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=soon, daemon=True).start()
+emit_some(500)
+while True: time.sleep(10)
+"""
+    ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=20)
+    assert (ended.code, ended.accepted) == (0, 500)
+    assert ended.took_s < 5
+    assert len(lines_of_ours(ended.errors)) == 1
+    assert "500 events were not delivered" in ended.errors
+    assert "Traceback" not in ended.errors

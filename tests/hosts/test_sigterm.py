@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from telemetry_actors.lifecycle import stop_on_sigterm
-from tests.hosts.programs import ended, run, started, terminate, until_it_says
+from tests.hosts.programs import PRELUDE, ended, environment, run, started, terminate, until_it_says
 from tests.receivers.faulty import FaultyReceiver, hang
 from tests.receivers.oteltap import OtelTap
 
@@ -152,6 +155,82 @@ emit_some(100)
 {RUNS}"""
     end = end_by_sigterm(program, tap.endpoint)
     assert end.code == -signal.SIGTERM
+    assert arrived(tap) == 100
+
+
+GRACEFUL = """
+ending = []
+signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
+stop_on_sigterm(timeout_s=2)
+get_gateway().start(); emit_some(100); say(0)
+while not ending: time.sleep(0.01)
+"""
+
+
+def test_g23_a_handler_and_the_exit_have_one_budget():
+    """As under gunicorn: its own handler lets the worker come to its end."""
+    program = f"{ON_REQUEST}{GRACEFUL}sys.exit(0)"
+    end = end_by_sigterm(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=2)
+    assert end.code == 0
+    assert end.took_s < 2 + GRACE_S + end.still_s
+    assert len(end.errors.splitlines()) == 1
+    assert "100 events are not delivered yet" in end.errors
+
+
+def test_g23_what_is_lost_after_the_first_word_is_said_too():
+    program = f"{ON_REQUEST}{GRACEFUL}emit_some(1); sys.exit(0)"
+    end = end_by_sigterm(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=2)
+    assert ["100 events are not" in line for line in end.errors.splitlines()] == [True, False]
+    assert "101 events were not delivered" in end.errors
+
+
+def test_g23_a_host_that_raises_the_signal_again_does_not_leave_without_a_word():
+    """As uvicorn does: no exit callback runs then."""
+    program = f"""{ON_REQUEST}{GRACEFUL}
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.raise_signal(signal.SIGTERM)
+"""
+    end = end_by_sigterm(program, "http://127.0.0.1:9")
+    assert end.code == -signal.SIGTERM
+    assert len(end.errors.splitlines()) == 1
+    assert "100 events are not delivered yet" in end.errors
+
+
+def can_unshare():
+    """Whether this machine lets us have a process 1 of our own."""
+    try:
+        return (
+            subprocess.run([*PROCESS_1, "true"], capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        return False
+
+
+PROCESS_1 = ["unshare", "--pid", "--fork", "--kill-child"]
+if os.geteuid():
+    PROCESS_1[1:1] = ["--user", "--map-root-user"]
+
+
+@pytest.mark.skipif(not can_unshare(), reason="no pid namespaces here")
+def test_g23_process_1_of_a_container_ends(tap):
+    """No signal ends it by default, so it has to leave."""
+    program = f"{PRELUDE}{ON_REQUEST}stop_on_sigterm()\nemit_some(100); say(0)\ntime.sleep(60)"
+    with subprocess.Popen(
+        [*PROCESS_1, sys.executable, "-c", program],
+        env=environment(tap.endpoint, {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as outside:
+        try:
+            assert until_it_says(outside) == 100
+            assert until_it_says(outside) == 0
+            children = f"/proc/{outside.pid}/task/{outside.pid}/children"
+            os.kill(int(Path(children).read_text().split()[0]), signal.SIGTERM)
+            _, errors = outside.communicate(timeout=20)
+        finally:
+            outside.kill()
+    assert (outside.returncode, errors) == (128 + signal.SIGTERM, "")
     assert arrived(tap) == 100
 
 
