@@ -135,6 +135,8 @@ class _Stop:
         """Close the door, drain, end the threads, count the rest."""
         life = self._life
         life.intake.closed = True
+        if life.journal is not None:
+            life.journal.end_replays()
         if life.root is None and life.mailbox.user and self._timeout_s >= _WORTH_BUILDING_S:
             await_tree(life, self._drain_until_s())  # the first event still waits for its tree
         self._end_building()

@@ -199,9 +199,8 @@ signal.raise_signal(signal.SIGTERM)
 def can_unshare():
     """Whether this machine lets us have a process 1 of our own."""
     try:
-        return (
-            subprocess.run([*PROCESS_1, "true"], capture_output=True, check=False).returncode == 0
-        )
+        tried = subprocess.run([*PROCESS_1, "true"], capture_output=True, check=False)
+        return tried.returncode == 0
     except OSError:
         return False
 

@@ -170,6 +170,10 @@ class Index:
                 place = place_of(segment.uid, n)
                 yield Ticket(segment.serials[n], segment.cases[n], 0, None, place)
 
+    def replays_out(self) -> int:
+        """Another process's events that are in memory, on their way."""
+        return sum(s.states.count(OUT) for s in self.segments() if s.adopted)
+
     def left(self) -> int:
         """Events without an outcome, in memory or not."""
         return sum(segment.left() for segment in self.segments())

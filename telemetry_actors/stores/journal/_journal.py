@@ -39,6 +39,8 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 _BUSY_S = 0.05
 _LOOK_S = 1.0
 """Seconds between two looks at what is too old."""
+_MOST_REPLAYS_OUT = 1024
+"""Another process's events in memory at one time: two requests of the usual size."""
 _STAGE = "journal"
 
 
@@ -94,6 +96,7 @@ class Journal:
         self._durable = 0
         self._errors = 0
         self._closed = False
+        self._ending = False
 
     # -- opening, failing, coming back ------------------------------------------------------------
 
@@ -201,14 +204,25 @@ class Journal:
         return self._readable(self._spilled, self._spilled.next(limit))
 
     def next_replayed(self, limit: int) -> list[Item]:
-        """The next events that a dead process left. They stay ours until `forwarded`."""
-        items = self._readable(self._replayed, self._replayed.next(limit))
+        """The next events that a dead process left. They stay ours until `forwarded`.
+
+        No more are on their way at a time than a few requests take, so that what this process
+        accepts never waits long behind them; and none when it ends, which is for its own.
+        """
+        room = 0 if self._ending else _MOST_REPLAYS_OUT - self._index.replays_out()
+        if room <= 0:
+            return []
+        items = self._readable(self._replayed, self._replayed.next(min(limit, room)))
         known = [item for item in items if item[0].case_index < len(self._cases) - 1]
         if len(known) < len(items):
             drop = Drop(Reason.NO_HANDLER, _STAGE)
             unknown = [i for i in items if i[0].case_index >= len(self._cases) - 1]
             self._books.end([Ending(item, drop) for item in unknown])
         return known
+
+    def end_replays(self) -> None:
+        """The process ends: what an earlier one left waits for the next one. Any thread."""
+        self._ending = True
 
     def _readable(self, reader: Reader, read: Read) -> list[Item]:
         if read.error is not None:

@@ -453,3 +453,71 @@ def test_g08_what_a_stop_can_not_put_away_is_counted(tmp_path, monkeypatch):
     ledger = gateway.ledger()
     assert sum(ledger.dropped.values()) == ledger.accepted == 3
     assert ledger.balanced()
+
+
+# -- what this process accepted, beside what it has taken over -----------------------------------
+
+
+class Picky(Receiver):
+    """Is down for the events of an earlier process, and says when one of ours has come."""
+
+    def __init__(self):
+        super().__init__()
+        self.release = False
+
+    def export(self, kind, encoded, timeout_s):
+        theirs = [log for log in encoded if log.attributes["log.record.uid"].startswith("e")]
+        if theirs and not self.release:
+            return ExportResult(Verdict.RETRY, message="HTTP 503")
+        return super().export(kind, encoded, timeout_s)
+
+
+ONE_BY_ONE = {
+    "sink": {"linger_s": 0, "batch_records": 1},
+    "otlp": {**NIMBLE["otlp"], "breaker_failures": 100_000},
+}
+
+
+def test_g26_a_flush_of_its_own_does_not_wait_for_what_an_earlier_process_left(tmp_path):
+    a_stop_that_keeps(tmp_path, IDS[:5])
+    receiver = Picky()
+    with a_gateway(tmp_path, receiver, **ONE_BY_ONE) as gateway:
+        assert gateway.flush(5, own=True)  # nothing of its own yet
+        until(lambda: gateway.status().journal.replays == 0)
+        assert not gateway.flush(0.1)
+        assert gateway.flush(0.1, own=True)
+        gateway.emit("app_created", TENANT, APP, event_id="mine")
+        assert not gateway.flush(0.05, own=True)  # it is behind them, in memory
+        receiver.release = True
+        assert gateway.flush(5, own=True)
+        assert "mine" in receiver.uids
+        assert gateway.flush(5)
+
+
+def test_g08_few_of_an_earlier_process_s_events_are_on_their_way_at_one_time(tmp_path, monkeypatch):
+    """So that what this process accepts never has to wait for long."""
+    monkeypatch.setattr("telemetry_actors.stores.journal._journal._MOST_REPLAYS_OUT", 8)
+    a_stop_that_keeps(tmp_path, IDS)
+    receiver = Picky()
+    with a_gateway(tmp_path, receiver) as gateway:
+        until(lambda: gateway.status().journal.replays == 92)
+        assert not gateway.flush(0.3)
+        assert gateway.status().journal.replays == 92
+        receiver.release = True
+        assert gateway.flush(8)
+        assert len(receiver.uids) == 100
+
+
+def test_g23_an_end_serves_what_this_process_accepted_and_leaves_the_rest_for_the_next(tmp_path):
+    a_stop_that_keeps(tmp_path, IDS)
+    pace = {"journal": {"replay_events_per_s": 1}}
+    receiver = Receiver()
+    gateway = a_gateway(tmp_path, receiver, **pace).start()
+    until(lambda: gateway.status().journal.recovered == 100)
+    gateway.emit("app_created", TENANT, APP, event_id="mine")
+    report = gateway.stop(5)
+
+    assert "mine" in receiver.uids
+    assert report.kept == 100 - (len(receiver.uids) - 1)
+    assert report.kept > 90
+    assert gateway.ledger().balanced()
