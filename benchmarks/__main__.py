@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import celery, collector, dedup, emit, faults, journal, offload, supervise
+from benchmarks import celery, collector, dedup, emit, faults, journal, look, offload, supervise
 from benchmarks.machine import facts
 
 _STDOUT = Path("-")
@@ -71,6 +71,10 @@ def _offload(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return offload.run(arguments.events, arguments.repeats)
 
 
+def _look(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    return look.run(arguments.repeats)
+
+
 def _celery(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return celery.run(arguments.events, arguments.repeats, arguments.server)
 
@@ -83,6 +87,7 @@ _ALL = {
     "collector": (collector.HEADER, collector.COLUMNS, _collector),
     "dedup": (dedup.HEADER, dedup.COLUMNS, _dedup),
     "offload": (offload.HEADER, offload.COLUMNS, _offload),
+    "look": (look.HEADER, look.COLUMNS, _look),
     "journal": (journal.HEADER, journal.COLUMNS, _journal),
 }
 
@@ -106,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     command.add_argument("--events", type=int, default=60, help="large ones in each turn")
     command.add_argument("--repeats", type=int, default=3, help="turns of each subject")
+    command = commands.add_parser("look", help="noticing a fork: a page, and the process id")
+    _add_json(command)
+    command.add_argument("--repeats", type=int, default=30, help="turns of each subject")
     command = commands.add_parser("journal", help="what keeping events on disk costs")
     _add_json(command)
     command.add_argument("--events", type=int, default=20_000, help="in each flood")

@@ -16,6 +16,7 @@ import pytest
 
 from supervisors import (
     ChildSpec,
+    Exit,
     InFlight,
     MailboxSpec,
     Overflow,
@@ -100,6 +101,8 @@ def in_the_child(tree, refs):
             pass
         else:
             return 3
+    if tree.is_alive() or not tree.stop(30) or tree.exit != Exit.lost():
+        return 5
     try:
         tree.count_children()
     except NotRunning:

@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 
+import pykka
 import pytest
 
-from supervisors import _process
+from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec, _process
 from supervisors._process import (
     SAME,
     InChild,
@@ -19,6 +20,7 @@ from supervisors._process import (
     this_process,
     when_forked,
 )
+from supervisors.errors import NotRunning
 from tests.forks import as_in_a_child
 
 
@@ -62,6 +64,36 @@ def test_a_child_is_another_process_however_it_was_forked(fork):
     assert said_by_a_child(fork, lambda: this_process() is not mine) == "True"
     assert said_by_a_child(fork, lambda: this_process().pid == os.getpid() != pid) == "True"
     assert this_process() is mine
+
+
+class Waiting(SupervisedActor):
+    def on_receive(self, message):
+        return message.wait(20)
+
+
+@pytest.mark.parametrize("fork", [os.fork, c_fork])
+def test_g24_the_tree_of_a_parent_is_nowhere_in_its_child(fork):
+    """Handle, address and what was asked before the fork say so at once."""
+    tree = Supervisor.start(SupervisorSpec((ChildSpec("one", Waiting),)))
+    ref, gate = tree.child("one"), threading.Event()
+    asked = ref.ask(gate, block=False)
+
+    def look():
+        ref.tell("for nobody")
+        with pytest.raises(pykka.ActorDeadError):
+            ref.ask("well?")
+        with pytest.raises(pykka.ActorDeadError):
+            asked.get()
+        with pytest.raises(NotRunning):
+            tree.which_children()
+        letters = [letter.message for letter in tree.runtime.dead_letters.take()]
+        return tree.is_alive(), str(tree.exit), tree.stop(30), letters  # or the alarm ends it
+
+    assert said_by_a_child(fork, look) == str((False, "lost", True, ["for nobody", "well?"]))
+    gate.set()
+    assert asked.get(timeout=5) is True
+    assert tree.is_alive()
+    assert tree.stop(5)
 
 
 def test_a_grandchild_is_another_one_again():
