@@ -13,6 +13,8 @@ from tests.receivers.faulty import answer
 from tests.receivers.judge import ACCEPT, Judge, Kept, before
 from tests.receivers.rotel import Rotel, read_received
 
+pytestmark = pytest.mark.timed
+
 LIMIT_S = 5.0  # beside the sending itself and what the fault lasts
 SOAK_RATES = [50, 500, 5000]
 CI_FAULTS = [*FAULTS, outage(3)]

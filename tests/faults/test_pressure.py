@@ -17,6 +17,8 @@ from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, hang
 from tests.telemetry_actors.promises.test_content import VALID
 
+pytestmark = pytest.mark.timed
+
 MB = 1024 * 1024
 QUIET = [f"quiet-{n}" for n in range(50)]
 NODE = VALID["node_execution"]

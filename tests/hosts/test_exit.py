@@ -149,6 +149,7 @@ emit_some(100)
     assert arrived() in (200, 201)
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
 def test_g23_a_forked_child_that_emits_delivers_at_its_end_and_one_that_does_not_is_quick(
     tap, arrived
@@ -177,6 +178,7 @@ def lines_of_ours(errors):
     return [line for line in errors.splitlines() if "events were not delivered" in line]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("kind", ["dead", "hanging"])
 @pytest.mark.parametrize("timeout_s", [1.0, pytest.param(5.0, marks=pytest.mark.slow)])
 def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind, timeout_s):
@@ -193,6 +195,7 @@ def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
     assert "5000 events were not delivered" in ended.errors
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="no thread starts at its exit")
 def test_g23_several_gateways_share_one_budget():
     """Each of them needs a third of it: one after the other they would not all get out."""
@@ -220,6 +223,7 @@ def test_g23_where_the_host_logs_the_line_goes_to_its_log():
     assert line.startswith("HOST 10 events")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "to", ["os.kill(os.getpid()", "signal.pthread_kill(threading.get_ident()"], ids=["any", "other"]
 )

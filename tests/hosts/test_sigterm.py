@@ -113,6 +113,7 @@ emit_some(50)
     assert arrived(tap) == end.accepted == 100
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("kind", ["dead", "hanging"])
 def test_g23_sigterm_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind):
     program = (
@@ -127,6 +128,7 @@ def test_g23_sigterm_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
     assert "100 events were not delivered" in end.errors
 
 
+@pytest.mark.timed
 def test_g23_a_second_sigterm_does_not_wait():
     program = (
         f"{ON_REQUEST}stop_on_sigterm(timeout_s=20)\nget_gateway().start(); emit_some(100)\n{RUNS}"
