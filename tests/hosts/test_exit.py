@@ -12,7 +12,6 @@ import pytest
 
 from tests.hosts.programs import PRELUDE, environment, run
 from tests.receivers.faulty import FaultyReceiver, answer, hang
-from tests.receivers.oteltap import OtelTap
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -20,25 +19,6 @@ GRACE_S = 0.2
 """What an exit may take beyond its time-out (g23)."""
 INTERPRETER_S = 1.0
 """For the interpreter's own end, and the tree's start if that was still to come, on a busy box."""
-
-
-@pytest.fixture(scope="module")
-def tap(tmp_path_factory):
-    with OtelTap(tmp_path_factory.mktemp("oteltap")) as running:
-        yield running
-
-
-@pytest.fixture
-def arrived(tap):
-    """How many distinct records have come since the test began."""
-    before = len(tap.received().log_uids)
-
-    def count():
-        uids = tap.received().log_uids
-        assert len(set(uids)) == len(uids)
-        return len(uids) - before
-
-    return count
 
 
 MADE = """
