@@ -41,7 +41,14 @@ def test_the_groups_leave_out_nothing_else():
     for group in ("$shared", "$timed"):
         (line,) = [line for line in SCRIPT.splitlines() if f'-m "{group}"' in line]
         words = line.partition(f'-m "{group}"')[2].partition("2>&1")[0].split()
-        assert set(words) <= {"--numprocesses", "2", "--dist", "loadfile", '"$@"'}
+        assert set(words) <= {
+            "--numprocesses",
+            "2",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+            '"$@"',
+        }
 
 
 def test_who_defines_tests_is_collected():

@@ -17,8 +17,6 @@ from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, hang
 from tests.telemetry_actors.promises.test_content import VALID
 
-pytestmark = pytest.mark.timed
-
 MB = 1024 * 1024
 QUIET = [f"quiet-{n}" for n in range(50)]
 NODE = VALID["node_execution"]
@@ -70,6 +68,7 @@ class Producer(threading.Thread):
             time.sleep(0.001)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("seconds", "budgets"),
     [
@@ -134,6 +133,7 @@ def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, second
 # -- a host that starves us -----------------------------------------------------------------------
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("calls_a_second", "seconds"),
     [
