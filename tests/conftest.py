@@ -9,6 +9,8 @@ import pykka
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import stopwatch
+
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
 # of it (a virtual one may) must not fail a test of what is computed.
 settings.register_profile(
@@ -27,6 +29,11 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup(item):
+    """Two tests may run at the same time, but for those that say how long something may take."""
+    stopwatch.may_be_used(item.get_closest_marker("timed") is not None)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,9 @@ A virtual machine is taken off its processor now and then, and a bound of 0.2 s 
 take would then fail for something that is not ours. A process beside the tests does nothing but
 sleep and look at the time: by as much as it wakes too late, nobody could have been on time. What
 the tests' own process does to itself (its GIL, its locks) can't make that process late.
+
+Another test beside would make it late, or us: who looks at it has the marker ``timed``, and the
+machine to itself.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import tempfile
 import time
 from typing import IO
 
-__all__ = ["Stopwatch", "witness"]
+__all__ = ["Stopwatch", "may_be_used", "witness"]
 
 _PERIOD_S, _LATE_S = 0.01, 0.01
 _FIGURES = struct.Struct("dd")
@@ -64,10 +67,24 @@ def witness() -> _Witness:
     return _witnesses[0]
 
 
+_allowed = [True]  # outside pytest, too
+
+
+def may_be_used(allowed: bool) -> None:
+    """Whether the test that begins is one that has the machine to itself."""
+    _allowed[0] = allowed
+
+
 class Stopwatch:
-    """Runs from now on."""
+    """Runs from now on.
+
+    Raises:
+        RuntimeError: the test has not the marker ``timed``.
+    """
 
     def __init__(self) -> None:
+        if not _allowed[0]:
+            raise RuntimeError("a test with a stopwatch needs @pytest.mark.timed")
         self._still_s = witness().still_s()
         self._began_s = time.perf_counter()
 

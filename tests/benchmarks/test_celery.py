@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from benchmarks.__main__ import main
 from tests.servers.redis import redis_server
 
 
+@pytest.mark.timed
 def test_it_measures_both_in_one_run(tmp_path, capsys):
     out = tmp_path / "figures.json"
     what = ["--events", "20", "--repeats", "1", "--server", redis_server()]

@@ -154,6 +154,7 @@ def test_g09_a_worker_that_is_killed_in_mid_batch_loses_nothing(events, redis, t
     assert sum(book["duplicate"] for book in two.books()) == 0
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["stop", "pause"])
 def test_the_caller_never_waits_for_a_broker_that_is_gone_or_hangs(how, redis):
     with sender(redis) as gateway:
@@ -187,6 +188,7 @@ def test_an_event_that_no_broker_takes_is_dropped_in_time_and_counted(redis):
     assert ledger.balanced()
 
 
+@pytest.mark.timed
 def test_stop_does_not_wait_for_a_broker_that_hangs(redis):
     with sender(redis, socket_timeout_s=5.0) as gateway:
         emit(gateway, 2)

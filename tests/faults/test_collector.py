@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.collector import run
 
+pytestmark = pytest.mark.timed
+
 OURS, SDK = "telemetry-actors", "opentelemetry-sdk"
 RATE = 10_000
 PEAK_MB = 200.0

@@ -230,6 +230,7 @@ def check_unwritable(place, tmp_path, caplog, mend):
     assert gateway.ledger().balanced()
 
 
+@pytest.mark.timed
 def test_g18_emit_pays_nothing_for_a_disk_that_hangs(tmp_path, monkeypatch):
     """A write that never comes back holds up neither events nor the stop."""
     hanging = threading.Event()

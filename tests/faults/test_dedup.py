@@ -154,6 +154,7 @@ def test_g10_events_pass_whatever_becomes_of_redis_and_it_heals(redis, fault):
     assert ledger.balanced()
 
 
+@pytest.mark.timed
 def test_g10_a_redis_that_hangs_costs_a_few_waits_and_not_one_for_each_batch(redis):
     redis.pause()
     with gateway_with(redis.url, timeout_s=0.3, breaker_open_s=5.0, breaker_max_s=5.0) as gateway:
@@ -168,6 +169,7 @@ def test_g10_a_redis_that_hangs_costs_a_few_waits_and_not_one_for_each_batch(red
     assert took_s < 3 * 0.3 + 1.5
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("drip_s", [0.02, 0.1])
 def test_g10_a_peer_that_sends_a_byte_now_and_then_is_late_as_well(redis, drip_s):
     """The time-out is for the whole round trip, not for each read."""

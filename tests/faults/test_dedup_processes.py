@@ -107,6 +107,7 @@ def test_a_release_that_finds_no_redis_is_made_when_it_is_back(redis):
         assert dedup_of(gateway).releases_lost == 0
 
 
+@pytest.mark.timed
 def test_stop_does_not_wait_for_a_redis_that_hangs(redis):
     with gateway_with(redis.url, timeout_s=5.0) as gateway:
         ids = emit(gateway, 5)

@@ -10,6 +10,8 @@ from tests.receivers.faults import FAULTS, outage
 from tests.receivers.faulty import answer, hang, slowly
 from tests.receivers.judge import ACCEPT, Judge, Silent, after, before
 
+pytestmark = pytest.mark.timed
+
 BY_NAME = {fault.name: fault for fault in FAULTS}
 PEERS = {
     "dead": Silent,

@@ -77,6 +77,7 @@ def test_a_request_that_is_too_large_is_halved_until_it_fits(rotel):
     assert_agrees(ledger, rotel.received())
 
 
+@pytest.mark.timed
 def test_g27_a_receiver_that_goes_and_comes_back_gets_what_was_queued(tmp_path):
     """Over gRPC's own back-off: within one of ours."""
     waits = {"backoff_min_s": 0.05, "backoff_max_s": 0.2}
@@ -99,6 +100,7 @@ def test_g27_a_receiver_that_goes_and_comes_back_gets_what_was_queued(tmp_path):
     assert gateway.ledger().exported == 101
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("reads", [False, True])
 def test_g22_stop_keeps_to_its_time_with_a_peer_that_is_silent(reads):
     """The call ends at its deadline, and that is within the budget."""
@@ -120,6 +122,7 @@ def test_g22_stop_keeps_to_its_time_with_a_peer_that_is_silent(reads):
 # -- g24: a fork while a call is on its way --------------------------------------------------------
 
 
+@pytest.mark.timed
 def test_g24_a_child_can_use_grpc_though_its_parent_was_in_the_middle_of_a_call(rotel):
     """The parent's call is cancelled, and sent again; the child's channel is its own."""
     endpoint = f"http://{rotel.grpc_endpoint}"
@@ -144,6 +147,7 @@ def test_g24_a_child_can_use_grpc_though_its_parent_was_in_the_middle_of_a_call(
     assert rotel.received().logs == 10 * (2 + 2)
 
 
+@pytest.mark.timed
 def test_g24_a_fork_does_not_wait_for_idle_channels(rotel):
     """Only for a call; and a child that ends as Python ends leaves its parent's channel alone."""
     code = f"""

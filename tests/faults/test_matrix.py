@@ -13,9 +13,11 @@ from tests.receivers.faulty import answer
 from tests.receivers.judge import ACCEPT, Judge, Kept, before
 from tests.receivers.rotel import Rotel, read_received
 
+pytestmark = pytest.mark.timed
+
 LIMIT_S = 5.0  # beside the sending itself and what the fault lasts
 SOAK_RATES = [50, 500, 5000]
-CI_FAULTS = [*FAULTS, outage(3)]
+CI_FAULTS = [*FAULTS, outage(1)]  # three seconds of it, and by default times: test_figures.py
 SOAK_FAULTS = [*FAULTS, outage(20)]
 BY_NAME = {fault.name: fault for fault in FAULTS}
 FLAPPING, THROTTLED = BY_NAME["flapping"], BY_NAME["429, Retry-After 1 s"]

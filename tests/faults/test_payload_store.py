@@ -188,6 +188,7 @@ def s3_server():
         server.wait()
 
 
+@pytest.mark.timed
 @pytest.mark.timeout(90)
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in NEEDED),

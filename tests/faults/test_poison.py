@@ -7,6 +7,8 @@ from tests.faults.scenario import Scale, event, run_through
 from tests.receivers.faults import FAULTS, MARK
 from tests.receivers.judge import ACCEPT, Judge
 
+pytestmark = pytest.mark.timed
+
 POISON = {
     "object()": object(),
     "lone surrogate": "\ud800",

@@ -68,6 +68,7 @@ class Producer(threading.Thread):
             time.sleep(0.001)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("seconds", "budgets"),
     [
@@ -132,6 +133,7 @@ def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, second
 # -- a host that starves us -----------------------------------------------------------------------
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("calls_a_second", "seconds"),
     [

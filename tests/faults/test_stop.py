@@ -21,6 +21,8 @@ from tests.receivers.grpc_receiver import GrpcReceiver
 from tests.receivers.grpc_receiver import hang as never
 from tests.stopwatch import Stopwatch
 
+pytestmark = pytest.mark.timed
+
 APP = {"app_id": "a1", "mode": "chat"}
 TENANT = {"tenant_id": "acme"}
 RUN = {"workflow_id": "w", "workflow_run_id": "r", "status": "succeeded", "elapsed_time": 1.0}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stopwatch import Stopwatch, witness
 
+pytestmark = pytest.mark.timed
+
 
 def freeze(seconds):
     witness().process.send_signal(signal.SIGSTOP)

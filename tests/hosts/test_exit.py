@@ -12,7 +12,6 @@ import pytest
 
 from tests.hosts.programs import PRELUDE, environment, run
 from tests.receivers.faulty import FaultyReceiver, answer, hang
-from tests.receivers.oteltap import OtelTap
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -20,25 +19,6 @@ GRACE_S = 0.2
 """What an exit may take beyond its time-out (g23)."""
 INTERPRETER_S = 1.0
 """For the interpreter's own end, and the tree's start if that was still to come, on a busy box."""
-
-
-@pytest.fixture(scope="module")
-def tap(tmp_path_factory):
-    with OtelTap(tmp_path_factory.mktemp("oteltap")) as running:
-        yield running
-
-
-@pytest.fixture
-def arrived(tap):
-    """How many distinct records have come since the test began."""
-    before = len(tap.received().log_uids)
-
-    def count():
-        uids = tap.received().log_uids
-        assert len(set(uids)) == len(uids)
-        return len(uids) - before
-
-    return count
 
 
 MADE = """
@@ -149,6 +129,7 @@ emit_some(100)
     assert arrived() in (200, 201)
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
 def test_g23_a_forked_child_that_emits_delivers_at_its_end_and_one_that_does_not_is_quick(
     tap, arrived
@@ -177,6 +158,7 @@ def lines_of_ours(errors):
     return [line for line in errors.splitlines() if "events were not delivered" in line]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("kind", ["dead", "hanging"])
 @pytest.mark.parametrize("timeout_s", [1.0, pytest.param(5.0, marks=pytest.mark.slow)])
 def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind, timeout_s):
@@ -193,6 +175,7 @@ def test_g23_an_exit_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
     assert "5000 events were not delivered" in ended.errors
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="no thread starts at its exit")
 def test_g23_several_gateways_share_one_budget():
     """Each of them needs a third of it: one after the other they would not all get out."""
@@ -220,6 +203,7 @@ def test_g23_where_the_host_logs_the_line_goes_to_its_log():
     assert line.startswith("HOST 10 events")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "to", ["os.kill(os.getpid()", "signal.pthread_kill(threading.get_ident()"], ids=["any", "other"]
 )

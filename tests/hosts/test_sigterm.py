@@ -13,7 +13,6 @@ import pytest
 from telemetry_actors.lifecycle import stop_on_sigterm
 from tests.hosts.programs import PRELUDE, ended, environment, run, started, terminate, until_it_says
 from tests.receivers.faulty import FaultyReceiver, hang
-from tests.receivers.oteltap import OtelTap
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -21,12 +20,6 @@ GRACE_S = 1.0
 """For the time-out's own 0.2 s, and for the signal's way to a process on a busy machine."""
 ON_REQUEST = "from telemetry_actors.lifecycle import stop_on_sigterm\n"
 RUNS = "say(0)\nwhile True: time.sleep(10)\n"
-
-
-@pytest.fixture
-def tap(tmp_path):
-    with OtelTap(tmp_path) as running:
-        yield running
 
 
 def end_by_sigterm(program, endpoint, **settings):
@@ -42,21 +35,15 @@ def end_by_sigterm(program, endpoint, **settings):
         )
 
 
-def arrived(tap):
-    uids = tap.received().log_uids
-    assert len(set(uids)) == len(uids)
-    return len(uids)
-
-
-def test_g23_without_the_handler_sigterm_ends_a_process_on_the_spot(tap):
+def test_g23_without_the_handler_sigterm_ends_a_process_on_the_spot(tap, arrived):
     program = f"get_gateway().start(); emit_some(100)\n{RUNS}"
     end = end_by_sigterm(program, tap.endpoint, sink__linger_s=60)
     assert end.code == -signal.SIGTERM
-    assert arrived(tap) == 0
+    assert arrived() == 0
 
 
 @pytest.mark.parametrize("when", ["emit", "flush", "stop", "start", "nothing"])
-def test_g23_on_request_sigterm_stops_first_and_then_ends_the_process(tap, when):
+def test_g23_on_request_sigterm_stops_first_and_then_ends_the_process(tap, arrived, when):
     """Whatever the main thread is in the middle of."""
     busy = {
         "emit": "while True: emit('no such case', {}, {})",
@@ -69,10 +56,10 @@ def test_g23_on_request_sigterm_stops_first_and_then_ends_the_process(tap, when)
     end = end_by_sigterm(program, tap.endpoint)
     assert end.code == -signal.SIGTERM
     assert end.errors == ""
-    assert arrived(tap) == end.accepted == 100
+    assert arrived() == end.accepted == 100
 
 
-def test_g23_a_handler_of_the_hosts_is_called_after_what_is_queued_got_out(tap):
+def test_g23_a_handler_of_the_hosts_is_called_after_what_is_queued_got_out(tap, arrived):
     """The gateway goes on meanwhile, since the host may have work to finish."""
     program = f"""{ON_REQUEST}
 ending = []
@@ -89,10 +76,10 @@ sys.exit(7)
 """
     end = end_by_sigterm(program, tap.endpoint)
     assert (end.code, end.errors) == (7, "")
-    assert arrived(tap) == end.accepted == 150
+    assert arrived() == end.accepted == 150
 
 
-def test_g23_a_handler_of_the_hosts_that_leaves_at_once_loses_nothing(tap):
+def test_g23_a_handler_of_the_hosts_that_leaves_at_once_loses_nothing(tap, arrived):
     program = f"""{ON_REQUEST}
 signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
 stop_on_sigterm()
@@ -100,10 +87,10 @@ emit_some(100)
 {RUNS}"""
     end = end_by_sigterm(program, tap.endpoint)
     assert end.code == 9
-    assert arrived(tap) == 100
+    assert arrived() == 100
 
 
-def test_g23_where_sigterm_is_ignored_it_stays_ignored(tap):
+def test_g23_where_sigterm_is_ignored_it_stays_ignored(tap, arrived):
     program = f"""{ON_REQUEST}
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 stop_on_sigterm()
@@ -113,9 +100,10 @@ emit_some(50)
 """
     end = run(program, tap.endpoint)
     assert end.code == 0
-    assert arrived(tap) == end.accepted == 100
+    assert arrived() == end.accepted == 100
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("kind", ["dead", "hanging"])
 def test_g23_sigterm_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kind):
     program = (
@@ -130,6 +118,7 @@ def test_g23_sigterm_that_can_not_deliver_is_on_time_and_says_so_in_one_line(kin
     assert "100 events were not delivered" in end.errors
 
 
+@pytest.mark.timed
 def test_g23_a_second_sigterm_does_not_wait():
     program = (
         f"{ON_REQUEST}stop_on_sigterm(timeout_s=20)\nget_gateway().start(); emit_some(100)\n{RUNS}"
@@ -145,7 +134,7 @@ def test_g23_a_second_sigterm_does_not_wait():
     assert time.monotonic() - began_s < 5
 
 
-def test_g23_only_the_gateway_that_was_named_is_stopped(tap):
+def test_g23_only_the_gateway_that_was_named_is_stopped(tap, arrived):
     program = f"""{ON_REQUEST}
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 other = TelemetryGateway(TelemetrySettings.enabled(sink={{"linger_s": 60}})).start()
@@ -155,7 +144,7 @@ emit_some(100)
 {RUNS}"""
     end = end_by_sigterm(program, tap.endpoint)
     assert end.code == -signal.SIGTERM
-    assert arrived(tap) == 100
+    assert arrived() == 100
 
 
 GRACEFUL = """

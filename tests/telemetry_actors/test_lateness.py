@@ -148,6 +148,7 @@ def test_g02_behind_a_full_mailbox_and_when_parked_nothing_is_overdue(clock):
     assert stage.overdue_s() == 0.0
 
 
+@pytest.mark.timed
 def test_status_says_how_old_the_oldest_is_and_that_nothing_is_overdue():
     gate = threading.Event()
 

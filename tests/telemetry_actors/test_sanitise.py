@@ -238,7 +238,7 @@ def same(a, b):
         ({Colour.RED: 1, Number.ONE: 2}, {"red": 1, "1": 2}),
         ({1: "a", "1": "b"}, {"1": "a", "1 (2)": "b"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_a_value_keeps_what_can_be_kept_of_it(value, clean):
     assert carried(value) == clean

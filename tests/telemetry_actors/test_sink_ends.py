@@ -76,6 +76,7 @@ def release():
     event.set()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("word", ["interrupt", "close"])
 def test_g22_a_sink_that_never_comes_back_from_its_end_holds_up_nobody(word, release, caplog):
     stubborn, polite = Stubborn(word, lambda: release.wait(20)), Polite("polite")
@@ -90,6 +91,7 @@ def test_g22_a_sink_that_never_comes_back_from_its_end_holds_up_nobody(word, rel
     assert f"sink stubborn: {word}() does not come back; its thread is left" in caplog.messages
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("word", ["interrupt", "close"])
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no")], ids=["error", "exit"])
 def test_one_that_raises_costs_a_line_in_the_log(word, error, caplog):

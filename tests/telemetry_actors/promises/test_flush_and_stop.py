@@ -80,6 +80,7 @@ def test_g26_an_event_emitted_after_it_began_is_not_waited_for():
         sink.open.set()
 
 
+@pytest.mark.timed
 def test_g26_a_flush_cuts_lingers_short():
     with running_gateway(gateway={"linger_s": 60}, sink={"linger_s": 60}) as (gateway, recording):
         gateway.emit("app_created", TENANT, APP)
@@ -201,6 +202,7 @@ def test_stop_while_the_first_event_waits_for_its_tree_builds_it_if_there_is_tim
     assert gateway.ledger().balanced()
 
 
+@pytest.mark.timed
 def test_stop_with_a_dead_receiver_ends_on_time_and_counts_the_rest():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[Dead()]).start()
     for _ in range(2000):
@@ -216,6 +218,7 @@ def test_stop_with_a_dead_receiver_ends_on_time_and_counts_the_rest():
     assert gateway.status().state == "stopped"
 
 
+@pytest.mark.timed
 def test_g22_there_is_time_left_for_ending_the_threads_and_counting():
     class Obedient(RecordingSink):
         """Nobody answers, and it waits for exactly as long as it may."""
@@ -242,6 +245,7 @@ def test_g22_there_is_time_left_for_ending_the_threads_and_counting():
     assert report.seconds < 1.0
 
 
+@pytest.mark.timed
 def test_stop_with_a_hanging_receiver_ends_on_time_and_calls_its_request_unconfirmed():
     class Hanging(RecordingSink):
         release = threading.Event()

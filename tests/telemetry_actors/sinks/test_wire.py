@@ -167,6 +167,7 @@ def port_of(silent):
     return silent.endpoint.rsplit(":", 1)[1]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("hangs", [True, False])
 def test_an_address_out_of_reach_does_not_keep_the_next_from_being_tried(
     listener, monkeypatch, hangs
@@ -186,6 +187,7 @@ def test_a_kind_of_address_that_this_host_does_not_have_is_passed_over(listener,
     dial("both", 80, 1.0, None, None).close()
 
 
+@pytest.mark.timed
 def test_the_time_is_for_all_addresses(monkeypatch):
     with Silent(hangs=True) as one, Silent(hangs=True) as other:
         resolved_to(monkeypatch, port_of(one), port_of(other))

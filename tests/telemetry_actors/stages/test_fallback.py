@@ -204,7 +204,7 @@ class Evil:
 @pytest.mark.parametrize(
     "value",
     [Evil(), datetime.date(2026, 1, 1), Evil, len, complex(1, 2), bytearray(b"x"), 1 + 0j],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 def test_g28_no_name_is_ever_looked_up(value, protocol):

@@ -1,0 +1,98 @@
+"""Which tests run when: everybody is in one group and in no other, and bounds are in the right one.
+
+`.ci/test` runs what nobody times two at a time and what is timed by itself; `make soak` runs what
+is slow. What a stopwatch of ours says is looked after by the stopwatch itself.
+"""
+
+import ast
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = (ROOT / ".ci" / "test").read_text()
+FILES = sorted((ROOT / "tests").rglob("*.py"))
+MARKERS = ("slow", "timed")
+BOUND = re.compile(
+    r"assert [^\n]*"
+    r"(\btook_s\S*|\.seconds|\b\w*(slowest|hung|stop|emit|cpu)_s\b\S*"
+    r"|(monotonic|perf_counter)\(\) - \w+) <=? "
+)
+"""An assertion that something took at most so long."""
+
+
+def groups():
+    """Expressions over markers: CI's two, and the soak's."""
+    found = dict(re.findall(r"^(\w+)='(.*)'$", SCRIPT, re.MULTILINE))
+    soak = re.search(r"pytest -m (\w+) \$\(ARGS\)", (ROOT / "Makefile").read_text())
+    return [found["shared"], found["timed"], soak[1]]
+
+
+@pytest.mark.parametrize("has", list(itertools.product([False, True], repeat=len(MARKERS))))
+def test_whatever_markers_a_test_has_one_group_runs_it(has):
+    names = dict(zip(MARKERS, has, strict=True))
+
+    assert [eval(group, {}, names) for group in groups()].count(True) == 1
+
+
+def test_the_groups_leave_out_nothing_else():
+    for group in ("$shared", "$timed"):
+        (line,) = [line for line in SCRIPT.splitlines() if f'-m "{group}"' in line]
+        words = line.partition(f'-m "{group}"')[2].partition("2>&1")[0].split()
+        assert set(words) <= {
+            "--numprocesses",
+            "2",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+            '"$@"',
+        }
+
+
+def test_who_defines_tests_is_collected():
+    strangers = [
+        path
+        for path in FILES
+        if not path.name.startswith("test_") and "\ndef test_" in path.read_text()
+    ]
+    assert strangers == []
+
+
+def marked(node):
+    return any("mark.timed" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def unmarked_bounds(source):
+    """Names of the tests that set a bound and are not timed; those of virtual time may."""
+    if not BOUND.search(source) or re.search(
+        r"^pytestmark = [^\n]*mark\.timed", source, re.MULTILINE
+    ):
+        return []
+    lines = source.splitlines()
+    return [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and "runtime" not in {argument.arg for argument in node.args.args}
+        and BOUND.search("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        and not marked(node)
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_who_says_how_long_something_may_take_has_the_machine_to_itself(path):
+    assert unmarked_bounds(path.read_text()) == []
+
+
+def test_a_bound_without_the_marker_is_seen():
+    bounds = ["took_s < 0.2", "report.seconds <= 1", "time.monotonic() - began_s < 5"]
+    for bound in bounds:
+        source = f"def test_it():\n    assert {bound}\n"
+        assert unmarked_bounds(source) == ["test_it"]
+        assert unmarked_bounds(f"@pytest.mark.timed\n{source}") == []
+        assert unmarked_bounds(f"pytestmark = [pytest.mark.timed]\n{source}") == []
+        assert unmarked_bounds(source.replace("()", "(runtime)", 1)) == []
+    assert unmarked_bounds("def test_it():\n    assert time.monotonic() < until_s\n") == []
