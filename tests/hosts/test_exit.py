@@ -251,6 +251,7 @@ weakref.finalize(pool, lambda: say(int(emit("app_created", {}, {}) == "stopping"
     assert (ended.code, ended.accepted, ended.errors) == (0, 3, "")
 
 
+@pytest.mark.timed
 def test_g23_a_handler_of_the_hosts_that_leaves_in_the_middle_of_the_exit_leaves_the_line():
     """SIGTERM twice, and the second one finds us waiting for a receiver that is not there."""
     program = """

@@ -11,7 +11,6 @@ import sys
 import pytest
 
 from tests.hosts.programs import environment
-from tests.receivers.oteltap import OtelTap
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -91,12 +90,6 @@ facts("parent", accepted + emit_some(5))
 """
 STATES = ("imported", "made", "started", "in use")
 WAYS = ("os.fork", "a fork in C", "multiprocessing", "billiard")
-
-
-@pytest.fixture(scope="module")
-def tap(tmp_path_factory):
-    with OtelTap(tmp_path_factory.mktemp("oteltap")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -156,6 +156,7 @@ while not ending: time.sleep(0.01)
 """
 
 
+@pytest.mark.timed
 def test_g23_a_handler_and_the_exit_have_one_budget():
     """As under gunicorn: its own handler lets the worker come to its end."""
     program = f"{ON_REQUEST}{GRACEFUL}sys.exit(0)"
@@ -200,7 +201,7 @@ if os.geteuid():
 
 
 @pytest.mark.skipif(not can_unshare(), reason="no pid namespaces here")
-def test_g23_process_1_of_a_container_ends(tap):
+def test_g23_process_1_of_a_container_ends(tap, arrived):
     """No signal ends it by default, so it has to leave."""
     program = f"{PRELUDE}{ON_REQUEST}stop_on_sigterm()\nemit_some(100); say(0)\ntime.sleep(60)"
     with subprocess.Popen(
@@ -219,7 +220,7 @@ def test_g23_process_1_of_a_container_ends(tap):
         finally:
             outside.kill()
     assert (outside.returncode, errors) == (128 + signal.SIGTERM, "")
-    assert arrived(tap) == 100
+    assert arrived() == 100
 
 
 # -- the handler's own rules ----------------------------------------------------------------------
