@@ -18,7 +18,7 @@ from supervisors.errors import ThreadRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TreeThread"]
+__all__ = ["TreeThread", "is_want_of_threads"]
 
 _BEGINS_WITHIN_S = 5.0
 """A thread of a busy machine does; beyond it one is taken for gone."""
@@ -66,3 +66,12 @@ class TreeThread(threading.Thread):
     def _decide(self, fate: str) -> str:
         """Whoever comes first; atomic."""
         return self._fate.setdefault("is", fate)
+
+
+def is_want_of_threads(error: BaseException | None, *, at_exit: bool = False) -> bool:
+    """Whether *error* has come of a `ThreadRefused`; with *at_exit*, of one at the very end."""
+    while error is not None:
+        if isinstance(error, ThreadRefused):
+            return error.at_exit or not at_exit
+        error = error.__cause__
+    return False

@@ -19,6 +19,7 @@ from typing import Any, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from supervisors._thread import is_want_of_threads
 from telemetry_actors._draining import flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -323,6 +324,7 @@ class TelemetryGateway:
         """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
         life = self._life
         attempts = tenacity.Retrying(
+            sleep=self._stopping.rest,
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),
             stop=lambda _state: life.intake.closed,
@@ -334,7 +336,8 @@ class TelemetryGateway:
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        if not threading.main_thread().is_alive():
+        ends = not threading.main_thread().is_alive() or is_want_of_threads(error, at_exit=True)
+        if ends:
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
         warn("the tree can't be started: %s; trying again", error)
         end_unbuilt(self._life)

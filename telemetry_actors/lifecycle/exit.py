@@ -14,13 +14,13 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from supervisors import SystemClock
+from supervisors._thread import TreeThread
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.status import StopReport
 
@@ -120,21 +120,23 @@ def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[S
     until_s = _now_s() + (max(limits.values()) if budget_s is None else budget_s)
     reports: list[StopReport] = []
 
-    def stop(one: Stoppable) -> None:
-        left_s = max(0.0, until_s - _now_s())
+    def stop(one: Stoppable, share: float = 1.0) -> None:
+        left_s = max(0.0, until_s - _now_s()) * share
         reports.append(one._stop_at_exit(min(limits[one], left_s) if budget_s is None else left_s))
 
-    started = []
+    started, in_turn = [], [left[0]]
     for one in left[1:]:
-        thread = threading.Thread(target=stop, args=(one,), daemon=True)
-        with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
+        thread = TreeThread("telemetry-exit", partial(stop, one))
+        try:
             thread.start()
+        except RuntimeError:  # 3.12 starts none at its end: one after the other, then
+            in_turn.append(one)
+        else:
             started.append(thread)
-    stop(left[0])
+    for turn, one in enumerate(in_turn):
+        stop(one, 1 / (len(in_turn) - turn))  # the first may wait for a dead peer, and not for ever
     for thread in started:
         thread.join(max(0.0, until_s - _now_s()) + 0.1)
-    for one in left[1 + len(started) :]:
-        stop(one)
     return list(reports)
 
 
