@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable
 
-__all__ = ["Aside", "run_aside"]
+__all__ = ["Aside", "forget_this_thread", "run_aside"]
 
 
 class _Lifeline:
@@ -29,7 +29,7 @@ class Aside:
             try:
                 errand()
             finally:
-                _forget_this_thread()
+                forget_this_thread()
 
         lifeline = _Lifeline()
         self._began = False
@@ -53,8 +53,11 @@ def run_aside(errand: Callable[[], object]) -> Aside:
     return Aside(errand)
 
 
-def _forget_this_thread() -> None:
-    """Logging or a join has made it known to `threading`, where 3.11 keeps it for ever."""
+def forget_this_thread() -> None:
+    """The last act of a thread of `_thread`.
+
+    Logging or a join has made it known to `threading`, where 3.11 keeps it for ever.
+    """
     known = getattr(threading, "_active", {})
     if isinstance(known.get(_thread.get_ident()), threading._DummyThread):
         known.pop(_thread.get_ident(), None)

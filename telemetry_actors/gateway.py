@@ -20,6 +20,7 @@ import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
 from supervisors._thread import is_want_of_threads
+from telemetry_actors._aside import forget_this_thread
 from telemetry_actors._draining import flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -333,6 +334,7 @@ class TelemetryGateway:
         )
         with suppress(tenacity.RetryError):  # stopped before it could be built
             attempts(life.build)
+        forget_this_thread()
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from supervisors import Clock
 from supervisors._clock import new_token, release
+from telemetry_actors._aside import forget_this_thread
 from telemetry_actors._say import say, warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
@@ -139,6 +140,7 @@ class LetterWriter:
                 problem = self._do(job)
                 self._done(job, problem)
                 self._tell(problem)
+        forget_this_thread()
 
     def _has_work(self) -> bool:
         """False: the thread ends, and whoever hands in the next letter starts another."""
