@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from supervisors._clock import new_token, release
 from supervisors._exit import Exit
 from supervisors._incarnation import Vanished, Yielded
+from supervisors._thread import TreeThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,11 @@ class Dispatcher(Protocol):
     """Runs incarnations, and can say which have lost their thread."""
 
     def launch(self, incarnation: Incarnation) -> None:
-        """Start *incarnation* soon, and give it turns until it has ended."""
+        """Start *incarnation* soon, and give it turns until it has ended.
+
+        Raises:
+            ThreadRefused: it needs a thread, and none can be started. It is not run.
+        """
         ...
 
     def sweep(self) -> None:
@@ -56,18 +61,15 @@ class Dispatcher(Protocol):
         ...
 
 
-def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
-    return threading.Thread(target=target, name=name, daemon=True)
-
-
 class _Worker:
     """A thread for one slot, and the incarnation that it is given next."""
 
     def __init__(self, name: str, live: Callable[[_Worker], None]) -> None:
-        self.thread = _thread(name, lambda: live(self))
+        self.thread = TreeThread(name, lambda: live(self))
         self.token = new_token()
         self.began = False
-        """Its thread runs, or did. (A `Thread` that has an id may not be alive yet.)"""
+        """Its thread runs, or did. (A `Thread` that has an id may not be alive yet; one that has
+        begun may end before it comes to us.)"""
         self.now: Incarnation | None = None
         self.next: Incarnation | None = None
 
@@ -88,7 +90,11 @@ class OwnThreads:
         self._closed = False
 
     def launch(self, incarnation: Incarnation) -> None:
-        """Give *incarnation* a thread."""
+        """Give *incarnation* a thread.
+
+        Raises:
+            ThreadRefused: there is none for it.
+        """
         token = new_token()
         clock, poke = self._runtime.clock, self._runtime.poke
 
@@ -105,9 +111,10 @@ class OwnThreads:
         if is_new:
             try:
                 worker.thread.start()
-            except RuntimeError:  # none can be started: then this start has failed
+            except BaseException:  # none can be started: then this start has failed
                 self._take_back(worker, incarnation)
                 raise
+            worker.began = True
 
     def _take_back(self, worker: _Worker, incarnation: Incarnation) -> None:
         with self._lock:
@@ -128,7 +135,6 @@ class OwnThreads:
         return worker, is_new
 
     def _live(self, worker: _Worker) -> None:
-        worker.began = True
         while (incarnation := self._take(worker)) is not None:
             try:
                 incarnation.take_turn()
@@ -204,26 +210,42 @@ class SharedThread:
         """Guards who lives here and on which thread; never taken by a sender."""
 
     def launch(self, incarnation: Incarnation) -> None:
-        """Let *incarnation* take turns on the shared thread."""
+        """Let *incarnation* take turns on the shared thread.
+
+        Raises:
+            ThreadRefused: there is none, and none can be started.
+        """
         incarnation.messages_a_turn = _MESSAGES_A_TURN
         incarnation.pause = lambda seconds: self._yield(incarnation, seconds)
         incarnation.slot.mailbox.wake = lambda: self._wake(incarnation)
         with self._lock:
             self._living.add(incarnation)
-            self._ready.append(incarnation)
             if self._thread is None:
-                self._new_thread()
+                self._first_thread(incarnation)
+            else:
+                self._ready.append(incarnation)
         release(self._token)
 
+    def _first_thread(self, incarnation: Incarnation) -> None:
+        try:
+            self._new_thread()
+        except BaseException:
+            self._living.discard(incarnation)
+            raise
+
     def _new_thread(self) -> None:
+        """Under the lock. If it raises there is none, and the next launch or sweep tries again."""
         self._generation += 1
         self._turn = None
+        self._ready.extend(self._living)  # whose turn was lost with the thread before
         token, generation = self._token, self._generation
-        self._thread = _thread(self.name, lambda: self._loop(token, generation))
+        self._thread = TreeThread(self.name, lambda: self._loop(token, generation))
         try:
             self._thread.start()  # once it is known: what it boots may launch others here
-        except RuntimeError:  # none can be started: the sweep finds that it does not live
-            self._runtime.poke()
+        except BaseException:
+            self._thread = None
+            self._generation += 1  # a Ctrl-C that cut the wait short: it may be there, and goes
+            raise
 
     def _wake(self, incarnation: Incarnation) -> None:
         self._ready.append(incarnation)
@@ -276,34 +298,62 @@ class SharedThread:
             return None
         return max(0.0, self._timers[0][0] - self._clock.now_s())
 
+    def is_lacking(self) -> bool:
+        """Somebody lives here, and there is no thread: none could be started. Any thread."""
+        return self._thread is None and bool(self._living) and not self._closed
+
     def sweep(self) -> None:
         """Start a new thread if ours is gone, and charge the incarnation whose turn it was."""
         with self._lock:
             thread = self._thread
-            if thread is None or thread.is_alive() or self._closed:
+            gone = self.is_lacking() if thread is None else not thread.is_alive()
+            if self._closed or not gone:
                 return
             culprit = self._turn
             if culprit is not None:
                 self._living.discard(culprit)
         if culprit is not None:  # while none of the others runs: if it is a root, they go with it
             culprit.lose(Exit.lost())
+        self._replace(thread)
+
+    def _replace(self, gone: threading.Thread | None) -> None:
+        """Start another thread in the place of *gone*, unless that was done or nobody needs it.
+
+        Where none can be started, who lives here waits for the next sweep; but whoever was about
+        to start has failed to, since there somebody waits.
+        """
+        unborn: list[Incarnation] = []
+        refused: BaseException | None = None
         with self._lock:
-            if self._thread is thread:
-                self._ready.extend(self._living)
-                self._new_thread()
+            if self._thread is not gone:
+                return
+            self._thread = None
+            try:
+                if self._living:
+                    self._new_thread()
+            except (RuntimeError, MemoryError) as error:
+                refused = error
+                unborn = [one for one in self._living if not one.started]
+                self._living.difference_update(unborn)
         release(self._token)
+        for one in unborn:
+            one.lose(Exit.lost(), refused)
+        if refused is not None:
+            self._runtime.on_refused(refused)
 
     def abandon(self, incarnation: Incarnation) -> None:
         """Take *incarnation* out; if it is the one that runs, the others get a new thread."""
         with self._lock:
             self._living.discard(incarnation)
-            if self._turn is not incarnation or self._thread is None:
+            stuck = self._thread
+            if self._turn is not incarnation or stuck is None:
                 return
-            self._runtime.count_abandoned(self._thread)
+            self._runtime.count_abandoned(stuck)
             self._token = new_token()
-            self._ready.extend(self._living)
-            self._new_thread()
-            release(self._token)
+            self._generation += 1  # should it come back, it finds that it was left behind
+            self._turn = None
+        self._replace(stuck)
+        self._runtime.poke()  # to be swept if there was no thread
 
     def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
         """The shared one, while it is *incarnation*'s turn."""

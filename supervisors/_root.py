@@ -32,6 +32,7 @@ __all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
 _ROOT = "root"
 _ANSWER_S = 30.0
+_UNDO_S = 1.0
 
 
 class ChildInfo(NamedTuple):
@@ -255,6 +256,12 @@ class _Parent:
         self.exit = Exit.lost()
         release(self._token)
 
+    def refused(self, error: BaseException) -> None:
+        """A thread is gone that can't be replaced: a start does not wait for it. Any thread."""
+        if not self.up:
+            self.error = self.error or error
+            release(self._token)
+
     def _bury(self) -> None:
         """There is no next life of a root: nobody below it is left, and all addresses end."""
         slot = self._runtime.slots.get((_ROOT,))
@@ -291,19 +298,29 @@ def start_tree(
     root = ChildSpec(_ROOT, spec, type="supervisor")
     slot = runtime.slot(path, root, cls, parent.post)
     slot.current = Incarnation(slot, 1)
+    runtime.on_refused = parent.refused
     try:
         cls.incarnate(slot.current, (spec, runtime), {})
-    except Exception as error:
-        runtime.forget(path)
+        runtime.start()
+        runtime.dispatcher(CONTROL).launch(slot.current)
+    except Exception as error:  # it can't be made, or there is no thread for it
+        _undo(runtime, slot)
         raise ChildStartError(_ROOT, error) from error
-    runtime.start()
-    runtime.dispatcher(CONTROL).launch(slot.current)
     parent.wait_for_start()
     if not parent.up:
-        runtime.close(1.0)
-        runtime.forget(path)
+        _undo(runtime, slot)
         raise _start_error(parent.error or parent.exit)
     return SupervisorRef(runtime, path, parent)
+
+
+def _undo(runtime: Runtime, root: Slot) -> None:
+    """Leave nothing of a start that failed: no actor, no thread that isn't stuck, no address.
+
+    Where the control thread is gone, nobody else stops the children that had started.
+    """
+    runtime.give_up(root, Exit.killed())
+    runtime.close(_UNDO_S)
+    runtime.forget(root.path)
 
 
 def _start_error(error: BaseException | str | Exit | None) -> ChildStartError:

@@ -65,13 +65,21 @@ class Runtime:
         self._abandoned: list[threading.Thread] = []
         self._mailboxes: dict[Path, Mailbox] = {}
         self._seeds = count(int.from_bytes(os.urandom(4)))
-        self._watch = Watch(self, sweep_interval_s)
-        self.poke = self._watch.poke
-        self.own = OwnThreads(self)
+        self._sweep_interval_s = sweep_interval_s
+        self._closed = False
+        self._take_threads()
+        self.on_refused: Callable[[BaseException], None] = _not_minding
+        """Told that a shared thread is gone and could not be replaced. Any thread of the tree."""
         self._process = this_process()
         self._forked = False
         self.on_lost: Callable[[], None] = _nothing
         """Told in the child of a fork: the tree that ran on this is not here."""
+
+    def _take_threads(self) -> None:
+        """New ones, for the first tree and for each that is started after `close`."""
+        self._watch = Watch(self, self._sweep_interval_s)
+        self.poke = self._watch.poke
+        self.own = OwnThreads(self)
         self.shared: dict[str, SharedThread] = {}
 
     def adopt(self, path: Path, mailbox: Mailbox) -> None:
@@ -94,6 +102,10 @@ class Runtime:
     def dispatchers(self) -> list[Dispatcher]:
         """All that there are."""
         return [self.own, *list(self.shared.values())]
+
+    def lacks_a_thread(self) -> bool:
+        """Some actors live on a shared thread that is gone, and could not be replaced so far."""
+        return any(shared.is_lacking() for shared in list(self.shared.values()))
 
     def new_seed(self) -> int:
         """Of the jitter of one life of one supervisor."""
@@ -164,7 +176,14 @@ class Runtime:
     # -- life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start what looks for lost threads, and see to it that a fork's child knows."""
+        """Start what looks for lost threads, and see to it that a fork's child knows.
+
+        Raises:
+            ThreadRefused: there is no thread for it.
+        """
+        if self._closed:  # the start before has failed: what it has closed takes nobody any more
+            self._closed = False
+            self._take_threads()
         self._process, self._forked = this_process(), False
         when_forked(self)
         hook_forks()
@@ -174,6 +193,7 @@ class Runtime:
         """End the threads; those that are stuck are left behind (they are daemons)."""
         if self.is_elsewhere():
             return  # they are the parent's, whatever `Thread.is_alive` says here
+        self._closed = True
         self._watch.stop(timeout_s)
         until_s = self.clock.now_s() + timeout_s
         for dispatcher in self.dispatchers():
@@ -201,6 +221,10 @@ class Runtime:
             slot.mailbox.wake = _nothing
         self.on_lost()
         self._process = process
+
+
+def _not_minding(_error: BaseException) -> None:
+    """Nobody is starting the tree at this moment: the next look tries again."""
 
 
 def _nothing() -> None:

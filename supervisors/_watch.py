@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from supervisors._clock import new_token, release, thread_cpu
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit
+from supervisors._thread import TreeThread
 
 if TYPE_CHECKING:
     from supervisors._dispatcher import Dispatcher
@@ -53,9 +54,14 @@ class Watch:
             release(self._token)
 
     def start(self) -> None:
-        """Start looking. Supervisor's start."""
-        self._thread = threading.Thread(target=self._look, name="supervisors-watch", daemon=True)
-        self._thread.start()
+        """Start looking. Supervisor's start.
+
+        Raises:
+            ThreadRefused: there is no thread for it.
+        """
+        thread = TreeThread("supervisors-watch", self._look)
+        thread.start()
+        self._thread = thread  # only what has begun can be waited for
 
     def stop(self, timeout_s: float) -> None:
         """End the thread."""
@@ -77,7 +83,9 @@ class Watch:
                     self.look_for_hangs(dispatcher)
                 self._suspects = {i: s for i, s in self._suspects.items() if not i.finished}
                 was_busy, busy = busy, any(not slot.idle() for slot in list(runtime.slots.values()))
-                if busy or was_busy:  # quiet twice: one who takes a message looks idle, too
+                # Quiet twice: one who takes a message looks idle, too. A thread that could not be
+                # had is tried for again at the next look, and no sooner: no release here.
+                if busy or was_busy or runtime.lacks_a_thread():
                     self._armed = True
 
     # -- hangs ------------------------------------------------------------------------------------

@@ -182,6 +182,22 @@ class TooManyAbandoned(SupervisorError):
         self.stuck = stuck
 
 
+class ThreadRefused(SupervisorError, RuntimeError):
+    """No thread could be started: a limit of the system or the container, or of memory.
+
+    Whoever needed it has failed to start; nothing waits for it. Raise the limit (``ulimit -u``,
+    ``pids.max``) or run fewer threads, then start again. With ``at_exit`` the interpreter is
+    ending, and CPython 3.12 starts none then: start earlier.
+    """
+
+    code = "thread-refused"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"no thread for {name}: {why}")
+        self.name = name
+        self.at_exit = "interpreter shutdown" in why
+
+
 class RestartLimitReached(SupervisorError):
     """Children crashed more often than the supervisor's restart budget allows.
 

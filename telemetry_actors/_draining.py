@@ -8,15 +8,16 @@ waits, it waits for a limited time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from supervisors import Ref
 from supervisors._clock import Token, new_token, release
+from supervisors._thread import is_want_of_threads
 from telemetry_actors._aside import run_aside
 from telemetry_actors._holding import held
 from telemetry_actors._life import Life
 from telemetry_actors.envelope import Ticket
+from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.sinks._metrics_actor import Collect, Collected
 
 __all__ = [
@@ -146,11 +147,12 @@ def _cut_long_waits(life: Life) -> None:
 # -- a tree to drain into ---------------------------------------------------------------------
 
 
-def await_tree(life: Life, until_s: float) -> bool:
+def await_tree(life: Life, until_s: float, *, for_the_last_time: bool = False) -> bool:
     """Have the tree built if it isn't, and wait for it until *until_s* on the clock.
 
-    On a thread of its own: building has no time limit. Where none can be started (CPython 3.12
-    refuses at the end of the interpreter) the tree is built and run on the calling thread.
+    On a thread of its own: building has no time limit. Where there are no threads for it, nor ever
+    will be (the life ends, or the interpreter, at whose end CPython 3.12 starts none), the tree is
+    built and run on the calling thread; else it is tried again later.
 
     Returns:
         There is a tree.
@@ -160,25 +162,34 @@ def await_tree(life: Life, until_s: float) -> bool:
     if life.has_given_runtime:  # it may be bound to this very thread
         _try_to_build(life)
         return life.root is not None
-    token, over = new_token(), []
-
-    def build() -> None:
-        _try_to_build(life)
-        over.append(True)
-        release(token)
-
-    try:
-        run_aside(build)
-    except RuntimeError:
+    if _lacks_threads(life, until_s) and (for_the_last_time or is_ending()):
         _build_here(life, until_s)
-        return life.root is not None
-    _wait(life, until_s, lambda: life.root is not None or bool(over), token)
     return life.root is not None
 
 
-def _try_to_build(life: Life) -> None:
-    with suppress(Exception):  # whoever asked goes by what there is; it is said elsewhere
+def _lacks_threads(life: Life, until_s: float) -> bool:
+    """Build, and wait for it: whether it has failed for want of a thread."""
+    token, lacks = new_token(), []
+
+    def build() -> None:
+        lacks.append(is_want_of_threads(_try_to_build(life)))
+        release(token)
+
+    try:
+        aside = run_aside(build)
+    except RuntimeError:
+        return True
+    _wait(life, until_s, lambda: bool(life.root or lacks) or aside.never_came(), token)
+    return lacks == [True] or aside.never_came()
+
+
+def _try_to_build(life: Life) -> Exception | None:
+    """Whoever asked goes by what there is; it is said elsewhere."""
+    try:
         life.build()
+    except Exception as error:  # noqa: BLE001 -- whatever it is
+        return error
+    return None
 
 
 def _build_here(life: Life, until_s: float) -> None:

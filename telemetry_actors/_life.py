@@ -22,8 +22,8 @@ from supervisors import (
     Supervisor,
     SupervisorRef,
 )
-from supervisors._clock import new_token, release
-from telemetry_actors._aside import run_aside
+from supervisors._clock import Token, new_token, release
+from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import refused_as_parked
@@ -56,6 +56,7 @@ __all__ = ["Life"]
 
 _ENDING = ("stopping", "stopped")
 _UNDO_S = 5.0
+_LOOK_S = 0.25
 DEDUP: Final = ("root", "stages", "dedup")
 
 
@@ -211,10 +212,9 @@ class Life:
             if self.root is not None or self.has_given_runtime:  # that may be bound to this thread
                 build()
             else:
-                run_aside(build)
+                _await(run_aside(build), token)
         except RuntimeError:  # no thread can be started
             build()
-        token.acquire()
         if errors:
             raise errors[0]
 
@@ -363,3 +363,14 @@ class Life:
         full = ("root", *path.split("/"))
         slot = self.slots.get((*full, "handler")) or self.slots[full]
         return slot.ref
+
+
+def _await(aside: Aside, over: Token) -> None:
+    """Until *over* is released.
+
+    Raises:
+        RuntimeError: its thread never came, so that it never will be.
+    """
+    while not over.acquire(True, _LOOK_S):
+        if aside.never_came():
+            raise RuntimeError("the thread never came")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from supervisors import Exit
+from supervisors import Exit, SystemClock
 from supervisors._clock import Token, new_token, release
-from telemetry_actors._aside import run_aside
+from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._burial import bury, bury_calls, unspared
 from telemetry_actors._draining import await_tree, drain_life, held_count, is_empty
@@ -62,6 +62,7 @@ class Stopping:
         self._life = life
         self._begun: dict[str, object] = {}
         self._waiters: list[Token] = []
+        self._aside: Aside | None = None
         self.report: StopReport | None = None
         """What became of it, once it is over."""
 
@@ -74,6 +75,9 @@ class Stopping:
         if self._begun.setdefault("by", mine) is mine:
             self._begin(_Stop(self._life, timeout_s), quietly)
         self._await_report(began_s + timeout_s + _GRACE_S)
+        if self._is_nobodys():
+            left_s = began_s + timeout_s - self._life.clock.now_s()
+            self._carry_out_here(_Stop(self._life, max(0.0, left_s)), quietly)
         return self.report or self._as_it_stands(began_s, before)
 
     def hurry(self) -> None:
@@ -83,11 +87,23 @@ class Stopping:
         if life.budget is not None:
             life.budget.begin(life.clock.now_s())
 
+    def rest(self, seconds: float) -> None:
+        """Sleep for so long, or until it is over. The thread that builds."""
+        token = new_token()
+        self._waiters.append(token)
+        if self.report is None:
+            SystemClock().wait(token, seconds)
+        self._waiters.remove(token)
+
     def _begin(self, stop: _Stop, quietly: bool) -> None:
+        self._aside = None
         if not self._life.has_given_runtime:  # else it may be bound to this very thread
             with suppress(RuntimeError):  # no thread can be started: here, then
-                run_aside(lambda: self._carry_out(stop, quietly))
+                self._aside = run_aside(lambda: self._carry_out(stop, quietly))
                 return
+        self._carry_out_here(stop, quietly)
+
+    def _carry_out_here(self, stop: _Stop, quietly: bool) -> None:
         try:
             self._carry_out(stop, quietly)
         except BaseException:  # Ctrl-C: the next one is to try
@@ -106,7 +122,16 @@ class Stopping:
         clock, token = self._life.clock, new_token()
         self._waiters.append(token)
         while self.report is None and clock.now_s() < until_s:
+            if self._aside is not None and self._aside.never_came():
+                return
             clock.wait(token, min(until_s - clock.now_s(), _SIGNAL_S))
+
+    def _is_nobodys(self) -> bool:
+        """The thread that was to carry it out never came. True for one caller."""
+        mine = object()
+        if self._aside is None or not self._aside.never_came():
+            return False
+        return self._begun.setdefault("here", mine) is mine
 
     def _as_it_stands(self, began_s: float, before: tuple[int, int]) -> StopReport:
         """Time is up for this caller, and not for the one who began."""
@@ -138,7 +163,8 @@ class _Stop:
         if life.journal is not None:
             life.journal.end_replays()
         if life.root is None and life.mailbox.user and self._timeout_s >= _WORTH_BUILDING_S:
-            await_tree(life, self._drain_until_s())  # the first event still waits for its tree
+            # The first event still waits for its tree.
+            await_tree(life, self._drain_until_s(), for_the_last_time=True)
         self._end_building()
         drained = metrics = True
         if life.root is not None:

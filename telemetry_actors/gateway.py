@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -26,6 +25,8 @@ from supervisors._process import (
     this_process,
     when_forked,
 )
+from supervisors._thread import is_want_of_threads
+from telemetry_actors._aside import forget_this_thread
 from telemetry_actors._draining import distinct_held, flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -40,7 +41,7 @@ from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger, Outcome
-from telemetry_actors.lifecycle.exit import when_exiting
+from telemetry_actors.lifecycle.exit import is_ending, when_exiting
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
@@ -357,6 +358,7 @@ class TelemetryGateway:
         """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
         life = self._life
         attempts = tenacity.Retrying(
+            sleep=self._stopping.rest,
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),
             stop=lambda _state: life.intake.closed,
@@ -365,10 +367,12 @@ class TelemetryGateway:
         )
         with suppress(tenacity.RetryError):  # stopped before it could be built
             attempts(life.build)
+        forget_this_thread()
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
-        if not threading.main_thread().is_alive():
+        ends = is_ending() or is_want_of_threads(error, at_exit=True)
+        if ends:
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
         warn("the tree can't be started: %s; trying again", error)
         end_unbuilt(self._life)

@@ -17,10 +17,12 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from supervisors import SystemClock
 from supervisors._process import of_this_process
+from supervisors._thread import TreeThread
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.lifecycle.budget import EndBudget
 from telemetry_actors.status import StopReport
@@ -167,22 +169,24 @@ def stop_all(left: Sequence[Stoppable], limit_s: float | None = None) -> list[St
     until_s = began_s + budget_s
     reports: list[StopReport] = []
 
-    def stop(one: Stoppable) -> None:
-        left_s = max(0.0, until_s - _now_s())
+    def stop(one: Stoppable, share: float = 1.0) -> None:
+        left_s = max(0.0, until_s - _now_s()) * share
         reports.append(one._stop_at_exit(min(limits[one], left_s)))
 
-    started = []
+    started, in_turn = [], [left[0]]
     for one in left[1:]:
-        thread = threading.Thread(target=stop, args=(one,), daemon=True)
-        with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
+        thread = TreeThread("telemetry-exit", partial(stop, one))
+        try:
             thread.start()
+        except RuntimeError:  # 3.12 starts none at its end: one after the other, then
+            in_turn.append(one)
+        else:
             started.append(thread)
     try:
-        stop(left[0])
+        for turn, one in enumerate(in_turn):
+            stop(one, 1 / (len(in_turn) - turn))  # the first may wait for a dead peer
         for thread in started:
             thread.join(max(0.0, until_s - _now_s()) + 0.1)
-        for one in left[1 + len(started) :]:
-            stop(one)
     finally:
         process.budget.spend(began_s, _now_s())
     return list(reports)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from supervisors._thread import TreeThread
 from telemetry_actors.inside import inside_the_tree
 
 __all__ = ["Errand", "Hands"]
@@ -86,7 +87,7 @@ class Hands:
             self._queue.put(errand)
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._live, name=self._name, daemon=True)
+        thread = TreeThread(self._name, self._live)
         try:
             thread.start()
         except RuntimeError:

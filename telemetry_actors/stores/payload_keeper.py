@@ -164,7 +164,8 @@ class PayloadKeeper:
             woken()
 
         errand = self._give(self._writers, lambda: self._write(key, encode), after, puts=serial)
-        if errand is None:
+        if errand is None:  # no thread to be had
+            self.counts["inline"] += 1
             self._forgotten(serial)
         return errand
 
@@ -254,9 +255,14 @@ class PayloadKeeper:
                 self._read(errand.error)
             woken()
 
-        return self._give(
-            self._readers, lambda: decode(self._opened().get(key, MAX_OBJECT_BYTES)), after
-        )
+        def read() -> bytes:
+            return decode(self._opened().get(key, MAX_OBJECT_BYTES))
+
+        errand = self._give(self._readers, read, after)
+        if errand is None:  # no thread to be had, and it is nowhere else: here, then
+            errand = Errand(read, after, self._clock.now_s())
+            errand.run()
+        return errand
 
     def _read(self, error: BaseException | None) -> None:
         self.counts["read" if error is None else "failed"] += 1

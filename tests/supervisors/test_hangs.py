@@ -183,7 +183,9 @@ def test_it_rests_after_two_looks_that_found_all_quiet(busy, looks):
     """One who is about to take a message looks idle for that instant, and may hang in it."""
     clock, answers = Glances(), [False] * busy
     slot = SimpleNamespace(idle=lambda: answers.pop() if answers else True)
-    watch = Watch(SimpleNamespace(clock=clock, dispatchers=list, slots={"a": slot}), 0.25)
+    runtime = SimpleNamespace(clock=clock, dispatchers=list, slots={"a": slot})
+    runtime.lacks_a_thread = lambda: False
+    watch = Watch(runtime, 0.25)
     watch.start()
     watch.poke()
     assert clock.rests.wait(WAIT_S)

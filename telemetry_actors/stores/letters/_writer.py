@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from supervisors import Clock
 from supervisors._clock import new_token, release
+from telemetry_actors._aside import forget_this_thread
 from telemetry_actors._say import say, warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
@@ -101,12 +102,15 @@ class LetterWriter:
         """Take no more, and wait until all is written, or for so long. What is left is counted."""
         with self._lock:
             self._closed = True
+        self._run_if_needed()
+        with self._lock:
             running = self._running
         if running:
             self._clock.wait(self._idle, timeout_s)
         with self._lock:
             left = self._waiting()
             self._queue.clear()
+            self._bytes = 0
             self._unwritten += left
         if left:
             warn("%d dead letters had not been written when the time to stop was over", left)
@@ -123,11 +127,9 @@ class LetterWriter:
             self._running = True
         try:
             _thread.start_new_thread(self._run, ())
-        except RuntimeError:  # the interpreter is ending
+        except RuntimeError:  # with the next letter, or at the end, it is tried again
             with self._lock:
                 self._running = False
-                self._unwritten += self._waiting()
-                self._queue.clear()
 
     # -- its own thread ---------------------------------------------------------------------------
 
@@ -138,6 +140,7 @@ class LetterWriter:
                 problem = self._do(job)
                 self._done(job, problem)
                 self._tell(problem)
+        forget_this_thread()
 
     def _has_work(self) -> bool:
         """False: the thread ends, and whoever hands in the next letter starts another."""
