@@ -132,7 +132,7 @@ for n in range({MOST} + 1):
 
 @pytest.mark.parametrize("before", ["gateway = TelemetryGateway().start()", "gateway = None"])
 def test_g23_a_forked_child_that_emits_and_leaves_at_any_moment_delivers_all(told, tap, before):
-    """On CPython 3.12 the thread that builds is refused its threads, at whatever moment it is at."""
+    """CPython 3.12 refuses the thread that builds its threads, at whatever moment it is at."""
     lines = told(f"""
 {before}
 for n in range({FORKS}):
