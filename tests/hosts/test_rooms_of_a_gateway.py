@@ -19,7 +19,7 @@ pytestmark = [
 
 MOST = 11
 """The gateway's own threads are fewer; with so many all is as ever."""
-FORKS = 20
+FORKS = 12
 WITHIN_S = 180
 BUSY_S = 3.0
 """What a busy machine may add to a time-out."""
