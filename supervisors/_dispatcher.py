@@ -115,6 +115,7 @@ class OwnThreads:
                 self._take_back(worker, incarnation)
                 raise
             worker.began = True
+        poke()  # its thread may go before it has started, and somebody waits for that
 
     def _take_back(self, worker: _Worker, incarnation: Incarnation) -> None:
         with self._lock:
@@ -225,6 +226,7 @@ class SharedThread:
             else:
                 self._ready.append(incarnation)
         release(self._token)
+        self._runtime.poke()  # as with a thread of its own
 
     def _first_thread(self, incarnation: Incarnation) -> None:
         try:

@@ -177,10 +177,11 @@ class Slot:
         return [] if flight is None else flight.remaining()
 
     def idle(self) -> bool:
-        """Nothing waits and nothing is in hand."""
+        """Nothing waits, nothing is in hand, and nobody is starting."""
+        life = self.current
         return (
             not self.mailbox.user
             and not self.mailbox.system
             and self.in_flight is None
-            and (self.current is None or self.current.handling is None)
+            and (life is None or (life.handling is None and (life.started or life.finished)))
         )

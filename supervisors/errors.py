@@ -25,6 +25,7 @@ __all__ = [
     "RestartLimitReached",
     "SpecError",
     "StartTimeout",
+    "ThreadRefused",
     "SupervisorError",
     "TooManyAbandoned",
 ]

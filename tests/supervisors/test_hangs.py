@@ -194,6 +194,20 @@ def test_it_rests_after_two_looks_that_found_all_quiet(busy, looks):
     assert clock.waits == [None, *[0.25] * looks, None]
 
 
+def test_while_a_thread_is_lacking_it_looks_at_its_usual_rate():
+    """Neither does it rest, nor does it spin."""
+    clock, answers = Glances(), [True] * 5
+    runtime = SimpleNamespace(clock=clock, dispatchers=list, slots={})
+    runtime.lacks_a_thread = lambda: bool(answers and answers.pop())
+    watch = Watch(runtime, 0.25)
+    watch.start()
+    watch.poke()
+    assert clock.rests.wait(WAIT_S)
+    watch.stop(WAIT_S)
+
+    assert clock.waits == [None, *[0.25] * 7, None]
+
+
 # -- the rule -------------------------------------------------------------------------------------
 
 

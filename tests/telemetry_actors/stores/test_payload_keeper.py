@@ -178,6 +178,20 @@ def test_without_threads_nothing_waits_and_nothing_is_put(keeper, monkeypatch):
         patched.setattr(threading.Thread, "start", none)
         assert put(keeper) is None
     assert keeper.objects == {}
+    assert keeper.counts["inline"] == 1
+
+
+def test_without_threads_what_was_put_away_is_read_on_the_callers(keeper, store, monkeypatch):
+    """It is nowhere else: at the end of CPython 3.12 each such payload would be lost."""
+
+    def none(_self):
+        raise RuntimeError("can't start new thread")
+
+    store.objects[KEY] = b"text"
+    monkeypatch.setattr(threading.Thread, "start", none)
+    errand = get(keeper)
+    assert errand.done
+    assert errand.error is None
 
 
 def test_a_keeper_that_is_closed_takes_nothing_more(store, clock):

@@ -170,11 +170,21 @@ def test_without_a_directory_there_is_no_writer():
     assert letters_of(DeadLetterSettings(), SystemClock(), "p") is None
 
 
-def test_where_no_thread_can_be_started_letters_are_counted(writer, monkeypatch):
+def test_where_no_thread_can_be_started_letters_wait_for_one_and_are_counted(writer, monkeypatch):
+    def no_more(*_args):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", no_more)
+        writer.offer([a_letter()])
+        assert writer.state()[:3] == (0, 0, 1)
+    assert writer.close(10)[:3] == (1, 0, 0)
+
+
+def test_where_there_is_none_to_the_end_letters_are_counted(writer, monkeypatch):
     def no_more(*_args):
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr("_thread.start_new_thread", no_more)
     writer.offer([a_letter()])
-
-    assert writer.state()[:3] == (0, 1, 0)
+    assert writer.close(10)[:3] == (0, 1, 0)
