@@ -76,6 +76,7 @@ class BridgeBlueprint(Blueprint):
                 lane=None,
                 journal=parts.journal,
                 roomy=parts.roomy,
+                read_back_events=parts.read_back_events,
                 clock=parts.clock,
                 replay_events_per_s=self._settings.journal.replay_events_per_s,
             ),

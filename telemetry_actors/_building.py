@@ -58,6 +58,7 @@ def parts_of(life: Life) -> Parts:
         dedup=life.dedup,
         gateway=life.mailbox,
         roomy=life.pressure.roomy,
+        read_back_events=life.pressure.read_back_events(),
         providers=life.providers,
         give=life.give,
         registered=life.registered,

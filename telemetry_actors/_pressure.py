@@ -130,6 +130,10 @@ class Pressure:
         size -= self._mailbox.queued_bytes + sum(ticket.charged_bytes for ticket, _ in in_hand)
         return events * 16 < self.calm_in_all_events and size * 16 < self.calm_in_all_bytes
 
+    def read_back_events(self) -> int:
+        """How many events the journal may bring back at a time: with them it is calm still."""
+        return max(1, self.calm_in_all_events // 4)
+
     def refusal(self, priority: Priority, tenant_id: str, charged: int) -> Admission | None:
         """Why an event is not let in; None: it is. Caller's thread, re-entrant, no wait."""
         reason = self.want_of_room(priority, tenant_id, charged)

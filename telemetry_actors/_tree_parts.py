@@ -40,6 +40,8 @@ class Parts(NamedTuple):
     gateway: Mailbox
     roomy: Callable[[Sequence[Item]], bool]
     """Whether memory has room for what may as well be in the journal."""
+    read_back_events: int
+    """How many events the journal brings back at a time, if it has."""
     providers: Mailbox
     give: Callable[[Any, str, Envelope], None]
     budget: StopBudget

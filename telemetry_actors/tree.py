@@ -223,6 +223,7 @@ class _Whole(Blueprint):
                 lane=self._offload,
                 journal=parts.journal,
                 roomy=parts.roomy,
+                read_back_events=parts.read_back_events,
                 clock=parts.clock,
                 replay_events_per_s=replay,
             ),

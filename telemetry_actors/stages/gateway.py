@@ -44,6 +44,7 @@ class GatewayActor(BatchActor):
         lane: beside it, for what is off-loaded; None: nothing is.
         journal: None: there is none.
         roomy: whether memory has room for what may as well be on disk, given what is in hand.
+        read_back_events: how many may come back from there at a time, if it has.
         clock: for the pace of the replay.
         replay_events_per_s: that pace.
     """
@@ -56,6 +57,7 @@ class GatewayActor(BatchActor):
         lane: Lane | None,
         journal: Journal | None,
         roomy: Callable[[Sequence[Item]], bool],
+        read_back_events: int,
         clock: Clock,
         replay_events_per_s: int,
     ) -> None:
@@ -64,6 +66,7 @@ class GatewayActor(BatchActor):
         self._lane = lane
         self._journal = journal
         self._roomy = roomy
+        self._at_a_time = min(_READ_EVENTS, read_back_events)
         self._clock = clock
         self._replay_events_per_s = replay_events_per_s
         self._replayed_s = clock.now_s()
@@ -141,7 +144,7 @@ class GatewayActor(BatchActor):
         for _ in range(_MOST_READS):
             if not journal.backlog or not self._has_room():
                 return
-            items = journal.next_spilled(_READ_EVENTS)
+            items = journal.next_spilled(self._at_a_time)
             if not items:
                 return  # what could not be read, perhaps next time
             self._pass_back(journal, items)
@@ -153,7 +156,7 @@ class GatewayActor(BatchActor):
             return
         self._replayed_s = now_s
         while allowed > 0 and journal.replays and self._has_room():
-            items = journal.next_replayed(min(allowed, _READ_EVENTS))
+            items = journal.next_replayed(min(allowed, self._at_a_time))
             if not items:
                 return
             self._pass_back(journal, items)

@@ -205,6 +205,32 @@ def test_g04_what_is_on_disk_alone_takes_no_room_and_pays_for_it_when_it_comes_b
     assert (pressure.events, pressure.event_bytes, pressure.tenants) == (0, 0, 0)
 
 
+def test_g04_what_comes_back_from_disk_is_no_more_than_there_is_room_for(tmp_path):
+    """Else a receiver that is well for a moment would fill memory, and nobody else had any."""
+
+    class Brief(Receiver):
+        takes = 0
+
+        def export(self, kind, encoded, timeout_s):
+            self.up = self.takes > 0
+            self.takes -= self.up
+            return super().export(kind, encoded, timeout_s)
+
+    receiver, ids = Brief(up=False), [f"e{n:04}" for n in range(1_000)]
+    small = {"linger_s": 0, "batch_events": 16, "mailbox_events": 64, "total_events": 200}
+    with a_gateway(tmp_path, receiver, gateway=small) as gateway:
+        emit(gateway, ids)
+        until(lambda: not gateway._here().pressure._queue)
+        before = gateway.status().journal.spilled
+        receiver.takes = 2
+        until(lambda: gateway.status().journal.spilled < before)
+        assert gateway.status().pressure.events <= 100  # calm
+        until(gateway.has_room)
+        receiver.takes = 1_000
+        assert gateway.flush(8)
+    assert receiver.uids == ids
+
+
 def test_g08_a_journal_that_is_full_of_what_waits_takes_no_more_and_emit_refuses(tmp_path):
     receiver = Receiver(up=False)
     caps = {"segment_bytes": 4_096, "max_bytes": 16_384}
