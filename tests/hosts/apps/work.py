@@ -14,7 +14,7 @@ if os.environ.get("HOSTS_BARE"):
 else:
     from telemetry_actors import emit, get_gateway
 
-__all__ = ["MARK", "begin", "durable", "hold", "hold_async", "who", "work"]
+__all__ = ["MARK", "begin", "durable", "hold", "hold_async", "is_released", "who", "work"]
 
 MARK = os.environ.get("HOSTS_MARK", "")
 _FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
@@ -41,6 +41,11 @@ def durable() -> str:
 def begin(app_id: str) -> None:
     """Let the test see that this request is being served."""
     (_FOLDER / f"begun-{app_id}").touch()
+
+
+def is_released() -> bool:
+    """Requests that take their time may go on."""
+    return _RELEASE.exists()
 
 
 def hold(app_id: str) -> str:
