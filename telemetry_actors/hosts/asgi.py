@@ -87,10 +87,11 @@ def wrap(app: _Asgi) -> _Asgi:
 
 
 class _Use:
-    """One use of the gateway, in an event loop. `leave` is idempotent."""
+    """One use of the gateway, in an event loop."""
 
     def __init__(self) -> None:
         self._user = User()
+        self._has_left = False
 
     async def __aenter__(self) -> None:
         try:
@@ -113,7 +114,13 @@ class _Use:
             await self.leave()
 
     async def leave(self) -> None:
-        """Wait for the gateway's end. If the task is cancelled, that goes on behind it."""
+        """Wait for the gateway's end. If the task is cancelled, that goes on behind it.
+
+        Once: a server that has its last answer cancels what still awaits (hypercorn does).
+        """
+        if self._has_left:
+            return
+        self._has_left = True
         try:
             await run_beside(self._user.leave)
         except NoThread:

@@ -7,6 +7,9 @@ import anyio
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from telemetry_actors.hosts import asgi
 from tests.hosts.apps.work import begin, is_released, who, work
@@ -17,7 +20,7 @@ __all__ = ["around", "fastapi", "ignoring", "own", "raising"]
 async def hold(app_id: str) -> str:
     """Also on trio."""
     begin(app_id)
-    while not is_released():  # noqa: ASYNC110
+    while not is_released():
         await anyio.sleep(0.005)
     return work(app_id)
 
@@ -40,9 +43,20 @@ async def _hold(app_id: str) -> str:
     return await hold(app_id)
 
 
+async def _answer(request: Request) -> Response:
+    return PlainTextResponse(await _answer_to(request.url.path))
+
+
+_ROUTES = [Route("/who", _answer), Route("/{what}/{app_id}", _answer)]
+
+
+async def _answer_to(path: str) -> str:
+    _, what, *more = path.split("/")
+    return await hold(*more) if what == "hold" else {"who": who, "work": work}[what](*more)
+
+
 async def _bare(scope, receive, send) -> None:
-    _, what, *more = scope["path"].split("/")
-    body = await hold(*more) if what == "hold" else {"who": who, "work": work}[what](*more)
+    body = await _answer_to(scope["path"])
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})
@@ -68,5 +82,5 @@ async def _own(app: Starlette) -> AsyncIterator[None]:
 
 raising = asgi.wrap(_raising)
 ignoring = asgi.wrap(_ignoring)
-around = asgi.wrap(FastAPI(lifespan=_own, routes=list(fastapi.routes)))
-own = Starlette(lifespan=asgi.lifespan_of(_own), routes=list(fastapi.routes))
+around = asgi.wrap(Starlette(lifespan=_own, routes=_ROUTES))
+own = Starlette(lifespan=asgi.lifespan_of(_own), routes=_ROUTES)

@@ -292,6 +292,28 @@ def test_one_that_leaves_after_its_startup_is_answered_for_at_the_end(gateway):
     assert server.said == [("startup.complete", False), ("shutdown.complete", True)]
 
 
+@each_loop
+@pytest.mark.parametrize("app", [ignoring, starlette(), starlette(asgi.lifespan)])
+def test_after_its_last_answer_it_awaits_nothing_more(app, loop, gateway):
+    """As hypercorn does it: it cancels the task, and takes what that meets for a crash."""
+
+    class Impatient(Server):
+        async def send(self, message):
+            await super().send(message)
+            if message["type"] == "lifespan.shutdown.complete":
+                scope.cancel()
+
+    async def main():
+        nonlocal scope
+        with anyio.CancelScope() as scope:
+            await Impatient(gateway).serve(asgi.wrap(app))
+
+    scope = None
+    anyio.run(main, backend=loop)
+    assert scope.cancel_called
+    assert not scope.cancelled_caught
+
+
 def test_everything_else_is_handed_through_as_it_is():
     given = []
 
