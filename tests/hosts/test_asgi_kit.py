@@ -7,12 +7,17 @@ by `make soak`.
 
 import re
 import sys
+import urllib.request
+from contextlib import suppress
 
 import pytest
 
+from tests.docs.pages import DOCS, blocks
 from tests.hosts.books import arrivals, balance, lost
 from tests.hosts.matrix import Row
+from tests.hosts.processes import Host, until
 from tests.hosts.programs import environment
+from tests.servers.redis import free_port
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -173,3 +178,44 @@ def test_g23_with_a_dead_receiver_each_process_says_one_line_and_ends_on_time(
     workers = {answer.pid for answer in answers if answer.pid}
     assert server.errors().count("events were not delivered") == len(workers)
     assert lost(server.errors()) == len(answers) + last_ones(server, len(workers))
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+PAGE = list(blocks(DOCS / "hosts.md"))
+SERVICES = {
+    "uvicorn": ("FastAPI(lifespan=asgi.lifespan)", "--port", "/apps/{}"),
+    "gunicorn": ("FastAPI(lifespan=asgi.lifespan)", "-b", "/apps/{}"),
+    "hypercorn": ("asgi.wrap(bare)", "-b", "/{}"),
+}
+
+
+@pytest.mark.parametrize("server", SERVICES)
+def test_the_services_of_the_page_lose_nothing(server, tmp_path, mark, settings, shared_tap):
+    """As the page says it, but for the port."""
+    says, option, path = SERVICES[server]
+    (service,) = [b.text for b in PAGE if b.language == "python" and says in b.text]
+    (command,) = [b.text for b in PAGE if b.language == "sh" and b.text.startswith(server)]
+    (tmp_path / "service.py").write_text(service)
+    port = free_port()
+    address = str(port) if option == "--port" else f"127.0.0.1:{port}"
+    host = Host(f"{command.strip()} {option} {address}", tmp_path, mark, settings)
+    host._environment["PYTHONPATH"] += f":{tmp_path}"
+    asked = []
+
+    def ask():
+        asked.append(path.format(f"{mark}-{len(asked)}"))
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{asked[-1]}", method="POST")
+        with suppress(OSError), urllib.request.urlopen(request, timeout=10) as answer:
+            return b"accepted" in answer.read()
+        asked.pop()
+        return False
+
+    with host:
+        until(ask, within_s=60)
+        assert all(ask() for _ in range(20))
+        host.signal("TERM")
+        host.wait(ON_TIME_S)
+        assert host.left() == []
+    came = [app_id for app_id in arrivals(shared_tap, "acme").app_ids if mark in app_id]
+    assert sorted(came) == sorted(one.removeprefix("/apps/") for one in asked)
