@@ -31,7 +31,15 @@ from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["emit", "get_gateway", "init", "is_gateway_enabled", "replace_gateway"]
+__all__ = [
+    "emit",
+    "get_gateway",
+    "init",
+    "is_gateway_enabled",
+    "is_of_a_test",
+    "replace_gateway",
+    "standing_gateway",
+]
 
 _Found = TelemetryGateway | SettingsError
 
@@ -186,6 +194,17 @@ def replace_gateway(gateway: _Found | None) -> _Found | None:
         if gateway is not None:
             _PROCESS["gateway"] = gateway
         return before
+
+
+def standing_gateway() -> TelemetryGateway | None:
+    """The one that module-level `emit` uses now, if there is one; makes none."""
+    found = _PROCESS.get("gateway")
+    return found if isinstance(found, TelemetryGateway) else None
+
+
+def is_of_a_test(gateway: TelemetryGateway) -> bool:
+    """Whether a test has put it in its place (`replace_gateway`): it stops it itself, then."""
+    return not isinstance(gateway, _ProcessGateway)
 
 
 def _gateway() -> _Found:

@@ -27,6 +27,7 @@ from supervisors._process import (
 )
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._aside import forget_this_thread
+from telemetry_actors._async import AsyncSide
 from telemetry_actors._draining import distinct_held, flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -61,10 +62,10 @@ class _Begun(NamedTuple):
     awakening: dict[str, bool]
 
 
-class TelemetryGateway:
+class TelemetryGateway(AsyncSide):
     """Carries business events to OTLP, inside this process.
 
-    A context manager: the block ends with `stop`.
+    A context manager: the block ends with `stop`, or with `astop` after ``async with``.
 
     Args:
         settings: read from the environment by default.

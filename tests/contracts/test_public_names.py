@@ -39,6 +39,7 @@ SNAPSHOT = {
     "telemetry_actors.testing": """
         RecordingSink Telemetry registered_case running_gateway use_gateway
     """,
+    "telemetry_actors.hosts.asgi": "lifespan lifespan_of wrap",
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
     "telemetry_actors.stores.letters": "BadLetter LetterDirectory StoredLetter",
     "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",
@@ -67,6 +68,8 @@ SIGNATURES = {
     ),
     telemetry_actors.TelemetryGateway.flush: "self, timeout_s=10.0, *, own=False",
     telemetry_actors.TelemetryGateway.stop: "self, timeout_s=None",
+    telemetry_actors.TelemetryGateway.aflush: "self, timeout_s=10.0, *, own=False",
+    telemetry_actors.TelemetryGateway.astop: "self, timeout_s=None",
     telemetry_actors.TelemetryGateway.start: "self",
     telemetry_actors.TelemetryGateway.replay: "self, letter, on_end=None",
     telemetry_actors.TelemetryGateway.status: "self",

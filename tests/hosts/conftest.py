@@ -1,14 +1,30 @@
-"""A third-party receiver for all programs of a test run: its start takes longer than they do."""
+"""One receiver and one Redis for all hosts of a run: their start takes longer than most tests.
+
+The applications in ``apps`` are the hosts' to import.
+"""
+
+import uuid
 
 import pytest
 
+from tests.hosts.programs import environment
 from tests.receivers.oteltap import OtelTap
+from tests.servers.redis import Redis
+
+collect_ignore = ["apps"]
 
 
 @pytest.fixture(scope="session")
 def tap(tmp_path_factory):
+    """A third-party receiver."""
     with OtelTap(tmp_path_factory.mktemp("oteltap")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_tap(tap):
+    """The same, for who tells its own records from those of others by their application."""
+    return tap
 
 
 @pytest.fixture
@@ -22,3 +38,21 @@ def arrived(tap):
         return len(uids) - before
 
     return count
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory):
+    with Redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def mark():
+    """Tells a test's processes, events, queues and keys from all others."""
+    return f"host-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def settings(shared_tap):
+    """The environment of a host with default settings and a well receiver."""
+    return environment(shared_tap.endpoint, {})

@@ -6,9 +6,13 @@ A line with ``type: ignore[...]`` must be an error of that kind: mypy reports it
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import assert_type
 
+from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.applications import Starlette
 from typing_extensions import TypedDict
 
 from telemetry_actors import (
@@ -17,12 +21,14 @@ from telemetry_actors import (
     EventFacts,
     MappingSettings,
     Signals,
+    StopReport,
     TelemetryCase,
     TelemetryContext,
     TelemetryGateway,
     emit,
     register_case,
 )
+from telemetry_actors.hosts import asgi
 from telemetry_actors.payloads import NodeExecutionPayload, ParentTraceContext, WorkflowRunPayload
 from telemetry_actors.typed import (
     Emit,
@@ -106,3 +112,28 @@ def define(gateway: TelemetryGateway) -> None:
     emit_shipped = Emit[Shipped]("order_shipped")
     emit_shipped({}, {"order_id": "o"}, gateway=gateway)
     emit_shipped({}, {"order": "o"}, gateway=gateway)  # type: ignore[typeddict-item]
+
+
+# -- in an event loop -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def own(app: FastAPI) -> AsyncIterator[dict[str, int]]:
+    yield {"answer": 42}
+
+
+async def serve(gateway: TelemetryGateway) -> None:
+    """Not called."""
+    async with gateway as entered:
+        assert_type(entered, TelemetryGateway)
+        assert_type(await gateway.aflush(2, own=True), bool)
+        await gateway.aflush(2, True)  # type: ignore[call-arg]
+    assert_type(await gateway.astop(2.5), StopReport)
+    assert_type(asgi.lifespan(), AbstractAsyncContextManager[None])
+    FastAPI(lifespan=asgi.lifespan)
+    FastAPI(lifespan=asgi.lifespan_of(own))
+    app = Starlette(lifespan=asgi.lifespan)
+    asgi.wrap(app)
+    asgi.wrap(asgi.wrap(FastAPI()))
+    asgi.lifespan_of(own(FastAPI()))  # type: ignore[arg-type]
+    asgi.wrap("service:app")  # type: ignore[arg-type]
