@@ -9,7 +9,6 @@ tests, is `_deterministic.py`.
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -17,12 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 from supervisors._clock import new_token, release
 from supervisors._exit import Exit
 from supervisors._incarnation import Vanished, Yielded
+from supervisors._native import Lock, RLock, get_ident, new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors._clock import Token
     from supervisors._incarnation import Incarnation
+    from supervisors._native import Thread
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
 
@@ -47,7 +48,7 @@ class Dispatcher(Protocol):
         """It does not stop, or hangs: leave it behind, and let others go on without it."""
         ...
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """The thread that is running *incarnation* at this moment, if one is."""
         ...
 
@@ -56,15 +57,11 @@ class Dispatcher(Protocol):
         ...
 
 
-def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
-    return threading.Thread(target=target, name=name, daemon=True)
-
-
 class _Worker:
     """A thread for one slot, and the incarnation that it is given next."""
 
     def __init__(self, name: str, live: Callable[[_Worker], None]) -> None:
-        self.thread = _thread(name, lambda: live(self))
+        self.thread = new_thread(lambda: live(self), name)
         self.token = new_token()
         self.began = False
         """Its thread runs, or did. (A `Thread` that has an id may not be alive yet.)"""
@@ -83,7 +80,7 @@ class OwnThreads:
         self._runtime = runtime
         self._running: dict[Incarnation, _Worker] = {}
         self._workers: dict[Slot, _Worker] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         """Guards who is given what; never taken by a sender."""
         self._closed = False
 
@@ -165,7 +162,7 @@ class OwnThreads:
         if worker is not None:
             self._runtime.count_abandoned(worker.thread)
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """Its own."""
         worker = self._running.get(incarnation)
         return None if worker is None else worker.thread
@@ -180,7 +177,7 @@ class OwnThreads:
             release(worker.token)
         for worker in [*self._running.values(), *idle]:
             thread = worker.thread
-            if thread is not threading.current_thread():
+            if thread.ident != get_ident():
                 thread.join(max(0.0, until_s - self._runtime.clock.now_s()))
 
 
@@ -197,10 +194,10 @@ class SharedThread:
         self._token: Token = new_token()
         self._living: set[Incarnation] = set()
         self._turn: Incarnation | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._generation = 0
         self._closed = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         """Guards who lives here and on which thread; never taken by a sender."""
 
     def launch(self, incarnation: Incarnation) -> None:
@@ -219,7 +216,7 @@ class SharedThread:
         self._generation += 1
         self._turn = None
         token, generation = self._token, self._generation
-        self._thread = _thread(self.name, lambda: self._loop(token, generation))
+        self._thread = new_thread(lambda: self._loop(token, generation), self.name)
         try:
             self._thread.start()  # once it is known: what it boots may launch others here
         except RuntimeError:  # none can be started: the sweep finds that it does not live
@@ -305,7 +302,7 @@ class SharedThread:
             self._new_thread()
             release(self._token)
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """The shared one, while it is *incarnation*'s turn."""
         return self._thread if self._turn is incarnation else None
 
@@ -314,5 +311,5 @@ class SharedThread:
         self._closed = True
         release(self._token)
         thread = self._thread
-        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread.ident != get_ident():
             thread.join(timeout_s)

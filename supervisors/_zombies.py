@@ -10,16 +10,15 @@ Senders pay one look at an empty dict.
 
 from __future__ import annotations
 
-import threading
-from _thread import get_ident
+from supervisors._native import Thread, get_ident
 
 __all__ = ["LEFT_BEHIND", "is_left_behind", "leave_behind"]
 
-LEFT_BEHIND: dict[int, threading.Thread] = {}
+LEFT_BEHIND: dict[int, Thread] = {}
 """By thread id. An id is used again when its thread has ended, so it alone proves nothing."""
 
 
-def leave_behind(thread: threading.Thread) -> None:
+def leave_behind(thread: Thread) -> None:
     """*thread* was given up with its actor. Any thread of the tree."""
     if thread.ident is not None:
         LEFT_BEHIND[thread.ident] = thread

@@ -6,9 +6,9 @@ that has interrupted another start.
 
 from __future__ import annotations
 
-import _thread
-import threading
 from collections.abc import Callable
+
+from supervisors._native import begin
 
 __all__ = ["run_aside"]
 
@@ -19,18 +19,4 @@ def run_aside(errand: Callable[[], object]) -> None:
     Raises:
         RuntimeError: no thread can be started.
     """
-
-    def run() -> None:
-        try:
-            errand()
-        finally:
-            _forget_this_thread()
-
-    _thread.start_new_thread(run, ())
-
-
-def _forget_this_thread() -> None:
-    """Logging or a join has made it known to `threading`, where 3.11 keeps it for ever."""
-    known = getattr(threading, "_active", {})
-    if isinstance(known.get(_thread.get_ident()), threading._DummyThread):
-        known.pop(_thread.get_ident(), None)
+    begin(errand)

@@ -5,7 +5,6 @@ A fork child gets a new one; a stopped one stays readable.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from supervisors import (
     SupervisorRef,
 )
 from supervisors._clock import new_token, release
+from supervisors._native import Lock, wait
 from telemetry_actors._aside import run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
@@ -137,7 +137,7 @@ class Life:
         self.recorder: MetricRecorder | None = None
         self.state = "new"
         self.parkings = Parkings()
-        self.building = threading.Lock()
+        self.building = Lock()
         """Held while the tree is being built and started."""
         self.impatient = False
         """The process ends: nobody waits for anything any more."""
@@ -214,7 +214,7 @@ class Life:
                 run_aside(build)
         except RuntimeError:  # no thread can be started
             build()
-        token.acquire()
+        wait(token, None)
         if errors:
             raise errors[0]
 

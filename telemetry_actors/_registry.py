@@ -12,12 +12,12 @@ process's own, so that the child of a fork never waits for a thread that it does
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from supervisors._native import Lock
 from telemetry_actors._definition_check import check_instruments, check_name
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors._say import warn
@@ -33,7 +33,7 @@ P = TypeVar("P")
 
 _NONE: Final[Cases] = MappingProxyType({})
 _NOW: Final[dict[str, Cases]] = {"cases": _NONE}
-_LOCKS: Final[dict[int, threading.Lock]] = {}
+_LOCKS: Final[dict[int, Lock]] = {}
 
 
 class Reader(Protocol):
@@ -98,8 +98,8 @@ def _readers() -> list[Reader | None]:
     return [found() for found in _READERS.valuerefs()]
 
 
-def _lock() -> threading.Lock:
-    return _LOCKS.setdefault(os.getpid(), threading.Lock())
+def _lock() -> Lock:
+    return _LOCKS.setdefault(os.getpid(), Lock())
 
 
 def _check(definition: object) -> None:

@@ -7,7 +7,6 @@ first event. What a gateway is made of, and outlives restarts, is its *life* (`_
 
 from __future__ import annotations
 
-import _thread
 import os
 import re
 import threading
@@ -19,6 +18,7 @@ from typing import Any, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from supervisors._native import begin, note_hub, sleep
 from telemetry_actors._draining import flush_life
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
@@ -227,6 +227,7 @@ class TelemetryGateway:
         """
         when_forked(self)
         when_exiting(self)
+        note_hub()
         self._here().build_aside()
         return self
 
@@ -310,10 +311,11 @@ class TelemetryGateway:
             return True
         if not when_exiting(self):
             return False
+        note_hub()
         when_forked(self)
         self._awakening["begun"] = True
         try:
-            _thread.start_new_thread(self._build_patiently, ())
+            begin(self._build_patiently)
         except RuntimeError:
             self._awakening["begun"] = False
             return False
@@ -327,6 +329,7 @@ class TelemetryGateway:
             retry=tenacity.retry_if_exception_type(Exception),
             stop=lambda _state: life.intake.closed,
             before_sleep=self._note_failed_build,
+            sleep=sleep,
             reraise=False,
         )
         with suppress(tenacity.RetryError):  # stopped before it could be built

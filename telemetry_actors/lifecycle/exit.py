@@ -14,13 +14,14 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from supervisors import SystemClock
+from supervisors._native import new_thread
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.status import StopReport
 
@@ -126,7 +127,7 @@ def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[S
 
     started = []
     for one in left[1:]:
-        thread = threading.Thread(target=stop, args=(one,), daemon=True)
+        thread = new_thread(partial(stop, one), "telemetry-exit")
         with suppress(RuntimeError):  # 3.12 starts none at its end: one after the other, then
             thread.start()
             started.append(thread)

@@ -12,12 +12,12 @@ that it needs in one go when it is built, and a fork waits for that.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from supervisors._native import Lock
 from telemetry_actors.ids import reseed
 from telemetry_actors.inside import THREADS
 
@@ -38,7 +38,7 @@ _LONGEST_IMPORT_S = 5.0
 class _Imports:
     """Who imports, or forks; a child has one of its own."""
 
-    lock = threading.Lock()
+    lock = Lock()
     forking = False
 
 
@@ -69,7 +69,7 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    _Imports.lock, _Imports.forking = threading.Lock(), False
+    _Imports.lock, _Imports.forking = Lock(), False
     THREADS.clear()  # whoever was inside the tree is not here
     reseed()
     for one in list(_KNOWN):

@@ -11,9 +11,10 @@ put it aside at the same moment may put aside one too many.
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
+
+from supervisors._native import Lock
 
 __all__ = ["LinesFile"]
 
@@ -35,7 +36,7 @@ class LinesFile:
         self._max_bytes = max_bytes
         self._keep = keep
         self._fd: int | None = None
-        self._locks: dict[int, threading.Lock] = {}
+        self._locks: dict[int, Lock] = {}
         """By process: in a fork's child the parent's may be held for ever."""
 
     def append(self, lines: bytes) -> None:
@@ -58,8 +59,8 @@ class LinesFile:
 
     # -- with the lock held -----------------------------------------------------------------------
 
-    def _lock(self) -> threading.Lock:
-        return self._locks.setdefault(os.getpid(), threading.Lock())
+    def _lock(self) -> Lock:
+        return self._locks.setdefault(os.getpid(), Lock())
 
     def _opened(self, more_bytes: int) -> int:
         if self._fd is not None and not self._is_at_its_path(self._fd):

@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
+from supervisors._native import Lock
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
@@ -58,7 +58,7 @@ class ConsoleSink:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return "<ConsoleSink>"

@@ -6,9 +6,9 @@ with what it gets.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
+from supervisors._native import Lock
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
@@ -22,7 +22,7 @@ class RecordingSink:
     name = "recording"
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._logs: list[LogSignal] = []
         self._spans: list[SpanSignal] = []
         self._points: list[MetricPoint] = []

@@ -27,6 +27,8 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
 from redis.retry import Retry
 
+from supervisors._native import unpatched
+
 __all__ = ["LinkError", "RedisLink"]
 
 _SECRETS = ("password", "username", "ssl_password")
@@ -155,7 +157,7 @@ class _Bounded:
     now_s: Callable[[], float]
 
     def _connect(self) -> Any:
-        return _BoundedSocket(super()._connect(), self)  # type: ignore[misc]  # of redis-py
+        return _BoundedSocket(unpatched(super()._connect()), self)  # type: ignore[misc]  # of redis-py
 
     def left_s(self) -> float:
         """Seconds until the deadline of the round trip.

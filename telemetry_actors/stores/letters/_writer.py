@@ -8,15 +8,14 @@ there is something to write.
 
 from __future__ import annotations
 
-import _thread
 import os
-import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from supervisors import Clock
 from supervisors._clock import new_token, release
+from supervisors._native import Lock, begin
 from telemetry_actors._say import say, warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
@@ -61,7 +60,7 @@ class LetterWriter:
         self._queue_bytes = queue_bytes
         self._clock = clock
         self._process = process
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._queue: deque[_Job] = deque()
         self._bytes = 0
         self._running = False
@@ -122,7 +121,7 @@ class LetterWriter:
                 return
             self._running = True
         try:
-            _thread.start_new_thread(self._run, ())
+            begin(self._run)
         except RuntimeError:  # the interpreter is ending
             with self._lock:
                 self._running = False
