@@ -16,14 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import socket
     from _thread import LockType, RLock, allocate_lock, get_ident
-    from collections.abc import Iterator
     from queue import SimpleQueue
     from threading import Lock
 
@@ -106,14 +105,9 @@ class Thread(Protocol):
 
 def new_thread(target: Callable[[], object], name: str) -> Thread:
     """A daemon thread that is still to be started."""
-
-    def run() -> None:
-        with _among_ours():
-            target()
-
     if is_patched("threading"):
-        return _Native(run)
-    return threading.Thread(target=run, name=name, daemon=True)
+        return _Native(target)
+    return threading.Thread(target=_run_as_ours, args=(target,), name=name, daemon=True)
 
 
 def begin(run: Callable[[], object]) -> None:
@@ -123,19 +117,14 @@ def begin(run: Callable[[], object]) -> None:
         RuntimeError: no thread can be started.
     """
 
-    def errand() -> None:
-        with _among_ours():
-            run()
-
-    original("_thread", "start_new_thread")(errand, ())
+    original("_thread", "start_new_thread")(_run_as_ours, (run,))
 
 
-@contextmanager
-def _among_ours() -> Iterator[None]:
+def _run_as_ours(run: Callable[[], object]) -> None:
     ident = get_ident()
     _OURS.add(ident)
     try:
-        yield
+        run()
     finally:
         _OURS.discard(ident)
         _forget_this_thread()
@@ -168,7 +157,7 @@ class _Native:
         self.ident = get_ident()
         self.native_id = threading.get_native_id()
         try:
-            self._run()
+            _run_as_ours(self._run)
         finally:
             self._ended = True
             self._end.release()

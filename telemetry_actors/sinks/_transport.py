@@ -17,6 +17,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import io
+import queue
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -273,11 +274,37 @@ def _context_past_gevent() -> ssl.SSLContext:
     return context
 
 
+class _Idle:
+    """Connections that wait to be used again, last in first out; of one thread.
+
+    In the place of a queue, which a thread could wait at, and which gevent replaces by its own.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._most = maxsize
+        self._held: list[Any] = []
+
+    def qsize(self) -> int:
+        return len(self._held)
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if 0 < self._most <= len(self._held):
+            raise queue.Full
+        self._held.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if not self._held:
+            raise queue.Empty
+        return self._held.pop()
+
+
 class _HttpPool(HTTPConnectionPool):
+    QueueCls = cast("Any", _Idle)
     ConnectionCls = cast("Any", _Http)
 
 
 class _HttpsPool(HTTPSConnectionPool):
+    QueueCls = cast("Any", _Idle)
     ConnectionCls = cast("Any", _Https)
 
 
