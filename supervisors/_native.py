@@ -77,10 +77,26 @@ def has_greenlets() -> bool:
 
 
 if not TYPE_CHECKING:
-    Lock = allocate_lock = original("_thread", "allocate_lock")
     get_ident = original("_thread", "get_ident")
-    RLock = original("_thread", "RLock")
-    SimpleQueue = original("queue", "SimpleQueue")
+
+    # Looked up each time: with eventlet, which replaces them as well, threads stay green
+    # whether it came before us or after, and locks are of their kind.
+
+    def allocate_lock():
+        """`_thread.allocate_lock`."""
+        return original("_thread", "allocate_lock")()
+
+    Lock = allocate_lock
+
+    def RLock():  # noqa: N802 -- as it is called everywhere
+        """`threading.RLock`."""
+        return original("_thread", "RLock")()
+
+    def SimpleQueue():  # noqa: N802
+        """`queue.SimpleQueue`."""
+        return original("queue", "SimpleQueue")()
+
+
 sleep = original("time", "sleep")
 _now_s = time.monotonic  # noqa: TID251 -- of waits on the machine's clock alone
 
@@ -116,7 +132,6 @@ def begin(run: Callable[[], object]) -> None:
     Raises:
         RuntimeError: no thread can be started.
     """
-
     original("_thread", "start_new_thread")(_run_as_ours, (run,))
 
 
