@@ -241,9 +241,12 @@ _HUBS: dict[str, Any] = {}
 
 
 def note_hub() -> None:
-    """Remember the hub of the calling thread, a host's, for `call_host`. Never waits."""
-    if get_ident() not in _OURS and (hub := _hub()) is not None:
-        _HUBS["host"] = hub
+    """Remember the main thread's hub for `call_host`, if the caller is there. Never waits."""
+    if not is_patched("threading"):
+        return
+    hubs: Any = sys.modules.get("gevent.hub")
+    if hubs is not None and get_ident() == hubs.MAIN_THREAD_IDENT:
+        _HUBS["host"] = hubs.get_hub()  # no other is sure to be run by somebody
 
 
 def call_host(call: Callable[[], T]) -> T:

@@ -93,6 +93,7 @@ class TelemetryGateway:
             self._providers,
         )
         note_reader(self._life.intake)
+        note_hub()
         self._stopping = Stopping(self._life)
 
     def _after_fork(self) -> None:

@@ -52,26 +52,31 @@ RUN = {
 accepted = [0]
 late: list[float] = []
 own: list[float] = []
+"""Without what the machine took away: the hub's thread was ready, and had no processor."""
+busy: list[float] = []
+"""How long the hub's thread itself was at work in each step."""
 try:
     STATISTICS = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
 except OSError:
     STATISTICS = None
 
 
-def waited_s() -> float:
-    """For how long this thread was ready and had no processor: the machine's fault, not ours."""
+def statistics() -> tuple[float, float]:
+    """Of this thread: for how long it has run, and for how long it was ready and not let run."""
     if STATISTICS is None:
-        return 0.0
-    return int(os.pread(STATISTICS, 100, 0).split()[1]) / 1e9
+        return time.thread_time(), 0.0
+    ran, waited, _ = os.pread(STATISTICS, 100, 0).split()
+    return int(ran) / 1e9, int(waited) / 1e9
 
 
 def look() -> None:
     while True:
-        before, due = waited_s(), time.perf_counter() + STEP_S
+        (ran_s, waited_s), due = statistics(), time.perf_counter() + STEP_S
         gevent.sleep(STEP_S)
-        late_s = time.perf_counter() - due
+        late_s, after = time.perf_counter() - due, statistics()
         late.append(late_s)
-        own.append(max(0.0, late_s - (waited_s() - before)))
+        own.append(max(0.0, late_s - (after[1] - waited_s)))
+        busy.append(after[0] - ran_s)
 
 
 def emit_one(case: str, payload: dict) -> None:
@@ -109,9 +114,10 @@ def main() -> None:
     gevent.sleep(0.5)  # the loop itself has begun
     said = {}
     for phase, seconds in (("start", START_S), ("steady", SECONDS)):
-        late.clear(), own.clear()
+        late.clear(), own.clear(), busy.clear()
         serve(seconds)
         said[phase], said[f"{phase} own"] = figures(late), figures(own)
+        said[f"{phase} busy"] = figures(busy)
     looking.kill()
     for _ in range(20):  # for the exit
         emit_one("app_created", {"app_id": "a"})

@@ -63,17 +63,27 @@ def environment(endpoint: str, settings: dict[str, object]) -> dict[str, str]:
     return {**os.environ, **_ON, "ENTERPRISE_OTLP_ENDPOINT": endpoint, **more}
 
 
-def run(program: str, endpoint: str, *, within_s: float = 30.0, **settings: object) -> Ended:
-    """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``."""
-    with started(program, endpoint, **settings) as process:
+def run(
+    program: str, endpoint: str, *, before: str = "", within_s: float = 30.0, **settings: object
+) -> Ended:
+    """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``.
+
+    Args:
+        program: what comes after the prelude.
+        endpoint: the receiver's.
+        before: what comes before the prelude, and so before our import.
+        within_s: it has ended by then.
+        settings: of the gateway.
+    """
+    with started(program, endpoint, before=before, **settings) as process:
         return ended(process, within_s=within_s)
 
 
 @contextmanager
-def started(program: str, endpoint: str, **settings: object):
+def started(program: str, endpoint: str, *, before: str = "", **settings: object):
     """A running program."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PRELUDE + program],
+        [sys.executable, "-c", before + PRELUDE + program],
         env=environment(endpoint, settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
