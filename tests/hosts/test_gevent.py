@@ -91,8 +91,10 @@ def test_nothing_of_gevents_is_imported_by_us():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="schedstat")
 def test_g25_a_hub_is_never_held_up_by_us(patched):
-    """What the hub's own thread does is not the machine's affair; when it is let run, is, a bit:
-    where all wait for the GIL and its holder has no processor. So there are three tries."""
+    """What the hub's own thread does isn't the machine's affair; when it is let run, is, a bit.
+
+    All may wait for the GIL while its holder has no processor; so there are three tries.
+    """
     for _ in range(3):
         with FaultyReceiver(hang) as receiver:
             said = hub(patched, "us", 3, receiver.endpoint)
