@@ -1,7 +1,7 @@
 """What each application does for a request: one event, and an answer that says what became of it.
 
 The environment says which test it is (``HOSTS_MARK``: the tenant) and where to write
-(``HOSTS_FOLDER``). ``HOSTS_BARE`` leaves telemetry out: what goes wrong then is the host's own.
+(``HOSTSFOLDER``). ``HOSTS_BARE`` leaves telemetry out: what goes wrong then is the host's own.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ if os.environ.get("HOSTS_BARE"):
 else:
     from telemetry_actors import emit, get_gateway
 
-__all__ = ["MARK", "begin", "durable", "hold", "hold_async", "who", "work"]
+__all__ = ["FOLDER", "MARK", "begin", "durable", "hold", "hold_async", "who", "work"]
 
 MARK = os.environ.get("HOSTS_MARK", "")
-_FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
-_RELEASE = _FOLDER / "release"
+FOLDER = Path(os.environ.get("HOSTSFOLDER", "."))
+_RELEASE = FOLDER / "release"
 _LOOK_EVERY_S = 0.005
 
 
@@ -40,7 +40,7 @@ def durable() -> str:
 
 def begin(app_id: str) -> None:
     """Let the test see that this request is being served."""
-    (_FOLDER / f"begun-{app_id}").touch()
+    (FOLDER / f"begun-{app_id}").touch()
 
 
 def hold(app_id: str) -> str:
