@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import redis
 import rq
@@ -34,7 +35,7 @@ class CeleryQueue:
         self._app.conf.task_default_queue = mark
         self._folder = folder
 
-    def __enter__(self) -> CeleryQueue:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,7 +74,7 @@ class RqQueue:
         self._queue = rq.Queue(mark, connection=self._redis)
         self._jobs: dict[str, rq.job.Job] = {}
 
-    def __enter__(self) -> RqQueue:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,10 +14,14 @@ pytestmark = [
 ]
 
 TASKS = 40
-POOLS = [f"{kind} {how}" for kind in ("executor", "pool") for how in ("fork", "spawn", "forkserver")]
+POOLS = [
+    f"{kind} {how}" for kind in ("executor", "pool") for how in ("fork", "spawn", "forkserver")
+]
 
 
-@pytest.mark.parametrize("name", rows("pools", POOLS, in_ci=()))
+@pytest.mark.parametrize(
+    "name", rows("pools", POOLS, in_ci=("executor fork", "executor spawn", "pool forkserver"))
+)
 def test_g23_workers_of_a_pool_deliver_what_they_accepted(
     name, tmp_path, mark, settings, shared_tap
 ):
