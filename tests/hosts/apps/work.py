@@ -14,7 +14,17 @@ if os.environ.get("HOSTS_BARE"):
 else:
     from telemetry_actors import emit, get_gateway
 
-__all__ = ["FOLDER", "MARK", "begin", "durable", "hold", "hold_async", "who", "work"]
+__all__ = [
+    "FOLDER",
+    "MARK",
+    "begin",
+    "durable",
+    "hold",
+    "hold_async",
+    "is_released",
+    "who",
+    "work",
+]
 
 MARK = os.environ.get("HOSTS_MARK", "")
 FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
