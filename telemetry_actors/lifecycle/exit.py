@@ -24,7 +24,15 @@ from supervisors._process import of_this_process
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.status import StopReport
 
-__all__ = ["Stoppable", "is_ending", "running", "say_what_was_lost", "stop_all", "when_exiting"]
+__all__ = [
+    "Stoppable",
+    "end_process",
+    "is_ending",
+    "running",
+    "say_what_was_lost",
+    "stop_all",
+    "when_exiting",
+]
 
 _LAST = -1000
 """Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
@@ -43,7 +51,7 @@ class Stoppable(Protocol):
         """Stop without a word in the log. Comes back in time, whoever else is stopping it."""
         ...
 
-    def flush(self, timeout_s: float) -> bool:
+    def flush(self, timeout_s: float, *, own: bool = False) -> bool:
         """Wait for what has been emitted so far."""
         ...
 
@@ -111,6 +119,14 @@ def _at_exit() -> None:
             reports = [one._stop_at_exit(0.0) for one in left]
         say_what_was_lost(reports, say_at_the_end)
     of_this_process(_Process, _Process).over = True
+
+
+def end_process() -> None:
+    """Do now what the exit does: for hosts whose processes leave by ``os._exit`` afterwards.
+
+    Main thread. Idempotent; from then on `emit` is refused as ``stopping``.
+    """
+    _at_exit()
 
 
 def stop_all(left: Sequence[Stoppable], budget_s: float | None = None) -> list[StopReport]:
