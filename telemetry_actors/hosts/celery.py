@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from supervisors import SystemClock
+from telemetry_actors.hosts._parent import import_for_children
 from telemetry_actors.lifecycle.exit import end_process, running
 from telemetry_actors.lifecycle.kits import note_kit
 
@@ -54,6 +55,7 @@ def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:
 
     note_kit("celery")
     _Kit.flush_each_task_s = flush_each_task_s
+    signals.worker_init.connect(_worker_begins, dispatch_uid=f"{__name__}.worker")
     signals.worker_process_init.connect(_child_begins, dispatch_uid=f"{__name__}.begin")
     signals.worker_process_shutdown.connect(_child_ends, dispatch_uid=f"{__name__}.end")
     if flush_each_task_s > 0:
@@ -64,6 +66,11 @@ class _Kit:
     flush_each_task_s = 0.0
     in_a_child = False
     """This process runs tasks one at a time, and may be killed by itself."""
+
+
+def _worker_begins(**_said: object) -> None:
+    """In the worker's main process, before it forks."""
+    import_for_children()
 
 
 def _child_begins(**_said: object) -> None:
