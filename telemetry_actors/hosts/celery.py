@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from supervisors import SystemClock
-from telemetry_actors.hosts._parent import import_for_children
+from telemetry_actors.hosts._beginning import import_for_children
 from telemetry_actors.lifecycle.exit import end_process, running
 from telemetry_actors.lifecycle.kits import note_kit
 
@@ -36,7 +36,7 @@ _LEFT_OUT: Final = ("SIGTERM", "SIGQUIT")
 _now_s = SystemClock().now_s
 
 
-def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:
+def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:  # noqa: ARG001 -- says where
     """Have the processes of a Celery worker deliver what their tasks have emitted. Idempotent.
 
     Where the application is made; before the worker starts. Harmless in processes that only send

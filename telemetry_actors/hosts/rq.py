@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import rq.worker
 
-from telemetry_actors.hosts._parent import import_for_children
+from telemetry_actors.hosts._beginning import import_for_children
 from telemetry_actors.lifecycle.exit import end_process
 from telemetry_actors.lifecycle.kits import note_kit
 
