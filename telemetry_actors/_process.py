@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from supervisors._clock import new_token
 from supervisors._process import Process, ProcessLock, this_process
-from telemetry_actors._say import warn
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import AlreadyRunning, SettingsError
@@ -111,7 +111,9 @@ class _ProcessGateway(TelemetryGateway):
         with suppress(Exception):  # what a host says of itself may be anything
             words = advice(sys.modules)
             if words is not None:
-                warn("%s", words)
+                say_at_the_end(
+                    words
+                )  # also where the host has no handler for the log, as rq has not
 
 
 def init(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry_actors._process import get_gateway, is_gateway_enabled
-from telemetry_actors._say import warn
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.lifecycle.fork import importing
 
@@ -31,4 +31,4 @@ def begin_worker() -> None:
     try:
         get_gateway()
     except SettingsError as error:
-        warn("%s", error)
+        say_at_the_end(str(error))

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from telemetry_actors._say import warn
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.hosts._beginning import begin_worker, import_for_children
 from telemetry_actors.lifecycle.exit import end_process, running, say_what_was_lost, stop_all
 from telemetry_actors.lifecycle.kits import is_installed, note_kit
@@ -56,7 +56,7 @@ def install() -> bool:
     uwsgi.post_fork_hook = _then(getattr(uwsgi, "post_fork_hook", None), begin_worker)
     uwsgi.atexit = _then(getattr(uwsgi, "atexit", None), end_process)
     if not _has_threads(uwsgi) and uwsgi.worker_id() in (0, 1):
-        warn(
+        say_at_the_end(
             "uWSGI runs without threads: no event is sent before a worker ends."
             " Set enable-threads = true"
         )
@@ -71,7 +71,7 @@ def _is_master(uwsgi: Any) -> bool:
 def _deliver_before_the_fork() -> None:
     left = running()
     if left:
-        say_what_was_lost(stop_all(left), lambda line: warn("%s", line))
+        say_what_was_lost(stop_all(left), say_at_the_end)
 
 
 def _then(users: Callable[[], object] | None, ours: Callable[[], None]) -> Callable[[], None]:

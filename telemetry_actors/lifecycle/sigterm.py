@@ -17,7 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from supervisors import SystemClock
-from telemetry_actors._say import warn
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.lifecycle.exit import Stoppable, running, say_what_was_lost, stop_all
 
 __all__ = ["SigtermHandler", "stop_on_sigterm"]
@@ -50,7 +50,7 @@ def stop_on_sigterm(gateway: Stoppable | None = None, timeout_s: float = 5.0) ->
             "the handler of SIGTERM was not installed from Python: it can't be chained"
         )
     if type(getattr(old, "__self__", None)).__module__.startswith("uvicorn."):
-        warn(
+        say_at_the_end(
             "stop_on_sigterm() was called while uvicorn serves, which takes it away at its end:"
             " start and stop the gateway in the lifespan instead (telemetry_actors.hosts.asgi)"
         )
