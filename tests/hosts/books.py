@@ -1,0 +1,52 @@
+"""What the requests of a test asked for, what the receiver got of them, and what was said of the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tests.receivers.oteltap import OtelTap
+
+__all__ = ["Arrivals", "arrivals", "balance", "lost"]
+
+_LOST = re.compile(r"(\d+) events were not delivered")
+
+
+class Arrivals(NamedTuple):
+    """The log records of one test."""
+
+    app_ids: list[str]
+    uids: list[str]
+
+
+def arrivals(tap: OtelTap, mark: str) -> Arrivals:
+    """What has come from the tenant *mark*."""
+    found = Arrivals([], [])
+    for log in tap.received().logs:
+        values = {
+            pair["key"]: pair["value"].get("stringValue", "") for pair in log["attributes"]
+        }
+        if values.get("dify.tenant_id") == mark:
+            found.app_ids.append(values["dify.app_id"])
+            found.uids.append(values["log.record.uid"])
+    return found
+
+
+def lost(errors: str) -> int:
+    """What the processes of a host have said that they lost, in all."""
+    return sum(map(int, _LOST.findall(errors)))
+
+
+def balance(asked: Iterable[str], accepted: Iterable[str], came: Arrivals, lost_count: int) -> None:
+    """Each event that was accepted has come once, as a record of its own, or was said to be lost.
+
+    A request without an answer may have come to its event or not; *asked* has all of them.
+    """
+    asked, accepted, seen = set(asked), set(accepted), set(came.app_ids)
+    what = f"{len(seen & accepted)} of {len(accepted)} came, {lost_count} were said to be lost"
+    assert seen <= asked, f"events that nobody asked for: {seen - asked}"
+    assert len(came.app_ids) == len(seen), f"events that came twice: {what}"
+    assert len(set(came.uids)) == len(came.uids), f"events that share a uid: {what}"
+    assert len(accepted - seen) <= lost_count, what
+    assert lost_count <= len(asked - seen), what
