@@ -45,6 +45,13 @@ class CeleryQueue:
         ids = _new_ids(count)
         return self._answers(ids, [self._app.send_task("work", (app_id,)) for app_id in ids])
 
+    def begin(self, task: str, count: int) -> list[str]:
+        """So many of that task are sent; their app ids. Nobody waits for an answer."""
+        ids = _new_ids(count)
+        for app_id in ids:
+            self._app.send_task(task, (app_id,), ignore_result=True)
+        return ids
+
     @contextmanager
     def held(self, count: int) -> Iterator:
         """So many tasks are being done in the block; what it gets lets them go on, and answers."""

@@ -1,7 +1,7 @@
 """What each application does for a request: one event, and an answer that says what became of it.
 
 The environment says which test it is (``HOSTS_MARK``: the tenant) and where to write
-(``HOSTSFOLDER``). ``HOSTS_BARE`` leaves telemetry out: what goes wrong then is the host's own.
+(``HOSTS_FOLDER``). ``HOSTS_BARE`` leaves telemetry out: what goes wrong then is the host's own.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ else:
 __all__ = ["FOLDER", "MARK", "begin", "durable", "hold", "hold_async", "who", "work"]
 
 MARK = os.environ.get("HOSTS_MARK", "")
-FOLDER = Path(os.environ.get("HOSTSFOLDER", "."))
+FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
 _RELEASE = FOLDER / "release"
 _LOOK_EVERY_S = 0.005
 
