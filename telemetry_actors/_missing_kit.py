@@ -48,15 +48,19 @@ def advice(modules: Modules) -> str | None:
         modules: as `sys.modules`.
     """
     for kit, is_here, words in _HOSTS:
-        if not is_installed(kit) and is_here(modules):
+        if not _is_in_use(kit, modules) and is_here(modules):
             return words
     return None
 
 
+def _is_in_use(kit: str, modules: Modules) -> bool:
+    """Two begin after the application has been imported, which may emit meanwhile."""
+    begins_later = kit in ("asgi", "uwsgi") and f"telemetry_actors.hosts.{kit}" in modules
+    return begins_later or is_installed(kit)
+
+
 def _serves_by_uvicorn(modules: Modules) -> bool:
     """A server of uvicorn's has SIGTERM, which it raises again at its end: no exit hook runs."""
-    if "telemetry_actors.hosts.asgi" in modules:  # its lifespan may still be to begin
-        return False
     server: Any = getattr(modules.get("uvicorn.server"), "Server", None)
     owner = getattr(_on_sigterm(), "__self__", None)
     return isinstance(server, type) and isinstance(owner, server)

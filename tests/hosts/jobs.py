@@ -86,10 +86,12 @@ class RqQueue:
     def __exit__(self, *_: object) -> None:
         self._redis.close()
 
-    def put(self, count: int) -> None:
-        """So many jobs."""
-        for app_id in _new_ids(count):
-            self._jobs[app_id] = self._queue.enqueue("tests.hosts.apps.work.work", app_id)
+    def put(self, count: int, job: str = "tests.hosts.apps.work.work") -> list[str]:
+        """So many jobs; their app ids."""
+        ids = _new_ids(count)
+        for app_id in ids:
+            self._jobs[app_id] = self._queue.enqueue(job, app_id)
+        return ids
 
     def until_done(self) -> None:
         """All have been."""

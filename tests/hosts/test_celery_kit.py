@@ -9,7 +9,9 @@ import sys
 from typing import NamedTuple
 
 import pytest
+from celery import Celery
 
+from tests.docs.pages import DOCS, blocks
 from tests.hosts.books import arrivals, balance, lost
 from tests.hosts.jobs import CeleryQueue
 from tests.hosts.processes import Host, until
@@ -169,3 +171,22 @@ def test_without_the_kit_a_prefork_child_says_once_which_line_is_missing(
             until(lambda: MISSING in host.errors())
         ended(host, way)
     assert len(re.findall(re.escape(MISSING), host.errors())) == said
+
+
+PAGE = [block.text for block in blocks(DOCS / "hosts.md") if block.language == "python"]
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_works(tmp_path, mark, shared_redis, settings, shared_tap):
+    [service] = [text for text in PAGE if "Celery(" in text]
+    url = shared_redis.url
+    (tmp_path / "service.py").write_text(service.replace("redis://localhost:6379/0", url))
+    command = f"celery -q --workdir {tmp_path} -A service worker -c 1 -Q {mark} -l WARNING"
+    with Host(command, tmp_path, mark, settings | {"C_FORCE_ROOT": "1"}) as host:
+        sender = Celery("sender", broker=url, backend=url, set_as_current=False)
+        with sender:
+            answer = sender.send_task("create", (mark,), queue=mark).get(timeout=40)
+        ended(host, Way(""))
+    assert answer == "accepted"
+    came = [log for log in shared_tap.received().logs if mark in str(log["attributes"])]
+    assert len(came) == 1

@@ -14,7 +14,9 @@ pytestmark = [
 ]
 
 TASKS = 40
-POOLS = [f"{kind} {how}" for kind in ("executor", "pool") for how in ("fork", "spawn", "forkserver")]
+POOLS = [
+    f"{kind} {how}" for kind in ("executor", "pool") for how in ("fork", "spawn", "forkserver")
+]
 
 
 @pytest.mark.parametrize("name", rows("pools", POOLS, in_ci=()))

@@ -14,8 +14,8 @@ import pytest
 from tests.hosts.books import arrivals, balance, lost
 from tests.hosts.failing import rows
 from tests.hosts.matrix import ROWS
-from tests.hosts.programs import environment
 from tests.hosts.processes import until
+from tests.hosts.programs import environment
 
 pytestmark = [
     pytest.mark.timeout(120),

@@ -97,9 +97,7 @@ class WebServer(Host):
                 pids.add(pid)
         return len(pids) >= self._workers
 
-    def send(
-        self, count: int, *, at_once: int = 1, keep_alive: bool = False
-    ) -> list[Answer]:
+    def send(self, count: int, *, at_once: int = 1, keep_alive: bool = False) -> list[Answer]:
         """So many requests, and more until each worker has served some of them.
 
         Args:

@@ -54,6 +54,6 @@ def hold(app_id: str) -> str:
 async def hold_async(app_id: str) -> str:
     """The same in an event loop."""
     begin(app_id)
-    while not _RELEASE.exists():  # noqa: ASYNC110
+    while not _RELEASE.exists():
         await asyncio.sleep(_LOOK_EVERY_S)
     return work(app_id)
