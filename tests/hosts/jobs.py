@@ -46,6 +46,13 @@ class CeleryQueue:
         ids = _new_ids(count)
         return self._answers(ids, [self._app.send_task("work", (app_id,)) for app_id in ids])
 
+    def begin(self, task: str, count: int) -> list[str]:
+        """So many of that task are sent; their app ids. Nobody waits for an answer."""
+        ids = _new_ids(count)
+        for app_id in ids:
+            self._app.send_task(task, (app_id,), ignore_result=True)
+        return ids
+
     @contextmanager
     def held(self, count: int) -> Iterator:
         """So many tasks are being done in the block; what it gets lets them go on, and answers."""
@@ -80,10 +87,12 @@ class RqQueue:
     def __exit__(self, *_: object) -> None:
         self._redis.close()
 
-    def put(self, count: int) -> None:
-        """So many jobs."""
-        for app_id in _new_ids(count):
-            self._jobs[app_id] = self._queue.enqueue("tests.hosts.apps.work.work", app_id)
+    def put(self, count: int, job: str = "tests.hosts.apps.work.work") -> list[str]:
+        """So many jobs; their app ids."""
+        ids = _new_ids(count)
+        for app_id in ids:
+            self._jobs[app_id] = self._queue.enqueue(job, app_id)
+        return ids
 
     def until_done(self) -> None:
         """All have been."""
