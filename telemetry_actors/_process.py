@@ -15,13 +15,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel
 
 from supervisors._clock import new_token
 from supervisors._native import begin
 from supervisors._process import Process, ProcessLock, this_process
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import AlreadyRunning, SettingsError
@@ -58,6 +59,8 @@ class _ProcessGateway(TelemetryGateway):
 
     _said = False
     _watches_journal = False
+    begun_in: Process | None = None
+    """Where `init` or `start` was called, by somebody who knows of the end as well."""
 
     def __init__(
         self, settings: TelemetrySettings | None = None, *, sinks: Sequence[Sink] | None = None
@@ -65,6 +68,11 @@ class _ProcessGateway(TelemetryGateway):
         self.made_at = _place_of_the_caller()
         self._made_in = this_process()
         super().__init__(settings, sinks=sinks)
+
+    def start(self) -> Self:
+        """See `TelemetryGateway.start`."""
+        self.begun_in = this_process()
+        return super().start()
 
     def is_idle_here(self) -> bool:
         """Made before a fork, and not used in this process so far: it may give way to another."""
@@ -99,7 +107,21 @@ class _ProcessGateway(TelemetryGateway):
 
     def _build_patiently(self) -> None:
         self.say_what_is_off_once()
+        self._say_what_is_missing()
         super()._build_patiently()
+
+    def _say_what_is_missing(self) -> None:
+        """An event starts the tree, so maybe nobody is going to stop it. The tree's thread."""
+        if self.begun_in is this_process() or self._life.root is not None:
+            return  # whoever has called `init` or `start` stops it, too
+        from telemetry_actors._missing_kit import advice
+
+        with suppress(Exception):  # what a host says of itself may be anything
+            words = advice(sys.modules)
+            if words is not None:
+                say_at_the_end(
+                    words
+                )  # also where the host has no handler for the log, as rq has not
 
 
 def init(
@@ -133,6 +155,7 @@ def init(
         if isinstance(found, TelemetryGateway) and _is_in_use(found):
             raise AlreadyRunning(getattr(found, "made_at", "replaced by a test"))
         made = _ProcessGateway(chosen, sinks=sinks)
+        made.begun_in = this_process()
         _PROCESS["gateway"] = made
     made.say_what_is_off_once()
     made.start_for_the_journal()

@@ -43,7 +43,10 @@ def _encoded(arg: object) -> object:
 
 
 def say_at_the_end(message: str) -> None:
-    """The last word of a process: at WARNING, or on stderr where nobody listens to the log."""
+    """For what must be heard, such as the last word of a process.
+
+    At WARNING, or on stderr where nobody listens to the log.
+    """
     if _somebody_listens():
         warn("%s", message)
         return

@@ -30,6 +30,7 @@ from telemetry_actors.status import StopReport
 
 __all__ = [
     "Stoppable",
+    "end_process",
     "flush_all",
     "is_ending",
     "running",
@@ -61,7 +62,7 @@ class Stoppable(Protocol):
         """How many events have no outcome yet. Takes no lock."""
         ...
 
-    def flush(self, timeout_s: float) -> bool:
+    def flush(self, timeout_s: float, *, own: bool = False) -> bool:
         """Wait for what has been emitted so far."""
         ...
 
@@ -154,6 +155,14 @@ def _at_exit() -> None:
     _here().over = True
     with suppress(BaseException):
         say_what_was_lost(reports, say_at_the_end)
+
+
+def end_process() -> None:
+    """Do now what the exit does: for hosts whose processes leave by ``os._exit`` afterwards.
+
+    Main thread. Idempotent; from then on `emit` is refused as ``stopping``.
+    """
+    _at_exit()
 
 
 def _count_what_is_left(left: Sequence[Stoppable]) -> list[StopReport]:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors.lifecycle.exit import (
     Stoppable,
     flush_all,
@@ -51,6 +52,11 @@ def stop_on_sigterm(gateway: Stoppable | None = None, timeout_s: float = 5.0) ->
     if old is None:
         raise ValueError(
             "the handler of SIGTERM was not installed from Python: it can't be chained"
+        )
+    if type(getattr(old, "__self__", None)).__module__.startswith("uvicorn."):
+        say_at_the_end(
+            "stop_on_sigterm() was called while uvicorn serves, which takes it away at its end:"
+            " start and stop the gateway in the lifespan instead (telemetry_actors.hosts.asgi)"
         )
     return SigtermHandler(old, gateway, timeout_s)
 

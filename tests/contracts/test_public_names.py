@@ -40,6 +40,10 @@ SNAPSHOT = {
         RecordingSink Telemetry registered_case running_gateway use_gateway
     """,
     "telemetry_actors.hosts.asgi": "lifespan lifespan_of wrap",
+    "telemetry_actors.hosts.celery": "install",
+    "telemetry_actors.hosts.gunicorn": "post_worker_init worker_exit",
+    "telemetry_actors.hosts.rq": "DeliversAfterJob SimpleWorker SpawnWorker Worker",
+    "telemetry_actors.hosts.uwsgi": "install",
     "telemetry_actors.bridges.blinker_signals": "BlinkerBridge SIGNALS SignalNamespace",
     "telemetry_actors.stores.letters": "BadLetter LetterDirectory StoredLetter",
     "telemetry_actors.sinks": "ConsoleSink OtlpGrpcSink OtlpJsonFileSink OtlpSink RecordingSink",

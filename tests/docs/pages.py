@@ -76,7 +76,9 @@ def suite() -> dict[str, list[Path]]:
     """Every test function of the suite, and the files that hold one of that name."""
     found: dict[str, list[Path]] = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        body = ast.parse(path.read_text()).body
+        inner = [node for one in body if isinstance(one, ast.ClassDef) for node in one.body]
+        for node in (*body, *inner):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 found.setdefault(node.name, []).append(path)
     return found

@@ -1,4 +1,4 @@
-"""What the requests of a test asked for, what the receiver got of them, and what was said of the rest."""
+"""What a test asked for, what the receiver got of it, and what was said of the rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A host that serves HTTP on a free port of loopback, and requests to it.
 
-with WebServer("gunicorn -b 127.0.0.1:{port} wsgi:app", folder, mark, environment, workers=2) as server:
+with WebServer("gunicorn -b :{port} -w 2 app:app", folder, mark, settings, workers=2) as server:
     answers = server.send(60, at_once=4)
 """
 

@@ -56,28 +56,44 @@ def test_a_refused_thread_ends_the_start_and_leaves_nothing_and_it_may_be_tried_
     assert tree_on(runtime).stop(WITHIN_S)
 
 
-def test_a_control_thread_that_goes_during_the_start_and_can_not_be_replaced_ends_it(refuse):
+@pytest.mark.parametrize(("path", "why"), [(("root",), "lost"), (("root", "inner"), "new thread")])
+def test_a_control_thread_that_goes_during_the_start_and_can_not_be_replaced_ends_it(
+    refuse, path, why
+):
     """Nobody is left to stop the child that had started, nor to say that the tree did not."""
     refused, _ = refuse
-    runtime = Runtime(sweep_interval_s=0.01)
+    runtime, lives = Runtime(sweep_interval_s=0.01), []
 
     class Mortal(SharedThread):
-        """Its thread ends in the turn in which the inner supervisor would boot."""
+        """Its thread ends in the turn in which the supervisor at *path* would boot."""
 
         def _next(self):
             found = super()._next()
-            if found is not None and found.slot.path == ("root", "inner"):
+            if found is not None and found.slot.path == path:
                 found.take_turn = self._go
             return found
 
         def _go(self):
             refused.add(self.name)
+            lives.extend(slot.current for slot in runtime.slots.values())
             raise Vanished
 
     runtime.shared["supervisors"] = Mortal("supervisors", runtime)
-    with pytest.raises(ChildStartError, match="start new thread"):
+    with pytest.raises(ChildStartError, match=why):
         tree_of(child("a"), inner("inner", child("deep")), runtime=runtime)
     assert runtime.slots == {}
+    assert all(life.revoked for life in lives)
+
+
+def test_whoever_starts_is_not_idle_so_that_its_thread_is_looked_for_however_long_it_takes():
+    runtime, idle = Runtime(), []
+
+    def look():
+        idle.append(runtime.slots["root", "a"].idle())
+
+    tree = tree_of(child("a", starting=look), runtime=runtime)
+    assert idle == [False]
+    assert tree.stop(WITHIN_S)
 
 
 # -- a shared thread that goes ----------------------------------------------------------------
