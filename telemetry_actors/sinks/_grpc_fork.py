@@ -62,10 +62,12 @@ class _Changes:
         until_s, token = _now_s() + timeout_s, new_token()
         self._waiting.append(token)
         try:
-            while not is_so() and (left_s := until_s - _now_s()) > 0:
+            woken = True
+            while woken and not is_so():
+                left_s = max(0.0, until_s - _now_s())
                 self._lock.release()
                 try:
-                    token.acquire(True, left_s)
+                    woken = token.acquire(True, left_s)
                 finally:
                     self._lock.acquire()
             return is_so()

@@ -191,6 +191,39 @@ emit_some(20)
     assert arrived() == 70
 
 
+def test_g24_the_child_of_a_patched_host_has_books_threads_and_a_hub_of_its_own(arrived, patched):
+    """Its parent's tree runs at the fork, and its parent's provider was called on the same hub."""
+    program = """
+import gevent
+called = []
+def manager(name, payload, context):
+    gevent.sleep(0.01)
+    called.append(os.getpid())
+run = {"workflow_id": "w", "workflow_run_id": "r", "status": "succeeded"}
+def emit_run():
+    say(int(bool(emit("workflow_run", {"tenant_id": "t"}, run, manager))))
+emit_run()
+assert get_gateway().flush(9)
+emit_some(5)
+child = os.fork()
+emit_some(3)
+emit_run()
+assert get_gateway().flush(9)
+books = get_gateway().ledger()
+assert books.accepted == books.exported == (4 if child == 0 else 10), books
+assert books.balanced()
+while len(called) < 2:
+    gevent.sleep(0.01)
+assert called[-1] == os.getpid()
+assert get_gateway().stop(9).drained
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    ended = host(patched, program, arrived.endpoint)
+    assert (ended.code, ended.accepted, ended.errors) == (0, 14, "")
+    assert arrived() == 14
+
+
 def test_a_private_authority_and_a_clients_certificate_under_gevent(patched, tmp_path):
     """No TLS socket of gevent's, which would be bound to a hub: none is made for our threads."""
     import ssl

@@ -92,7 +92,7 @@ def test_without_gevent_a_new_thread_is_the_standard_librarys():
 
 
 @pytest.mark.timeout(70)
-def test_where_threads_are_greenlets_ours_are_not():
+def test_g25_where_threads_are_greenlets_ours_are_not():
     run_patched("""
 import gevent
 idents = []
@@ -160,6 +160,7 @@ def test_a_native_thread_lives_from_its_start_to_its_end_and_is_joined_as_long()
 @pytest.mark.timeout(70)
 def test_in_the_child_of_a_fork_no_native_thread_is_alive_and_none_is_taken_for_ours():
     run_patched("""
+import os
 fork = _native.original("os", "fork")  # gevent's own may miss the end of a quick child
 waitpid = _native.original("os", "waitpid")
 over = _native.allocate_lock()
@@ -170,10 +171,10 @@ assert thread.is_alive() and thread.ident in _native._OURS
 child = fork()
 if child == 0:
     thread.join()
+    assert thread.ident not in _native._OURS
     mine = new_thread(over.release, "childs")
     mine.start()
     mine.join(5)
-    import os
     os._exit(10 * thread.is_alive() + mine.is_alive() + over.locked())
 assert waitpid(child, 0)[1] == 0
 assert thread.is_alive()
