@@ -12,15 +12,16 @@ import _thread
 import time
 from typing import Protocol, runtime_checkable
 
+from supervisors._native import allocate_lock, sleep, wait
+
 __all__ = ["Clock", "SystemClock", "Token", "give_way", "new_token", "release", "thread_cpu"]
 
-_sleep = time.sleep  # before a host may have patched it
 Token = _thread.LockType
 
 
 def new_token() -> Token:
     """A token that is held: the next `Clock.wait` on it blocks."""
-    token = _thread.allocate_lock()
+    token = allocate_lock()
     token.acquire()
     return token
 
@@ -62,19 +63,13 @@ class SystemClock:
     now_ns = staticmethod(time.time_ns)
     """`time.time_ns` itself, for the same reason."""
 
-    def wait(self, token: Token, timeout_s: float | None) -> None:
-        """Acquire *token*, for at most *timeout_s* seconds."""
-        if timeout_s is None:
-            token.acquire()
-        elif timeout_s > 0:
-            token.acquire(True, min(timeout_s, _thread.TIMEOUT_MAX))
-        else:
-            token.acquire(False)
+    wait = staticmethod(wait)
+    """`_native.wait`: a gevent hub goes on meanwhile."""
 
 
 def give_way(seconds: float) -> None:
-    """Let go of the GIL for about so long, by `time.sleep` as it was when we were imported."""
-    _sleep(seconds)
+    """Let go of the GIL for about so long, by `time.sleep` as gevent found it."""
+    sleep(seconds)
 
 
 def thread_cpu(native_id: int | None) -> int | None:

@@ -25,12 +25,11 @@ from supervisors._incarnation import Vanished, Yielded
 from supervisors._runtime import Runtime
 
 if TYPE_CHECKING:
-    import threading
-
     from supervisors._dispatcher import Dispatcher
     from supervisors._incarnation import Incarnation
     from supervisors._ref import Ref
     from supervisors._slot import Slot
+    from supervisors._thread import Thread
 
 __all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
 
@@ -137,7 +136,7 @@ class DeterministicRuntime(Runtime):
         self._living.discard(incarnation)
         self.count_abandoned(None)
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """None: nothing hangs here but the whole test."""
         return None
 

@@ -9,7 +9,6 @@ tests, is `_deterministic.py`.
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 from supervisors._clock import new_token, release
 from supervisors._exit import Exit
 from supervisors._incarnation import Vanished, Yielded
-from supervisors._thread import TreeThread
+from supervisors._native import Lock, RLock, get_ident
+from supervisors._thread import new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from supervisors._incarnation import Incarnation
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
+    from supervisors._thread import Thread
 
 __all__ = ["Dispatcher", "OwnThreads", "SharedThread"]
 
@@ -52,7 +53,7 @@ class Dispatcher(Protocol):
         """It does not stop, or hangs: leave it behind, and let others go on without it."""
         ...
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """The thread that is running *incarnation* at this moment, if one is."""
         ...
 
@@ -65,7 +66,7 @@ class _Worker:
     """A thread for one slot, and the incarnation that it is given next."""
 
     def __init__(self, name: str, live: Callable[[_Worker], None]) -> None:
-        self.thread = TreeThread(name, lambda: live(self))
+        self.thread = new_thread(lambda: live(self), name)
         self.token = new_token()
         self.began = False
         """Its thread runs, or did. (A `Thread` that has an id may not be alive yet; one that has
@@ -85,7 +86,7 @@ class OwnThreads:
         self._runtime = runtime
         self._running: dict[Incarnation, _Worker] = {}
         self._workers: dict[Slot, _Worker] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         """Guards who is given what; never taken by a sender."""
         self._closed = False
 
@@ -172,7 +173,7 @@ class OwnThreads:
         if worker is not None:
             self._runtime.count_abandoned(worker.thread)
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """Its own."""
         worker = self._running.get(incarnation)
         return None if worker is None else worker.thread
@@ -187,7 +188,7 @@ class OwnThreads:
             release(worker.token)
         for worker in [*self._running.values(), *idle]:
             thread = worker.thread
-            if thread is not threading.current_thread():
+            if thread.ident != get_ident():
                 thread.join(max(0.0, until_s - self._runtime.clock.now_s()))
 
 
@@ -204,10 +205,10 @@ class SharedThread:
         self._token: Token = new_token()
         self._living: set[Incarnation] = set()
         self._turn: Incarnation | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._generation = 0
         self._closed = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         """Guards who lives here and on which thread; never taken by a sender."""
 
     def launch(self, incarnation: Incarnation) -> None:
@@ -241,7 +242,7 @@ class SharedThread:
         self._turn = None
         self._ready.extend(self._living)  # whose turn was lost with the thread before
         token, generation = self._token, self._generation
-        self._thread = TreeThread(self.name, lambda: self._loop(token, generation))
+        self._thread = new_thread(lambda: self._loop(token, generation), self.name)
         try:
             self._thread.start()  # once it is known: what it boots may launch others here
         except BaseException:
@@ -318,7 +319,7 @@ class SharedThread:
             culprit.lose(Exit.lost())
         self._replace(thread)
 
-    def _replace(self, gone: threading.Thread | None) -> None:
+    def _replace(self, gone: Thread | None) -> None:
         """Start another thread in the place of *gone*, unless that was done or nobody needs it.
 
         Where none can be started, who lives here waits for the next sweep; but whoever was about
@@ -357,7 +358,7 @@ class SharedThread:
         self._replace(stuck)
         self._runtime.poke()  # to be swept if there was no thread
 
-    def thread_of(self, incarnation: Incarnation) -> threading.Thread | None:
+    def thread_of(self, incarnation: Incarnation) -> Thread | None:
         """The shared one, while it is *incarnation*'s turn."""
         return self._thread if self._turn is incarnation else None
 
@@ -366,5 +367,5 @@ class SharedThread:
         self._closed = True
         release(self._token)
         thread = self._thread
-        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread.ident != get_ident():
             thread.join(timeout_s)

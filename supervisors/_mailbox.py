@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import sys
-from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice, repeat, starmap
@@ -28,6 +27,7 @@ from pykka._envelope import Envelope
 from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
 from supervisors._messages import answer, bare, emptied, own_size
+from supervisors._native import get_ident
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 

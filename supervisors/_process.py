@@ -20,11 +20,12 @@ from __future__ import annotations
 import mmap
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar, cast
+
+from supervisors._native import Lock
 
 __all__ = [
     "SAME",
@@ -136,7 +137,7 @@ class ProcessLock:
     __slots__ = ("_locks",)
 
     def __init__(self) -> None:
-        self._locks: dict[Process, threading.Lock] = {}
+        self._locks: dict[Process, Lock] = {}
 
     def __enter__(self) -> None:
         self._here().acquire()
@@ -152,9 +153,9 @@ class ProcessLock:
         """Give it back."""
         self._here().release()
 
-    def _here(self) -> threading.Lock:
+    def _here(self) -> Lock:
         process = this_process()
-        return self._locks.get(process) or self._locks.setdefault(process, threading.Lock())
+        return self._locks.get(process) or self._locks.setdefault(process, Lock())
 
 
 class InChild:

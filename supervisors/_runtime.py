@@ -8,7 +8,6 @@ supervisor leaves the mailboxes of its children where they are.
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from supervisors._mailbox import Mailbox
     from supervisors._spec import ChildSpec
+    from supervisors._thread import Thread
 
 __all__ = ["CONTROL", "Runtime"]
 
@@ -62,7 +62,7 @@ class Runtime:
         self.slots: dict[Path, Slot] = {}
         self.max_abandoned = max_abandoned
         self.abandoned_in_all = 0
-        self._abandoned: list[threading.Thread] = []
+        self._abandoned: list[Thread] = []
         self._mailboxes: dict[Path, Mailbox] = {}
         self._seeds = count(int.from_bytes(os.urandom(4)))
         self._sweep_interval_s = sweep_interval_s
@@ -157,7 +157,7 @@ class Runtime:
 
     # -- threads that were left behind ------------------------------------------------------------
 
-    def count_abandoned(self, thread: threading.Thread | None) -> None:
+    def count_abandoned(self, thread: Thread | None) -> None:
         """Remember that *thread* was left behind stuck. Any thread of the tree."""
         self.abandoned_in_all += 1
         if thread is not None:

@@ -7,7 +7,6 @@ loses none of them (semantics.md g17, ADR-0002).
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -17,6 +16,7 @@ from supervisors._exit import Exit
 from supervisors._inflight import InFlight
 from supervisors._letters import Letter, Letters
 from supervisors._mailbox import Mailbox, Wait
+from supervisors._native import Lock
 from supervisors._ref import Ref
 from supervisors._tick import TICK
 
@@ -73,7 +73,7 @@ class Slot:
         self.ended = False
         self.has_parked = False
         """The supervisor in it has parked, and has not come back."""
-        self.fence = threading.Lock()
+        self.fence = Lock()
         """Held for the moment in which an incarnation changes what is the slot's, and while
         one is revoked. Never by a sender."""
         self.quarantine = Letters()

@@ -14,18 +14,19 @@ back), or after ten deadlines whatever it does.
 from __future__ import annotations
 
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from supervisors._clock import new_token, release, thread_cpu
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit
-from supervisors._thread import TreeThread
+from supervisors._native import get_ident
+from supervisors._thread import new_thread
 
 if TYPE_CHECKING:
     from supervisors._dispatcher import Dispatcher
     from supervisors._incarnation import Incarnation
     from supervisors._runtime import Runtime
+    from supervisors._thread import Thread
 
 __all__ = ["HANG_FACTOR", "Watch"]
 
@@ -44,7 +45,7 @@ class Watch:
         self._token = new_token()
         self._armed = False
         self._stopped = False
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._suspects: dict[Incarnation, tuple[float, object]] = {}
 
     def poke(self) -> None:
@@ -59,7 +60,7 @@ class Watch:
         Raises:
             ThreadRefused: there is no thread for it.
         """
-        thread = TreeThread("supervisors-watch", self._look)
+        thread = new_thread(self._look, "supervisors-watch")
         thread.start()
         self._thread = thread  # only what has begun can be waited for
 
@@ -67,7 +68,7 @@ class Watch:
         """End the thread."""
         self._stopped = True
         release(self._token)
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and self._thread.ident != get_ident():
             self._thread.join(timeout_s)
 
     def _look(self) -> None:
@@ -104,7 +105,7 @@ class Watch:
             if over_s >= deadline_s and self._hangs(incarnation, thread, over_s / deadline_s):
                 self._give_up(dispatcher, incarnation, over_s)
 
-    def _hangs(self, incarnation: Incarnation, thread: threading.Thread, deadlines: float) -> bool:
+    def _hangs(self, incarnation: Incarnation, thread: Thread, deadlines: float) -> bool:
         if deadlines >= HANG_FACTOR:
             return True
         seen = incarnation.busy_since_s, _position(thread)
@@ -122,7 +123,7 @@ class Watch:
         self._runtime.journal.tell(LifecycleEvent("hung", name, incarnation.number, detail))
 
 
-def _position(thread: threading.Thread) -> object:
+def _position(thread: Thread) -> object:
     """Where *thread* stands: CPU time spent, and the instructions on its stack."""
     frame = sys._current_frames().get(thread.ident or 0)
     stack: list[tuple[object, int]] = []

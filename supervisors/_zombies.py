@@ -10,22 +10,24 @@ Senders pay one look at an empty dict.
 
 from __future__ import annotations
 
-import threading
-from _thread import get_ident
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from supervisors._native import get_ident
 from supervisors._process import InChild
+
+if TYPE_CHECKING:
+    from supervisors._thread import Thread
 
 __all__ = ["LEFT_BEHIND", "is_left_behind", "leave_behind"]
 
-LEFT_BEHIND: dict[int, threading.Thread] = {}
+LEFT_BEHIND: dict[int, Thread] = {}
 """By thread id. An id is used again when its thread has ended, so it alone proves nothing."""
 
 _RENEWAL: Final = InChild(LEFT_BEHIND.clear)
 """A thread of the parent's is not in the child, whatever its `Thread` says there."""
 
 
-def leave_behind(thread: threading.Thread) -> None:
+def leave_behind(thread: Thread) -> None:
     """*thread* was given up with its actor. Any thread of the tree."""
     if thread.ident is not None:
         LEFT_BEHIND[thread.ident] = thread

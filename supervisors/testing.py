@@ -5,7 +5,7 @@ Public, typed and tested like the rest: a library counts its users' tests as par
 
 from __future__ import annotations
 
-import queue
+from queue import Empty
 from typing import Any, TypeVar
 
 import pykka
@@ -15,6 +15,7 @@ from supervisors._actor import Crash
 from supervisors._clock import Token, release
 from supervisors._deterministic import Deadlock, DeterministicRuntime
 from supervisors._incarnation import Vanished
+from supervisors._native import SimpleQueue
 from supervisors._ref import Ref
 
 __all__ = [
@@ -81,7 +82,7 @@ class TestProbe:
     __test__ = False  # the name is the field's; pytest must not collect it
 
     def __init__(self) -> None:
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
 
     def tell(self, message: Any, /) -> None:
         """Take a message."""
@@ -91,7 +92,7 @@ class TestProbe:
         """The next message, which must be a *kind*, and must come in time."""
         try:
             message = self._inbox.get(timeout=within_s)
-        except queue.Empty:
+        except Empty:
             raise AssertionError(f"no {kind.__name__} within {within_s:g} s") from None
         if not isinstance(message, kind):
             raise AssertionError(f"expected {kind.__name__}, got {message!r}")

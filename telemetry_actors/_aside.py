@@ -6,12 +6,12 @@ that has interrupted another start.
 
 from __future__ import annotations
 
-import _thread
-import threading
 import weakref
 from collections.abc import Callable
 
-__all__ = ["Aside", "forget_this_thread", "run_aside"]
+from supervisors._native import begin
+
+__all__ = ["Aside", "run_aside"]
 
 
 class _Lifeline:
@@ -26,15 +26,12 @@ class Aside:
     def __init__(self, errand: Callable[[], object]) -> None:
         def run(_lifeline: object) -> None:
             self._began = True
-            try:
-                errand()
-            finally:
-                forget_this_thread()
+            errand()
 
         lifeline = _Lifeline()
         self._began = False
         self._lifeline = weakref.ref(lifeline)
-        _thread.start_new_thread(run, (lifeline,))
+        begin(run, lifeline)
 
     def never_came(self) -> bool:
         """Its thread is gone, and had no memory for its first step: nobody does the errand.
@@ -45,19 +42,9 @@ class Aside:
 
 
 def run_aside(errand: Callable[[], object]) -> Aside:
-    """Run *errand* on a new daemon thread. Any thread, re-entrant.
+    """Run *errand* on a new daemon thread, native in any host. Any thread, re-entrant.
 
     Raises:
         RuntimeError: no thread can be started.
     """
     return Aside(errand)
-
-
-def forget_this_thread() -> None:
-    """The last act of a thread of `_thread`.
-
-    Logging or a join has made it known to `threading`, where 3.11 keeps it for ever.
-    """
-    known = getattr(threading, "_active", {})
-    if isinstance(known.get(_thread.get_ident()), threading._DummyThread):
-        known.pop(_thread.get_ident(), None)

@@ -10,7 +10,6 @@ it afterwards, so at every instant an accepted event is booked or held, never ne
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from supervisors import InFlight
+from supervisors._native import Lock
 from telemetry_actors._room import Room
 from telemetry_actors._timing import Timing
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
@@ -134,7 +134,7 @@ class Books:
         on_dropped: Callable[[Sequence[Item]], None] = lambda _items: None,
         max_age_ns: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.dead_letters = dead_letters
         self.on_dropped = on_dropped
         self.room = Room()

@@ -17,9 +17,10 @@ status; ``emit()`` never comes here. ADR-0010 says why it is as it is.
 from __future__ import annotations
 
 import random
-import threading
 from enum import StrEnum
 from typing import NamedTuple
+
+from supervisors._native import Lock
 
 __all__ = ["Breaker", "BreakerState", "BreakerView"]
 
@@ -78,7 +79,7 @@ class Breaker:
         rng: random.Random,
         growth: float = 1.0,
     ) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._limit = failures
         self._open_s = self._next_open_s = open_s
         self._growth = growth

@@ -9,7 +9,6 @@ Kept apart from `_life.py` so that the first `emit()` of a process pays for none
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -163,20 +162,9 @@ def _sinks(life: Life) -> Sequence[Sink]:
         return []
     for warning in target.warnings:
         warn("%s", warning)
-    if target.protocol == "grpc" and _is_patched_by_gevent():
-        warn(
-            "OTLP over grpc in a process that gevent has patched: a silent receiver stalls the"
-            " hub for otlp.attempt_timeout_s; use http"
-        )
     _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
     return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]
-
-
-def _is_patched_by_gevent() -> bool:
-    """Then the sinks' own threads are greenlets, and a call of gRPC's stops them all."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _import_what_it_sends_with() -> None:

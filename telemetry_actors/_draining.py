@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from supervisors import Ref
 from supervisors._clock import Token, new_token, release
+from supervisors._native import acquire
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._aside import run_aside
 from telemetry_actors._holding import held
@@ -195,7 +196,7 @@ def _try_to_build(life: Life) -> Exception | None:
 def _build_here(life: Life, until_s: float) -> None:
     """Whoever builds at this moment will fail, having no threads either, or has just done it."""
     left_s = max(0.0, until_s - life.clock.now_s())
-    if not life.building.acquire(timeout=left_s):
+    if not acquire(life.building, left_s):
         return
     life.building.release()
     if life.root is None:

@@ -11,13 +11,13 @@ per producing thread.
 
 from __future__ import annotations
 
-from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
 from supervisors import Clock, Mailbox
+from supervisors._native import get_ident
 from telemetry_actors._entries import UNKNOWN_CASE, Entry
 from telemetry_actors._packing import pack_context, pack_payload
 from telemetry_actors._pressure import Pressure
@@ -28,7 +28,7 @@ from telemetry_actors.cases import (
 )
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
 from telemetry_actors.ids import event_ids
-from telemetry_actors.inside import THREADS
+from telemetry_actors.inside import THREADS, is_inside
 from telemetry_actors.ledger import Admission
 from telemetry_actors.sanitise import sanitise, text
 
@@ -161,7 +161,7 @@ class Intake:
             entry.gives and (manager is not None or self._providers)
         ):
             return entry.refusal
-        if THREADS and get_ident() in THREADS:
+        if THREADS and is_inside():
             return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
         packed, head = pack_payload(entry, payload), pack_context(context)
         if packed is None or head is None:

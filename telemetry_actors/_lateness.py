@@ -13,13 +13,13 @@ batch in, since a starved consumer can't. ADR-0015.
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from supervisors import Clock, InFlight, Mailbox, Slot
 from supervisors._clock import give_way
+from supervisors._native import get_ident, has_greenlets
 
 if TYPE_CHECKING:
     from telemetry_actors.tree import Holder
@@ -108,7 +108,7 @@ class Pauses:
 def may_give_way() -> bool:
     """Whether the calling thread may wait: not on a hub, in an event loop, in a signal handler."""
     modules = sys.modules
-    if "gevent" in modules or "eventlet" in modules:
+    if has_greenlets():
         return False
     for module, running in (("asyncio", "get_running_loop"), ("trio.lowlevel", "current_task")):
         if module in modules and _runs(getattr(modules[module], running)):

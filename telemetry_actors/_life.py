@@ -5,7 +5,6 @@ A fork child gets a new one; a stopped one stays readable.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from supervisors import (
     SupervisorRef,
 )
 from supervisors._clock import Token, new_token, release
+from supervisors._native import Lock, acquire
 from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
@@ -138,7 +138,7 @@ class Life:
         self.recorder: MetricRecorder | None = None
         self.state = "new"
         self.parkings = Parkings()
-        self.building = threading.Lock()
+        self.building = Lock()
         """Held while the tree is being built and started."""
         self.impatient = False
         """The process ends: nobody waits for anything any more."""
@@ -371,6 +371,6 @@ def _await(aside: Aside, over: Token) -> None:
     Raises:
         RuntimeError: its thread never came, so that it never will be.
     """
-    while not over.acquire(True, _LOOK_S):
+    while not acquire(over, _LOOK_S):
         if aside.never_came():
             raise RuntimeError("the thread never came")

@@ -10,7 +10,6 @@ nobody gets one. The child of a fork has its parent's, which begins anew there b
 
 from __future__ import annotations
 
-import _thread
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from supervisors._clock import new_token
+from supervisors._native import begin
 from supervisors._process import Process, ProcessLock, this_process
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.cases import TelemetryCase
@@ -89,7 +89,7 @@ class _ProcessGateway(TelemetryGateway):
             return
         self._watches_journal = True
         with suppress(RuntimeError):  # no thread can be started: the first event starts the tree
-            _thread.start_new_thread(self._start_later, ())
+            begin(self._start_later)
 
     def _start_later(self) -> None:
         self._clock.wait(new_token(), _START_AFTER_S)

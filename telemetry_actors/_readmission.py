@@ -8,11 +8,11 @@ out if it is off now (g21).
 
 from __future__ import annotations
 
-from _thread import get_ident
 from typing import TYPE_CHECKING, Final, cast
 
 import msgpack
 
+from supervisors._native import get_ident
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors.cases import gate

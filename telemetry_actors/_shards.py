@@ -10,9 +10,9 @@ and shards of idents that are no more are folded into one when there are many.
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 from typing import TYPE_CHECKING, Protocol
 
+from supervisors._native import get_ident
 from telemetry_actors.ledger import Admission
 
 __all__ = ["ADMISSIONS", "Page", "Shard", "Shards"]

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from supervisors import Exit, SystemClock
 from supervisors._clock import Token, new_token, release
+from supervisors._native import acquire
 from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._burial import bury, bury_calls, unspared
@@ -211,7 +212,7 @@ class _Stop:
         """
         life = self._life
         left_s = max(0.0, self._drain_until_s() - life.clock.now_s())
-        if life.building.acquire(timeout=left_s):
+        if acquire(life.building, left_s):
             life.state = "stopping"
             life.building.release()
             return

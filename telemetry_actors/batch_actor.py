@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
+from supervisors._native import gently
 from telemetry_actors._books import Books, Drop, Ending, RecordEnd
 from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.inside import inside_the_tree
@@ -92,6 +93,7 @@ class BatchActor(SupervisedActor):
         handle: Callable[[Any, int, InFlight], Any] = self.handle
         if self._books.max_age_ns and self.takes_events:
             handle = self._handle_unless_expired()
+        handle = gently(handle)
         for item in flight.items():
             flight.results.append(handle(item, len(flight.results), flight))
         if self.deliver(flight):

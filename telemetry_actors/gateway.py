@@ -7,7 +7,6 @@ first event. What a gateway is made of, and outlives restarts, is its *life* (`_
 
 from __future__ import annotations
 
-import _thread
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
+from supervisors._native import begin, note_hub
 from supervisors._process import (
     SAME,
     Process,
@@ -26,7 +26,6 @@ from supervisors._process import (
     when_forked,
 )
 from supervisors._thread import is_want_of_threads
-from telemetry_actors._aside import forget_this_thread
 from telemetry_actors._async import AsyncSide
 from telemetry_actors._draining import distinct_held, flush_life
 from telemetry_actors._entries import what_is_off
@@ -111,6 +110,7 @@ class TelemetryGateway(AsyncSide):
             self._providers,
         )
         note_reader(life.intake)
+        note_hub()
         return _Begun(life, Stopping(life), {})
 
     def _use(self, begun: _Begun) -> None:
@@ -254,6 +254,7 @@ class TelemetryGateway(AsyncSide):
             ChildStartError: a part did not start.
         """
         when_exiting(self)
+        note_hub()
         self._here().build_aside()
         return self
 
@@ -347,9 +348,10 @@ class TelemetryGateway(AsyncSide):
             return True
         if not when_exiting(self):
             return False
+        note_hub()
         self._awakening["begun"] = True
         try:
-            _thread.start_new_thread(self._build_patiently, ())
+            begin(self._build_patiently)
         except RuntimeError:
             self._awakening["begun"] = False
             return False
@@ -368,7 +370,6 @@ class TelemetryGateway(AsyncSide):
         )
         with suppress(tenacity.RetryError):  # stopped before it could be built
             attempts(life.build)
-        forget_this_thread()
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None

@@ -7,26 +7,31 @@ event is refused: otherwise a sink that logs each request would feed itself for 
 
 from __future__ import annotations
 
-from _thread import get_ident
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from supervisors._process import InChild
 
-__all__ = ["THREADS", "inside_the_tree"]
+__all__ = ["THREADS", "inside_the_tree", "is_inside"]
 
 THREADS: set[int] = set()
-"""Idents of threads that are inside at this moment. Empty most of the time."""
+"""Idents of threads that are inside at this moment, or of greenlets. Empty most of the time."""
 
 _RENEWAL: Final = InChild(THREADS.clear)
 """Whoever was inside the parent's tree is not in the child."""
 
 
+def is_inside() -> bool:
+    """Whether the caller is. A greenlet that is inside says nothing of others on its thread."""
+    return threading.get_ident() in THREADS
+
+
 @contextmanager
 def inside_the_tree() -> Iterator[None]:
     """Mark the calling thread for the duration of the block."""
-    ident = get_ident()
+    ident = threading.get_ident()  # as it is at this moment: gevent tells greenlets apart
     THREADS.add(ident)
     try:
         yield

@@ -99,7 +99,7 @@ class TelemetrySettings(BaseSettings):
     enterprise_telemetry_gateway_enabled: bool = False
     """The gateway carries the events. True for true/1/yes in any case, else false."""
     enterprise_otlp_protocol: str = "http"
-    """``http`` (protobuf), or ``grpc``; not ``grpc`` in a host that gevent has patched."""
+    """``http`` (protobuf), or ``grpc``."""
     enterprise_otlp_endpoint: str = ""
     """Base URL of an OTLP receiver. Empty: ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
     enterprise_otlp_headers: SecretStr = _NO_SECRET

@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from supervisors import SystemClock
+from supervisors._native import is_patched
 from supervisors._process import of_this_process
-from supervisors._thread import TreeThread
+from supervisors._thread import new_thread
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.lifecycle.budget import EndBudget
 from telemetry_actors.status import StopReport
@@ -106,11 +107,17 @@ def when_exiting(one: Stoppable) -> bool:
 
 
 def is_ending() -> bool:
-    """Whether the end of the interpreter has begun. Any thread, re-entrant; no call into Python."""
+    """Whether the end of the interpreter has begun. Any thread, re-entrant; takes no lock."""
+    return _is_main_thread_over() or sys.is_finalizing() or _here().over
+
+
+def _is_main_thread_over() -> bool:
     main = threading._main_thread  # type: ignore[attr-defined]
-    handle = getattr(main, "_handle", None)  # since 3.13
-    over: bool = main._is_stopped if handle is None else handle.is_done()
-    return over or sys.is_finalizing() or _here().over
+    handle = getattr(main, "_handle", None) or getattr(main, "_os_thread_handle", None)
+    over: bool = main._is_stopped if handle is None else handle.is_done()  # the latter since 3.13
+    if is_patched("threading"):  # there gevent's stand-in says of it to the last that it goes on
+        over = over or threading._SHUTTING_DOWN  # type: ignore[attr-defined]
+    return over
 
 
 def running() -> list[Stoppable]:
@@ -206,7 +213,7 @@ def stop_all(left: Sequence[Stoppable], limit_s: float | None = None) -> list[St
 
     started, in_turn = [], [left[0]]
     for one in left[1:]:
-        thread = TreeThread("telemetry-exit", partial(stop, one))
+        thread = new_thread(partial(stop, one), "telemetry-exit")
         try:
             thread.start()
         except RuntimeError:  # 3.12 starts none at its end: one after the other, then

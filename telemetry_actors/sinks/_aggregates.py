@@ -10,12 +10,12 @@ Memory has bounds: label sets per instrument, and bytes per label value.
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from supervisors._native import Lock
 from telemetry_actors._marks import cut
 from telemetry_actors.ports import InstrumentState, MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
@@ -86,7 +86,7 @@ class MetricAggregates:
         self._on_overflow = on_overflow
         self._to_tell: list[str] = []
         self._start_ns = now_ns()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._series: dict[Instrument, _Series] = {}
         self.recorded = 0
         """Measurements that are in the aggregates."""

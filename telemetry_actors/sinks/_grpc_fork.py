@@ -15,12 +15,13 @@ that fork without Python's hooks (uWSGI) get what gRPC itself does for them.
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from supervisors import SystemClock
+from supervisors._clock import Token, new_token, release
+from supervisors._native import Lock
 from supervisors._process import of_this_process, this_process
 
 __all__ = ["Cancellable", "ForkGate", "fork_gate"]
@@ -39,11 +40,49 @@ class Cancellable(Protocol):
         """End the call on its way, from another thread."""
 
 
+class _Changes:
+    """A lock, and who waits with it for a change, as of `threading.Condition`; of native locks.
+
+    In a host that gevent has patched the calls are on native threads, and a fork on its hub, which
+    must not switch in the middle of it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waiting: list[Token] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+    def wait_for(self, is_so: Callable[[], bool], timeout_s: float) -> bool:
+        """With the lock held, and given up meanwhile: what *is_so* says at last."""
+        until_s, token = _now_s() + timeout_s, new_token()
+        self._waiting.append(token)
+        try:
+            while not is_so() and (left_s := until_s - _now_s()) > 0:
+                self._lock.release()
+                try:
+                    token.acquire(True, left_s)
+                finally:
+                    self._lock.acquire()
+            return is_so()
+        finally:
+            self._waiting.remove(token)
+
+    def notify_all(self) -> None:
+        """With the lock held: all that wait are to look again."""
+        for token in self._waiting:
+            release(token)
+
+
 class ForkGate:
     """Who is in a call in this process; a fork closes it until nobody is."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = _Changes()
         self._inside: list[Cancellable] = []
         self._forks = 0
         self._settled_s = 0.0

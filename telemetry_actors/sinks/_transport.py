@@ -17,7 +17,9 @@ from __future__ import annotations
 import gzip
 import http.client
 import io
+import queue
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, cast
@@ -27,8 +29,10 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssltransport import SSLTransport
 
 from supervisors import SystemClock
+from supervisors._native import is_patched, wait_for
 from telemetry_actors.sinks._answer import Answer
 from telemetry_actors.sinks._wire import Wire, dial
 
@@ -237,6 +241,12 @@ class _OnWire:
             Wire.take_here(own.sock)
         super().putrequest(*arguments, **options)  # type: ignore[misc]
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether an idle connection can be used again; as urllib3 asks, but past gevent."""
+        sock = cast("Any", self).sock
+        return sock is not None and not wait_for(sock, 0.0)
+
 
 class _Http(_OnWire, HTTPConnection):
     response_class = _Response
@@ -245,12 +255,56 @@ class _Http(_OnWire, HTTPConnection):
 class _Https(_OnWire, HTTPSConnection):
     response_class = _Response
 
+    def connect(self) -> None:
+        if self.ssl_context is None and is_patched("ssl"):
+            self.ssl_context = _context_past_gevent()
+        super().connect()
+
+
+def _context_past_gevent() -> ssl.SSLContext:
+    """TLS sockets of gevent's belong to a hub: here OpenSSL gets its bytes from a plain socket."""
+
+    class Context(ssl.SSLContext):
+        def wrap_socket(self, sock: Any, *_: Any, server_hostname: Any = None, **__: Any) -> Any:
+            return SSLTransport(sock, self, server_hostname)
+
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET  # as urllib3's own
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class _Idle:
+    """Connections that wait to be used again, last in first out; of one thread.
+
+    In the place of a queue, which a thread could wait at, and which gevent replaces by its own.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._most = maxsize
+        self._held: list[Any] = []
+
+    def qsize(self) -> int:
+        return len(self._held)
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if 0 < self._most <= len(self._held):
+            raise queue.Full
+        self._held.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if not self._held:
+            raise queue.Empty
+        return self._held.pop()
+
 
 class _HttpPool(HTTPConnectionPool):
+    QueueCls = cast("Any", _Idle)
     ConnectionCls = cast("Any", _Http)
 
 
 class _HttpsPool(HTTPSConnectionPool):
+    QueueCls = cast("Any", _Idle)
     ConnectionCls = cast("Any", _Https)
 
 

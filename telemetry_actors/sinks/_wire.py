@@ -10,15 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import threading
-from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from urllib3.util import wait_for_write
-
 from supervisors import SystemClock
+from supervisors._native import Lock, get_ident, original, wait_for
 
 __all__ = ["Wire", "dial"]
 
@@ -31,7 +28,7 @@ class Wire:
     """That of one request after another. One thread uses it at a time; any thread cuts it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._handle: socket.socket | None = None
         self._is_cut = False
 
@@ -60,7 +57,7 @@ class Wire:
             if self._is_cut:
                 raise ConnectionAbortedError("the stop's time is up")
             with suppress(OSError):  # no descriptor is left: it goes on, and can't be cut
-                self._handle = socket.socket(fileno=os.dup(connection.fileno()))
+                self._handle = _socket(fileno=os.dup(connection.fileno()))
 
     def cut(self) -> None:
         """End the request on its way, and each later one. Never waits."""
@@ -99,13 +96,13 @@ def dial(
         OSError: none does (`TimeoutError`), or the name has none (`socket.gaierror`).
     """
     until_s = _now_s() + timeout_s
-    addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    addresses = _look_up(host.strip("[]"), port)
     failure = OSError(f"{host} has no address")
     for number, (family, kind, protocol, _name, address) in enumerate(addresses):
         left_s = (until_s - _now_s()) / (len(addresses) - number)
         connection = None
         try:  # the first line, too: a host without IPv6 may be told of such an address
-            connection = socket.socket(family, kind, protocol)
+            connection = _socket(family, kind, protocol)
             for option in options or ():
                 connection.setsockopt(*option)
             if source_address:
@@ -120,6 +117,19 @@ def dial(
     raise failure
 
 
+def _socket(*kind: int, **more: int) -> socket.socket:
+    made: socket.socket = original("socket", "socket")(*kind, **more)
+    return made
+
+
+def _look_up(host: str, port: int) -> list[Any]:
+    try:
+        found: list[Any] = original("socket", "getaddrinfo")(host, port, type=socket.SOCK_STREAM)
+    except RuntimeError as error:  # a resolver of the host's wants a thread, and there is none
+        raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
+    return found
+
+
 def _connect(connection: socket.socket, address: Any, timeout_s: float) -> None:
     """Begun before it is on the wire: what isn't on its way can't be cut."""
     connection.settimeout(0.0)
@@ -127,7 +137,7 @@ def _connect(connection: socket.socket, address: Any, timeout_s: float) -> None:
     if problem in (0, errno.EINPROGRESS):
         Wire.take_here(connection)
     if problem == errno.EINPROGRESS:
-        if not wait_for_write(connection, timeout_s):
+        if not wait_for(connection, timeout_s, to_write=True):
             raise TimeoutError("timed out")
         problem = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if problem:

@@ -4,8 +4,8 @@ Last step of an event's way, like `otlp`, whose encoding, resource and treatment
 it shares: the same bytes travel as the message of a unary call. gRPC is imported at the
 first request and not before.
 
-Calls block their thread. A sink actor has a thread of its own; under gevent's patches that
-is a greenlet, and a silent peer stalls the hub for the whole time-out: use HTTP there.
+Calls block their thread. A sink actor has a native one of its own, under gevent's patches too
+(ADR-0018), so no hub is stalled.
 """
 
 from __future__ import annotations

@@ -7,13 +7,15 @@ counted and changes nothing of the event (architecture.md, Router).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervisors import InFlight, Revoked
+from supervisors._native import call_host
 from telemetry_actors._books import Books, Drop
 from telemetry_actors.batch_actor import BatchActor
 from telemetry_actors.envelope import Envelope, unpack_map
+from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.ledger import Reason
 
 __all__ = ["ProviderCall", "TraceProviderActor"]
@@ -44,7 +46,8 @@ class TraceProviderActor(BatchActor):
             call = getattr(companion, "add_trace_task", companion)
             if not callable(call):
                 return "absent"
-            call(task_name, unpack_map(envelope.payload or b"\x80"), unpack_map(envelope.context))
+            payload, context = envelope.payload or b"\x80", envelope.context
+            call_host(lambda: _call(call, task_name, unpack_map(payload), unpack_map(context)))
         except BaseException:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
             return "raised"  # SystemExit as well: a restart for each would cost the sinks theirs
         return "called"
@@ -57,6 +60,11 @@ class TraceProviderActor(BatchActor):
     def _count(self, results: Sequence[Any]) -> None:
         for result in results:
             self._books.count_provider(result if isinstance(result, str) else _ended(result))
+
+
+def _call(call: Callable[..., object], *task: object) -> None:
+    with inside_the_tree():  # in a greenlet of the host's, too
+        call(*task)
 
 
 def _ended(drop: Drop) -> str:

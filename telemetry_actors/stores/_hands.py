@@ -8,12 +8,12 @@ without it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any, Final
 
-from supervisors._thread import TreeThread
+from supervisors._native import Lock, SimpleQueue, get_ident
+from supervisors._thread import Thread, new_thread
 from telemetry_actors.inside import inside_the_tree
 
 __all__ = ["Errand", "Hands"]
@@ -67,8 +67,8 @@ class Hands:
         self._name = name
         self._most = most
         self._queue: SimpleQueue[Errand | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._lock = Lock()
+        self._threads: list[Thread] = []
         self._under_way = 0
 
     def give(self, errand: Errand) -> None:
@@ -87,7 +87,7 @@ class Hands:
             self._queue.put(errand)
 
     def _start(self) -> None:
-        thread = TreeThread(self._name, self._live)
+        thread = new_thread(self._live, self._name)
         try:
             thread.start()
         except RuntimeError:
@@ -111,7 +111,7 @@ class Hands:
             except Empty:
                 with self._lock:  # `give` has it while it counts threads and puts
                     if self._queue.empty():
-                        self._threads.remove(threading.current_thread())
+                        self._threads = [t for t in self._threads if t.ident != get_ident()]
                         return None
 
     def close(self, timeout_s: float) -> int:

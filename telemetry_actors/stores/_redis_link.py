@@ -26,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
 from redis.retry import Retry
 
+from supervisors._native import unpatched
 from supervisors._process import Process, this_process
 
 __all__ = ["LinkError", "RedisLink"]
@@ -156,7 +157,7 @@ class _Bounded:
     now_s: Callable[[], float]
 
     def _connect(self) -> Any:
-        return _BoundedSocket(super()._connect(), self)  # type: ignore[misc]  # of redis-py
+        return _BoundedSocket(unpatched(super()._connect()), self)  # type: ignore[misc]  # of redis-py
 
     def left_s(self) -> float:
         """Seconds until the deadline of the round trip.

@@ -7,10 +7,10 @@ tuples of str, int and float are left alone by Python's collector after its firs
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 
 from supervisors import Clock
+from supervisors._native import Lock
 from telemetry_actors.ports import Claim, DedupHealth
 
 __all__ = ["MemoryDedupStore"]
@@ -32,7 +32,7 @@ class MemoryDedupStore:
         self._ttl_s = ttl_s
         self._half = max(1, max_ids // 2)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._young: dict[_Key, _Held] = {}
         self._old: dict[_Key, _Held] = {}
         self._young_since_s = clock.now_s()

@@ -12,12 +12,12 @@ Belongs to the life of the gateway: a restart of a stage forgets nothing (g17).
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from supervisors import Clock
+from supervisors._native import Lock
 from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import say, warn
 from telemetry_actors.ports import PayloadStore, Unfit
@@ -86,8 +86,8 @@ class PayloadKeeper:
         self._settings = settings
         self._clock = clock
         self._store: PayloadStore | None = None
-        self._opening = threading.Lock()
-        self._lock = threading.Lock()
+        self._opening = Lock()
+        self._lock = Lock()
         hands = settings.thread_count if threads else 0
         self._writers = Hands("telemetry-payloads-out", hands)
         self._readers = Hands("telemetry-payloads-in", hands)

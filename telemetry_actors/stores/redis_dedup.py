@@ -13,13 +13,13 @@ promised: ids that were claimed while Redis was away are not told to it later.
 from __future__ import annotations
 
 import random
-import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from supervisors import Clock
+from supervisors._native import Lock
 from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Claim, DedupHealth
@@ -86,7 +86,7 @@ class RedisDedupStore:
             rng=random.Random(self._origin),  # noqa: S311 -- spreads probes
             growth=2.0,
         )
-        self._lock = threading.Lock()  # for the fields below; never held in a round trip
+        self._lock = Lock()  # for the fields below; never held in a round trip
         self._waiting: deque[_Release] = deque()
         self._awaited = False
         self._looked = False

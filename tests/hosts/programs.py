@@ -67,20 +67,37 @@ def run(
     program: str,
     endpoint: str,
     *,
+    before: str = "",
     within_s: float = 30.0,
     options: tuple[str, ...] = (),
     **settings: object,
 ) -> Ended:
-    """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``."""
-    with started(program, endpoint, options=options, **settings) as process:
+    """Run *program* to its end. *settings* as ``lifecycle__exit_timeout_s=1``.
+
+    Args:
+        program: what comes after the prelude.
+        endpoint: the receiver's.
+        before: what comes before the prelude, and so before our import.
+        within_s: it has ended by then.
+        options: the interpreter's.
+        settings: of the gateway.
+    """
+    with started(program, endpoint, before=before, options=options, **settings) as process:
         return ended(process, within_s=within_s)
 
 
 @contextmanager
-def started(program: str, endpoint: str, *, options: tuple[str, ...] = (), **settings: object):
+def started(
+    program: str,
+    endpoint: str,
+    *,
+    before: str = "",
+    options: tuple[str, ...] = (),
+    **settings: object,
+):
     """A running program. *options* are the interpreter's."""
     process = subprocess.Popen(
-        [sys.executable, *options, "-c", PRELUDE + program],
+        [sys.executable, *options, "-c", before + PRELUDE + program],
         env=environment(endpoint, settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,9 +1,5 @@
 """What a gateway builds from its settings: buckets of histograms, the sink of a protocol."""
 
-import logging
-import sys
-from types import SimpleNamespace
-
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -73,20 +69,3 @@ def test_the_buckets_can_be_chosen_in_the_environment(monkeypatch):
 def test_buckets_of_no_known_name_are_an_error_of_one_line():
     with pytest.raises(SettingsError, match=r"metrics\.duration_buckets"):
         TelemetrySettings(metrics={"duration_buckets": "wide"})
-
-
-@pytest.mark.parametrize(
-    ("protocol", "patched", "warned"),
-    [("grpc", ["threading"], True), ("grpc", [], False), ("http", ["threading"], False)],
-)
-def test_grpc_under_gevents_patches_is_warned_of(monkeypatch, caplog, protocol, patched, warned):
-    """Only the question is put to gevent: whether the threads that we start are greenlets."""
-    fake = SimpleNamespace(is_module_patched=lambda name: name in patched)
-    monkeypatch.setitem(sys.modules, "gevent.monkey", fake)
-    settings = TelemetrySettings.enabled(
-        enterprise_otlp_endpoint="http://127.0.0.1:1", enterprise_otlp_protocol=protocol
-    )
-    with caplog.at_level(logging.WARNING), TelemetryGateway(settings):
-        pass
-
-    assert ("gevent has patched" in caplog.text) is warned

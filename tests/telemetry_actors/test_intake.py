@@ -245,6 +245,6 @@ def test_many_first_events_start_one_tree(monkeypatch):
     assert gateway.flush(5)
     gateway.stop(2)
 
-    builders = [a for a in started if getattr(a[0], "__name__", "") == "_build_patiently"]
+    builders = [run for _, (run,) in started if run.__name__ == "_build_patiently"]
     assert len(builders) == 1
     assert gateway.ledger().exported == 20

@@ -7,12 +7,12 @@ somebody who holds it. `emit()` never comes here.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from supervisors._native import Lock
 from telemetry_actors.envelope import Item, Ticket
 from telemetry_actors.stores.journal._segment import (
     ADOPTED,
@@ -52,7 +52,7 @@ class Index:
     """
 
     def __init__(self, cases: int) -> None:
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self._segments: dict[int, Segment] = {}
         self._next_uid = 1
         self.safe = [0] * cases

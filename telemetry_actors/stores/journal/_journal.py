@@ -13,11 +13,11 @@ tries again by itself. ADR-0012.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from uuid import uuid4
 
 from supervisors import Clock
+from supervisors._native import Lock
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
@@ -86,7 +86,7 @@ class Journal:
         self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
         self._last: dict[int, int] = {}
         """Places of the last batch by serial."""
-        self._at_work = threading.Lock()
+        self._at_work = Lock()
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
         """Whoever is at work has been given up."""

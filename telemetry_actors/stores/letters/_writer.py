@@ -8,16 +8,14 @@ there is something to write.
 
 from __future__ import annotations
 
-import _thread
 import os
-import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from supervisors import Clock
 from supervisors._clock import new_token, release
-from telemetry_actors._aside import forget_this_thread
+from supervisors._native import Lock, begin
 from telemetry_actors._say import say, warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
@@ -62,7 +60,7 @@ class LetterWriter:
         self._queue_bytes = queue_bytes
         self._clock = clock
         self._process = process
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._queue: deque[_Job] = deque()
         self._bytes = 0
         self._running = False
@@ -126,7 +124,7 @@ class LetterWriter:
                 return
             self._running = True
         try:
-            _thread.start_new_thread(self._run, ())
+            begin(self._run)
         except RuntimeError:  # with the next letter, or at the end, it is tried again
             with self._lock:
                 self._running = False
@@ -140,7 +138,6 @@ class LetterWriter:
                 problem = self._do(job)
                 self._done(job, problem)
                 self._tell(problem)
-        forget_this_thread()
 
     def _has_work(self) -> bool:
         """False: the thread ends, and whoever hands in the next letter starts another."""

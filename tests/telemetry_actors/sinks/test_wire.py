@@ -167,6 +167,21 @@ def port_of(silent):
     return silent.endpoint.rsplit(":", 1)[1]
 
 
+def test_a_resolver_that_finds_no_thread_is_a_failed_transport(sink_to, monkeypatch):
+    """A host's own resolver may start one; CPython 3.12 has none left at the interpreter's end."""
+
+    def no_more(*_, **__):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with FaultyReceiver(answer(200)) as receiver:
+        sink = sink_to(receiver)
+        monkeypatch.setattr(socket, "getaddrinfo", no_more)
+        result = send(sink)
+
+    assert (result.verdict, result.unconfirmed) == ("retry", False)
+    assert "can't create new thread" in result.message
+
+
 @pytest.mark.timed
 @pytest.mark.parametrize("hangs", [True, False])
 def test_an_address_out_of_reach_does_not_keep_the_next_from_being_tried(
