@@ -1,4 +1,4 @@
-"""What the requests of a test asked for, what the receiver got of them, and what was said of the rest."""
+"""What a test asked for, what the receiver got of it, and what was said of the rest."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def arrivals(tap: OtelTap, mark: str) -> Arrivals:
     """What has come from the tenant *mark*."""
     found = Arrivals([], [])
     for log in tap.received().logs:
-        values = {
-            pair["key"]: pair["value"].get("stringValue", "") for pair in log["attributes"]
-        }
+        values = {pair["key"]: pair["value"].get("stringValue", "") for pair in log["attributes"]}
         if values.get("dify.tenant_id") == mark:
             found.app_ids.append(values["dify.app_id"])
             found.uids.append(values["log.record.uid"])

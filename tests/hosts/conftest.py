@@ -23,6 +23,18 @@ def shared_redis(tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode_is_kept(tmp_path_factory):
+    """Each host starts some processes, and compiling what they import is most of their work.
+
+    Where the machine says that none is to be written, it is kept beside the run.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
 @pytest.fixture
 def mark():
     """Tells a test's processes, events, queues and keys from all others."""

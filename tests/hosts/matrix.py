@@ -148,6 +148,6 @@ ROWS = (
         at_once=10,
         stop="INT",
         waits=False,
-        says=r"WARNING: This is a dev|Press CTRL|127.0.0.1 - - |.*INFO:|.*Running on",
+        says=r"(\x1b\[\d+m)*(WARNING: This is a dev|Press CTRL|127.0.0.1 - - | \* Running on)",
     ),
 )

@@ -81,7 +81,7 @@ ROWS = {
         granian("", "", "raising"),
     )
 }
-IN_CI = {"uvicorn fastapi", "uvicorn two raising", "gunicorn fastapi", "hypercorn trio fastapi"}
+IN_CI = {"uvicorn fastapi", "uvicorn two raising", "hypercorn trio fastapi"}
 
 
 def stops(name):

@@ -14,8 +14,8 @@ import pytest
 from tests.hosts.books import arrivals, balance, lost
 from tests.hosts.failing import rows
 from tests.hosts.matrix import ROWS
-from tests.hosts.programs import environment
 from tests.hosts.processes import until
+from tests.hosts.programs import environment
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -63,7 +63,16 @@ def served(answers):
 
 @pytest.mark.parametrize(
     "name",
-    rows("the last answer", BY_NAME, in_ci=()),
+    rows(
+        "the last answer",
+        BY_NAME,
+        in_ci=(
+            *("gunicorn gthread", "gunicorn gevent", "gunicorn sync recycled", "gunicorn django"),
+            *("gunicorn sync preload", "gunicorn sync preload, made", "gunicorn uvicorn"),
+            *("uvicorn one", "uvicorn one, lifespan", "hypercorn one", "granian asgi"),
+            *("granian wsgi", "uwsgi lazy", "uwsgi master, started", "flask"),
+        ),
+    ),
 )
 def test_g23_a_signal_right_after_the_last_answer_loses_nothing(
     name, tmp_path, mark, settings, shared_tap
@@ -78,7 +87,7 @@ def test_g23_a_signal_right_after_the_last_answer_loses_nothing(
     assert books(server, answers, shared_tap) == (len(answers), 0)
 
 
-@pytest.mark.parametrize("name", rows("in flight", WAIT, in_ci=()))
+@pytest.mark.parametrize("name", rows("in flight", WAIT, in_ci=("gunicorn sync",)))
 def test_g23_requests_that_are_being_served_when_the_signal_comes_lose_nothing(
     name, tmp_path, mark, settings, shared_tap
 ):
@@ -93,7 +102,7 @@ def test_g23_requests_that_are_being_served_when_the_signal_comes_lose_nothing(
     assert books(server, answers, shared_tap) == (len(answers), 0)
 
 
-@pytest.mark.parametrize("name", rows("dead receiver", BY_NAME, in_ci=()))
+@pytest.mark.parametrize("name", rows("dead receiver", BY_NAME, in_ci=("gunicorn gthread",)))
 def test_g23_with_a_dead_receiver_a_server_stops_on_time_and_each_worker_says_one_line(
     name, tmp_path, mark, shared_tap
 ):
@@ -138,7 +147,7 @@ def _pids_of(answers):
     return {answer.pid for answer in answers}
 
 
-@pytest.mark.parametrize("name", rows("kill", PREFORK, in_ci=()))
+@pytest.mark.parametrize("name", rows("kill", PREFORK, in_ci=("gunicorn sync",)))
 def test_g08_a_worker_that_is_killed_leaves_its_journal_to_the_next(
     name, tmp_path, mark, shared_tap
 ):

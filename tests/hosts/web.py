@@ -1,6 +1,6 @@
 """A host that serves HTTP on a free port of loopback, and requests to it.
 
-with WebServer("gunicorn -b 127.0.0.1:{port} wsgi:app", folder, mark, environment, workers=2) as server:
+with WebServer("gunicorn -b :{port} -w 2 app:app", folder, mark, settings, workers=2) as server:
     answers = server.send(60, at_once=4)
 """
 
@@ -97,9 +97,7 @@ class WebServer(Host):
                 pids.add(pid)
         return len(pids) >= self._workers
 
-    def send(
-        self, count: int, *, at_once: int = 1, keep_alive: bool = False
-    ) -> list[Answer]:
+    def send(self, count: int, *, at_once: int = 1, keep_alive: bool = False) -> list[Answer]:
         """So many requests, and more until each worker has served some of them.
 
         Args:

@@ -14,11 +14,11 @@ if os.environ.get("HOSTS_BARE"):
 else:
     from telemetry_actors import emit, get_gateway
 
-__all__ = ["MARK", "begin", "durable", "hold", "hold_async", "is_released", "who", "work"]
+__all__ = ["FOLDER", "MARK", "begin", "durable", "hold", "hold_async", "is_released", "who", "work"]
 
 MARK = os.environ.get("HOSTS_MARK", "")
-_FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
-_RELEASE = _FOLDER / "release"
+FOLDER = Path(os.environ.get("HOSTS_FOLDER", "."))
+_RELEASE = FOLDER / "release"
 _LOOK_EVERY_S = 0.005
 
 
@@ -40,7 +40,7 @@ def durable() -> str:
 
 def begin(app_id: str) -> None:
     """Let the test see that this request is being served."""
-    (_FOLDER / f"begun-{app_id}").touch()
+    (FOLDER / f"begun-{app_id}").touch()
 
 
 def is_released() -> bool:
@@ -59,6 +59,6 @@ def hold(app_id: str) -> str:
 async def hold_async(app_id: str) -> str:
     """The same in an event loop."""
     begin(app_id)
-    while not _RELEASE.exists():  # noqa: ASYNC110
+    while not _RELEASE.exists():
         await asyncio.sleep(_LOOK_EVERY_S)
     return work(app_id)
