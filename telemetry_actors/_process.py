@@ -119,9 +119,7 @@ class _ProcessGateway(TelemetryGateway):
         with suppress(Exception):  # what a host says of itself may be anything
             words = advice(sys.modules)
             if words is not None:
-                say_at_the_end(
-                    words
-                )  # also where the host has no handler for the log, as rq has not
+                say_at_the_end(words)  # rq, for one, has no handler for our log
 
 
 def init(

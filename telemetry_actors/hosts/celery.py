@@ -44,9 +44,10 @@ def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:  # noqa
 
     Args:
         app: not looked at; Celery's signals are those of all applications of a process.
-        flush_each_task_s: the longest that the end of a task in a prefork child may wait for what
-            it has emitted, in seconds. 0: no wait. With it a child that is killed loses only what
-            the task in hand has emitted; each task takes a request's time longer.
+        flush_each_task_s: the longest that a prefork child may wait after a task for what it has
+            emitted, in seconds. 0: no wait. With it a child that is killed loses only what the
+            last task has emitted; its result may be known by then. Each task takes a request's
+            time longer.
 
     Raises:
         ModuleNotFoundError: celery is not installed.
@@ -90,7 +91,7 @@ def _child_ends(**_said: object) -> None:
 
 
 def _task_ends(**_said: object) -> None:
-    """After each task, before its result is reported. The task's thread."""
+    """After each task: its result is stored, the next one waits. The task's thread."""
     if not _Kit.in_a_child:
         return
     until_s = _now_s() + _Kit.flush_each_task_s

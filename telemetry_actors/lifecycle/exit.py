@@ -12,11 +12,12 @@ Registered when the first gateway of a process starts, and not at import (g05).
 from __future__ import annotations
 
 import atexit
+import signal
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -148,13 +149,14 @@ def _at_exit() -> None:
     """
     reports: list[StopReport] = []
     if left := running():
-        try:
-            reports = stop_all(left)
-        except BaseException:  # noqa: BLE001 -- see above
-            reports = _count_what_is_left(left)
+        with _sigterm_waits():
+            try:
+                reports = stop_all(left)
+            except BaseException:  # noqa: BLE001 -- see above
+                reports = _count_what_is_left(left)
+            with suppress(BaseException):
+                say_what_was_lost(reports, say_at_the_end)
     _here().over = True
-    with suppress(BaseException):
-        say_what_was_lost(reports, say_at_the_end)
 
 
 def end_process() -> None:
@@ -163,6 +165,26 @@ def end_process() -> None:
     Main thread. Idempotent; from then on `emit` is refused as ``stopping``.
     """
     _at_exit()
+
+
+@contextmanager
+def _sigterm_waits() -> Iterator[None]:
+    """SIGTERM would end the process on the spot; it is ending, and soon will have (g23).
+
+    Masters send it to workers that are on their way out already (hypercorn, when the first of
+    them has gone). A handler of the host's is left where it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    by_default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if by_default:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        if by_default:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _count_what_is_left(left: Sequence[Stoppable]) -> list[StopReport]:

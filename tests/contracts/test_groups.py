@@ -51,6 +51,11 @@ def test_the_groups_leave_out_nothing_else():
         }
 
 
+def test_ids_are_the_same_in_each_process(request):
+    """Two processes that collect different ids run nothing; times and addresses are none."""
+    assert [item.nodeid for item in request.session.items if " at 0x" in item.nodeid] == []
+
+
 def test_who_defines_tests_is_collected():
     strangers = [
         path

@@ -10,8 +10,8 @@ PAGE = (DOCS / "semantics.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 HEADINGS = re.compile(r"^### (g\d\d)\. ", re.MULTILINE)
 KEPT = set(HEADINGS.findall(SECTIONS["Kept"]))
-IN_PART = set(HEADINGS.findall(SECTIONS["Kept in part"]))
-NOT_YET = set(re.findall(r"^\| (g\d\d) \|", SECTIONS["Not yet"], re.MULTILINE))
+IN_PART = set(HEADINGS.findall(SECTIONS.get("Kept in part", "")))
+NOT_YET = set(re.findall(r"^\| (g\d\d) \|", SECTIONS.get("Not yet", ""), re.MULTILINE))
 BULLET = re.compile(r"^- .+?(?=\n- |\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -28,7 +28,7 @@ def test_every_promise_is_in_one_place():
 
 
 def test_every_sentence_that_promises_something_names_its_test():
-    promised = "".join(SECTIONS[name] for name in ("Accounting", "Kept", "Kept in part"))
+    promised = "".join(SECTIONS.get(name, "") for name in ("Accounting", "Kept", "Kept in part"))
     bullets = BULLET.findall(promised)
     assert len(bullets) > 60
     assert [bullet for bullet in bullets if not named_tests(bullet)] == []

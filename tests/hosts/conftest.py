@@ -3,15 +3,26 @@
 The applications in ``apps`` are the hosts' to import.
 """
 
+import subprocess
+import sys
 import uuid
 
 import pytest
 
+from tests.hosts.processes import ROOT
 from tests.hosts.programs import environment
 from tests.receivers.oteltap import OtelTap
 from tests.servers.redis import Redis
 
 collect_ignore = ["apps"]
+_IMPORT = """
+from telemetry_actors import TelemetryGateway, TelemetrySettings
+import tests.hosts.apps.asgi, tests.hosts.apps.wsgi
+settings = TelemetrySettings.enabled(enterprise_otlp_endpoint="http://127.0.0.1:9")
+gateway = TelemetryGateway(settings).start()
+gateway.emit("app_created", {}, {})
+gateway.stop(1)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +61,13 @@ def shared_redis(tmp_path_factory):
 def _bytecode_is_kept(tmp_path_factory):
     """Each host starts some processes, and compiling what they import is most of their work.
 
-    Where the machine says that none is to be written, it is kept beside the run.
+    Where the machine says that none is to be written, it is kept beside the run. It is made before
+    the first host: one that is told to stop right after its first event has 5 s to get it out.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        subprocess.run([sys.executable, "-c", _IMPORT], check=True, cwd=ROOT)
         yield
 
 

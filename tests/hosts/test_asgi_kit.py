@@ -29,9 +29,8 @@ UVICORN = r"INFO: |^\r?$|WARNING:  WatchFiles"
 LINES = r"\[.+\] (\[\d+\] )?\[(INFO|WARNING|ERROR)\] "
 ON_TIME_S = 15.0
 """For a graceful stop with a well receiver, on a busy machine."""
-EXIT_S = 5.0
-WELL_S = 4.0
-"""For what a server does beside the gateway's stop, where it is timed."""
+EXIT_S, GRACE_S = 5.0, 0.2
+WAITED = re.compile(r"waited (\d+\.\d) s")
 
 
 def uvicorn(name, options, app, workers=1, codes=(0, -15, -2, 130)):
@@ -82,7 +81,7 @@ ROWS = {
         granian("", "", "raising"),
     )
 }
-IN_CI = {"uvicorn fastapi", "uvicorn two raising", "gunicorn fastapi", "hypercorn trio fastapi"}
+IN_CI = {"uvicorn fastapi", "uvicorn two raising", "hypercorn trio fastapi"}
 
 
 def stops(name):
@@ -110,13 +109,13 @@ def each(names, signals):
 
 
 def ended(server, row, within_s=ON_TIME_S):
+    """Wait for its end, which is as it should be."""
     took_s = server.wait(within_s)
     sys.stdout.write(f"\nended with {server.code} in {took_s:.2f} s: {server.errors()}\n")
     assert server.left() == []
     odd = [line for line in server.errors().splitlines() if not re.match(row.says, line)]
     assert [line for line in odd if "events were not delivered" not in line] == []
     assert server.code in row.codes
-    return took_s
 
 
 def nothing_is_lost(server, row, answers, tap):
@@ -173,11 +172,15 @@ def test_g23_with_a_dead_receiver_each_process_says_one_line_and_ends_on_time(
     with row.starts(tmp_path, mark, environment("http://127.0.0.1:9", {})) as server:
         answers = server.send(20, at_once=4)
         server.signal(signal)
-        took_s = ended(server, row, within_s=EXIT_S + ON_TIME_S)
-    assert took_s < EXIT_S + WELL_S
+        ended(server, row, within_s=EXIT_S + ON_TIME_S)
     workers = {answer.pid for answer in answers if answer.pid}
-    assert server.errors().count("events were not delivered") == len(workers)
-    assert lost(server.errors()) == len(answers) + last_ones(server, len(workers))
+    waited_s = [float(said) for said in WAITED.findall(server.errors())]
+    assert len(waited_s) == server.errors().count("events were not delivered") == len(workers)
+    assert max(waited_s) <= EXIT_S + GRACE_S
+    accepted = sum(answer.admission == "accepted" for answer in answers)
+    said = lost(server.errors()) - last_ones(server, len(workers))
+    assert accepted <= said <= len(answers)
+    assert accepted == len(answers) or "max-requests" in server.command
 
 
 # -- the page --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="workers"),
 ]
 
-TASKS = 16
+TASKS = 8
 ON_TIME_S, EXIT_S = 15.0, 5.0
 MISSING = "call telemetry_actors.hosts.celery.install(app)"
 
@@ -36,7 +36,7 @@ class Way(NamedTuple):
 
 
 WAYS = {
-    "recycled": Way("-P prefork -c 2 --max-tasks-per-child 4"),
+    "recycled": Way("-P prefork -c 2 --max-tasks-per-child 3"),
     "cold": Way("-P prefork -c 2", ("QUIT",)),
     "warm": Way("-P prefork -c 2"),
     "warm, TERM twice": Way("-P prefork -c 2", ("TERM", "TERM")),
@@ -87,7 +87,7 @@ def ended(host, way, within_s=ON_TIME_S):
     took_s = host.wait(within_s)
     sys.stdout.write(f"\nstopped in {took_s:.2f} s: {host.errors()}")
     assert host.left() == []
-    assert "Traceback" not in host.errors()
+    assert "/telemetry_actors/" not in host.errors()  # no traceback of ours; Celery has its own
 
 
 def books(host, answers, tap):
@@ -128,10 +128,10 @@ def test_g23_with_a_dead_receiver_each_child_says_in_one_line_what_it_lost_and_e
 ):
     way = WAYS[name]
     with worker(way, environment("http://127.0.0.1:9", {"lifecycle__exit_timeout_s": 2})) as host:
-        answers = queue.send(TASKS // 4)
+        answers = queue.send(TASKS // 2)
         ended(host, way, ON_TIME_S + EXIT_S)
     children = {answer.split()[1] for answer in answers.values()}
-    assert lost(host.errors()) == TASKS // 4
+    assert lost(host.errors()) == TASKS // 2
     assert host.errors().count("events were not delivered") == len(children)
 
 
@@ -140,16 +140,16 @@ def test_g23_with_a_dead_receiver_each_child_says_in_one_line_what_it_lost_and_e
 def test_g23_a_child_that_is_killed_loses_what_no_task_has_waited_for(
     flush_s, worker, queue, shared_tap
 ):
-    """Nothing of Python runs then; with a flush after each task nothing is left to lose."""
+    """Nothing of Python runs then. A result is known before its task has waited."""
     way = Way("-P prefork -c 1", ("TERM",), {"HOSTS_FLUSH_S": flush_s})
-    settings = environment(shared_tap.endpoint, {"sink__linger_s": 60})
-    with worker(way, settings) as host:
+    with worker(way, environment(shared_tap.endpoint, {"sink__linger_s": 60})) as host:
         answers = queue.send(4)
+        if flush_s != "0":
+            until(lambda: len(arrivals(shared_tap, host.mark).uids) == 4)
         [child] = {answer.split()[1] for answer in answers.values()}
         host.signal("KILL", int(child))
         ended(host, way)
-    came = arrivals(shared_tap, host.mark)
-    assert len(set(came.uids)) == (4 if flush_s == "5" else 0)
+    assert len(set(arrivals(shared_tap, host.mark).uids)) == (4 if flush_s != "0" else 0)
 
 
 @pytest.mark.parametrize(

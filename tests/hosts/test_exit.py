@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.hosts.programs import PRELUDE, environment, run
-from tests.receivers.faulty import FaultyReceiver, answer, hang
+from tests.receivers.faulty import FaultyReceiver, answer, hang, slowly
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -271,3 +271,34 @@ while True: time.sleep(10)
     assert len(lines_of_ours(ended.errors)) == 1
     assert "500 events were not delivered" in ended.errors
     assert "Traceback" not in ended.errors
+
+
+def test_g23_a_sigterm_in_the_middle_of_the_exit_does_not_cut_it_short():
+    """A master may send it to a worker that is on its way out already."""
+    program = """
+get_gateway().start()
+def soon():
+    while threading.main_thread().is_alive(): time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+emit_some(100)
+threading.Thread(target=soon, daemon=True).start()
+"""
+    with FaultyReceiver(slowly(0.5, answer(200))) as receiver:
+        ended = run(program, receiver.endpoint)
+    assert (ended.code, ended.accepted, ended.errors) == (0, 100, "")
+
+
+def test_g23_a_sigterm_while_the_exit_can_not_deliver_leaves_the_line():
+    program = """
+get_gateway().start()
+def soon():
+    while threading.main_thread().is_alive(): time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGTERM)
+emit_some(100)
+threading.Thread(target=soon, daemon=True).start()
+"""
+    ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=2)
+    assert ended.code == 0
+    assert "100 events were not delivered" in ended.errors

@@ -269,3 +269,18 @@ def test_outside_the_main_thread_it_says_where_it_belongs():
     thread.start()
     thread.join()
     assert said == ["stop_on_sigterm() works in the main thread only: call it from there"]
+
+
+def test_within_uvicorn_it_says_that_it_will_be_taken_away(monkeypatch):
+    """Its server has SIGTERM while it serves, and puts back at its end what was there before."""
+    from uvicorn import Config, Server
+
+    from telemetry_actors.lifecycle import sigterm
+
+    said = []
+    monkeypatch.setattr(sigterm, "say_at_the_end", said.append)
+    server = Server(Config("none:app"))
+    with server.capture_signals(), stop_on_sigterm():
+        assert "telemetry_actors.hosts.asgi" in said[0]
+    with stop_on_sigterm():
+        assert len(said) == 1

@@ -328,3 +328,49 @@ def test_an_empty_journal_and_a_bare_constructor_start_nothing(tmp_path):
 
     assert not gateway._watches_journal
     assert TelemetryGateway(settings, sinks=[]).status().state == "new"
+
+
+# -- a host whose kit is missing -------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """As in a host that loses events; what was said, and a token to wait for it."""
+    from telemetry_actors import _missing_kit, _process
+
+    said, token = [], threading.Event()
+    monkeypatch.setattr(_missing_kit, "advice", lambda _modules: "a line is missing")
+    monkeypatch.setattr(_process, "say_at_the_end", lambda line: (said.append(line), token.set()))
+    return said, token
+
+
+@pytest.mark.usefixtures("_on")
+def test_where_an_event_starts_the_tree_the_line_that_is_missing_is_said_once(heard):
+    said, token = heard
+    for _ in range(3):
+        telemetry_actors.emit("app_created", {}, {})
+    assert token.wait(5)
+    get_gateway().stop()
+    assert said == ["a line is missing"]
+
+
+@pytest.mark.usefixtures("_on")
+@pytest.mark.parametrize("begin", [lambda: get_gateway().start(), init])
+def test_who_has_begun_it_stops_it_and_hears_nothing(begin, heard):
+    said, _token = heard
+    begin()
+    telemetry_actors.emit("app_created", {}, {})
+    get_gateway().flush(5)
+    get_gateway().stop()
+    assert said == []
+
+
+@pytest.mark.usefixtures("_on")
+def test_what_the_parent_has_begun_nobody_stops_in_its_child(heard):
+    said, token = heard
+    gateway = init()
+    with as_in_a_child():
+        telemetry_actors.emit("app_created", {}, {})
+        assert token.wait(5)
+        gateway.stop()
+    assert said == ["a line is missing"]

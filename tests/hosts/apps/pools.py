@@ -38,5 +38,5 @@ def pool(method: str, ids: list[str]) -> list[str]:
 if __name__ == "__main__":
     run = {"executor": executor, "pool": pool}[sys.argv[1]]
     ids = [str(n) for n in range(int(sys.argv[3]))]
-    for _app_id, _answer in zip(ids, run(sys.argv[2], ids), strict=True):
-        pass
+    for app_id, answer in zip(ids, run(sys.argv[2], ids), strict=True):
+        sys.stdout.write(f"{app_id} {answer}\n")
