@@ -8,11 +8,13 @@ import anyio
 import pytest
 import trio
 import uvloop
+from trio._core import _thread_cache
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings, _async
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 
+_thread_cache.IDLE_TIMEOUT = 0.01  # as a guest trio has a thread, which stays 10 s otherwise
 TENANT = {"tenant_id": "acme"}
 LONG_S = 8
 """Nobody waits for so long, unless something is wrong."""
@@ -203,10 +205,7 @@ def test_the_loops_pool_of_threads_is_not_needed(pool, gateway, gate):
 
 
 @pytest.mark.parametrize("guest", ["trio's task", "asyncio's task"])
-def test_where_trio_is_the_guest_of_asyncio_each_task_is_woken_by_its_own(
-    guest, gateway, gate, monkeypatch
-):
-    monkeypatch.setattr("trio._core._thread_cache.IDLE_TIMEOUT", 0.01)  # its thread, not ours
+def test_where_trio_is_the_guest_of_asyncio_each_task_is_woken_by_its_own(guest, gateway, gate):
     gate.opened.set()
 
     async def in_trio():
