@@ -19,7 +19,7 @@ from telemetry_actors._draining import await_tree, drain_life, held_count, is_em
 from telemetry_actors._holding import taken_out
 from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
-from telemetry_actors._say import warn
+from telemetry_actors._say import say_at_the_end
 from telemetry_actors._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
@@ -114,7 +114,7 @@ class Stopping:
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()
         if not quietly and (report.shutdown or report.unconfirmed):
-            warn("stopped with losses: %s", report)
+            say_at_the_end(f"stopped with losses: {report}")
         self.report = report
         for token in list(self._waiters):
             release(token)

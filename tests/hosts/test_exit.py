@@ -302,3 +302,12 @@ threading.Thread(target=soon, daemon=True).start()
     ended = run(program, "http://127.0.0.1:9", lifecycle__exit_timeout_s=2)
     assert ended.code == 0
     assert "100 events were not delivered" in ended.errors
+
+
+def test_g23_a_stop_whose_report_nobody_reads_says_what_was_lost():
+    """As at the end of a ``with`` block, where nobody has set up logging."""
+    program = "with get_gateway(): emit_some(10)"
+    ended = run(program, "http://127.0.0.1:9", lifecycle__stop_timeout_s=0.5)
+    [line] = ended.errors.splitlines()
+    assert line.startswith("telemetry_actors: stopped with losses: ")
+    assert "shutdown=10" in line
