@@ -109,6 +109,7 @@ def test_g13_one_tenant_at_50000_a_second_takes_nothing_from_50_at_20(seconds, b
 # -- dead sinks -----------------------------------------------------------------------------------
 
 
+@pytest.mark.timed  # so much must have come in after so many seconds
 @pytest.mark.parametrize(
     ("seconds", "total_bytes"),
     [
