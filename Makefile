@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format wheel-smoke bench soak mutants clean
+.PHONY: help install demo test test-all check format wheel-smoke bench soak mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ ifeq ($(strip $(ARGS)),)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
+
+test-all: ## the whole suite on 3.11, 3.12 and 3.13, where they are installed; each has a venv of its own
+	@failed=; for version in 3.11 3.12 3.13; do \
+	  python="$$(.ci/python $$version)" || { echo "Python $$version is not here: left out" >&2; continue; }; \
+	  echo "== Python $$version"; \
+	  $(MAKE) test VENV=.venv-$$version PYTHON="$$python" || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
 check: $(STAMP) ## format, lint, types, imports (under a minute)
 	$(BIN)/ruff format --check .
