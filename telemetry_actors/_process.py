@@ -58,7 +58,7 @@ class _ProcessGateway(TelemetryGateway):
     """
 
     _said = False
-    _watches_journal = False
+    _journal_seen_in: Process | None = None
     begun_in: Process | None = None
     """Where `init` or `start` was called, by somebody who knows of the end as well."""
 
@@ -84,10 +84,10 @@ class _ProcessGateway(TelemetryGateway):
 
         Not at once, so that a service that is just being set up, or that forks, is not disturbed.
         """
-        directory = self._settings.journal.directory
-        if directory is None or self._watches_journal or not _has_something(directory):
+        directory, here = self._settings.journal.directory, this_process()
+        if directory is None or self._journal_seen_in is here or not _has_something(directory):
             return
-        self._watches_journal = True
+        self._journal_seen_in = here  # the parent's thread that waits is not in a child
         with suppress(RuntimeError):  # no thread can be started: the first event starts the tree
             begin(self._start_later)
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import telemetry_actors
+from supervisors._process import this_process
 from telemetry_actors import (
     Admission,
     AlreadyRunning,
@@ -322,11 +323,21 @@ def test_g08_what_an_earlier_process_left_is_delivered_though_no_event_ever_come
     assert (len(sink.logs), gateway.ledger().sources) == (1, {"emit": 0, "journal": 1})
 
 
+def test_g08_a_child_looks_into_the_journal_for_itself(tmp_path):
+    """The thread of its parent's that would start the tree is not there."""
+    (tmp_path / f"1-{'0' * 32}").mkdir()
+    init(TelemetrySettings.enabled(journal={"directory": str(tmp_path)}), sinks=[RecordingSink()])
+    with as_in_a_child():
+        gateway = get_gateway()
+        assert gateway._journal_seen_in is this_process()
+        gateway.stop(2)
+
+
 def test_an_empty_journal_and_a_bare_constructor_start_nothing(tmp_path):
     settings = TelemetrySettings.enabled(journal={"directory": str(tmp_path / "none")})
     gateway = init(settings, sinks=[])
 
-    assert not gateway._watches_journal
+    assert gateway._journal_seen_in is None
     assert TelemetryGateway(settings, sinks=[]).status().state == "new"
 
 
