@@ -315,6 +315,7 @@ os._exit(0)  # exit_group is no longer allowed either: this kills us, after the 
 def test_g02_no_system_call_in_the_steady_state():
     """Under strict seccomp any call but read and write kills: 500 emits survive it."""
     with subprocess.Popen([sys.executable, "-c", STRICT], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         try:  # the kernel ends that one thread, and the others keep the pipe open
             ready, _, _ = select.select([process.stdout], [], [], 30)
             word = os.read(process.stdout.fileno(), 10) if ready else b"nothing"
