@@ -122,7 +122,11 @@ def _says_loading(redis):
         return False
 
 
-FAULTS = [Stopped, Paused, Slow, Full, ReadOnly, Locked, Loading]
+FAULTS = [
+    *(Stopped, Paused, Slow, Full, ReadOnly, Locked),
+    # It must say so within the time-out, with its reading to do beside.
+    pytest.param(Loading, marks=pytest.mark.timed, id="loading"),
+]
 
 
 @pytest.mark.timeout(40)
