@@ -32,6 +32,7 @@ __all__ = [
     "Forkable",
     "InChild",
     "Process",
+    "copy_of",
     "ProcessLock",
     "hook_forks",
     "notice_fork",
@@ -131,31 +132,25 @@ class ProcessLock:
     """A lock that belongs to the process that takes it: in a child nobody holds the parent's.
 
     For what outlives a fork in use. What is only found in the child as a copy of the parent's, and
-    let go, needs none.
+    let go, needs none. Taken by ``with lock.here():``, since a ``with`` of ours could be broken off
+    by Ctrl-C when the lock has been taken and the block not begun.
+
+    Args:
+        make: of one process's lock; `RLock` where a signal handler may come by again.
     """
 
-    __slots__ = ("_locks",)
+    __slots__ = ("_locks", "_make")
 
-    def __init__(self) -> None:
-        self._locks: dict[Process, Lock] = {}
+    def __init__(self, make: Callable[[], Any] = Lock) -> None:
+        self._locks: dict[Process, Any] = {}
+        self._make = make
 
-    def __enter__(self) -> None:
-        self._here().acquire()
-
-    def __exit__(self, *_error: object) -> None:
-        self._here().release()
-
-    def acquire(self, timeout_s: float) -> bool:
-        """Take it, unless that takes longer than *timeout_s* seconds. Then `release` it."""
-        return self._here().acquire(timeout=timeout_s)
-
-    def release(self) -> None:
-        """Give it back."""
-        self._here().release()
-
-    def _here(self) -> Lock:
+    def here(self) -> Lock:
+        """This process's lock."""
         process = this_process()
-        return self._locks.get(process) or self._locks.setdefault(process, Lock())
+        return cast(
+            "Lock", self._locks.get(process) or self._locks.setdefault(process, self._make())
+        )
 
 
 class InChild:
@@ -176,9 +171,24 @@ class InChild:
             self._renew()
 
 
-def when_forked(one: Forkable) -> None:
-    """Have *one* renewed in the child of a fork before it is used, for as long as it is held."""
+def copy_of(weak: weakref.WeakSet[T]) -> list[T]:
+    """Its members, though other threads add some meanwhile. Any thread, no lock."""
+    while True:
+        try:
+            return list(weak)
+        except RuntimeError:  # it changed size: once more
+            continue
+
+
+def when_forked(one: Forkable, *, hook: bool = False) -> None:
+    """Have *one* renewed in the child of a fork before it is used, for as long as it is held.
+
+    Args:
+        hook: `hook_forks` as well. Not at import.
+    """
     _KNOWN.add(one)
+    if hook:
+        hook_forks()
 
 
 def notice_fork() -> None:
@@ -190,7 +200,7 @@ def notice_fork() -> None:
     """
     process = _identify()
     complete = True
-    for one in list(_KNOWN):
+    for one in copy_of(_KNOWN):
         try:
             one._after_fork(process)
         except Exception:  # noqa: BLE001 -- the others are to be renewed all the same

@@ -18,7 +18,7 @@ from supervisors._dispatcher import Dispatcher, OwnThreads, SharedThread
 from supervisors._events import Journal
 from supervisors._exit import Exit
 from supervisors._letters import Letters
-from supervisors._process import Process, hook_forks, this_process, when_forked
+from supervisors._process import Process, this_process, when_forked
 from supervisors._slot import Slot
 from supervisors._watch import Watch
 from supervisors._zombies import leave_behind
@@ -185,8 +185,7 @@ class Runtime:
             self._closed = False
             self._take_threads()
         self._process, self._forked = this_process(), False
-        when_forked(self)
-        hook_forks()
+        when_forked(self, hook=True)
         self._watch.start()
 
     def close(self, timeout_s: float) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from supervisors._clock import new_token
-from supervisors._native import begin
+from supervisors._native import RLock, begin
 from supervisors._process import Process, ProcessLock, this_process
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.cases import TelemetryCase
@@ -45,8 +45,9 @@ __all__ = [
 _Found = TelemetryGateway | SettingsError
 
 _PROCESS: dict[str, _Found] = {}
-_CHANGING = ProcessLock()
-"""Held by `init` and `get_gateway` while they put another one in its place; never by `emit`."""
+_CHANGING = ProcessLock(RLock)
+"""Held by `init` and `get_gateway` for the moment in which they put another one in its place, and
+while no code of a user's runs; never by `emit`. A signal handler may come by again."""
 _START_AFTER_S = 1.0
 _OURS = str(Path(__file__).parent)
 
@@ -146,15 +147,19 @@ def init(
         AlreadyRunning: this process has one that has not been stopped; or it is ending.
     """
     chosen = _settings_of(settings, overrides)
-    with _CHANGING:
+    _refuse_a_second(_PROCESS.get("gateway"))
+    made = _ProcessGateway(chosen, sinks=sinks)
+    made.begun_in = this_process()
+    with _CHANGING.here():
         found = _PROCESS.get("gateway")
-        if is_ending():
-            raise AlreadyRunning(None)
-        if isinstance(found, TelemetryGateway) and _is_in_use(found):
-            raise AlreadyRunning(getattr(found, "made_at", "replaced by a test"))
-        made = _ProcessGateway(chosen, sinks=sinks)
-        made.begun_in = this_process()
+        _refuse_a_second(found)
+        if found is None:  # `emit` takes no lock: it may make one at this moment
+            found = _PROCESS.setdefault("gateway", made)
+            _refuse_a_second(None if found is made else found)
         _PROCESS["gateway"] = made
+        if found is not made and isinstance(found, _ProcessGateway) and _is_in_use(found):
+            _PROCESS["gateway"] = found  # in a child, an event has come to its parent's meanwhile
+            _refuse_a_second(found)
     made.say_what_is_off_once()
     made.start_for_the_journal()
     return made
@@ -210,7 +215,7 @@ def is_gateway_enabled() -> bool:
 
 def replace_gateway(gateway: _Found | None) -> _Found | None:
     """Have module-level `emit` use *gateway*, or none, from now on; the one before. For tests."""
-    with _CHANGING:
+    with _CHANGING.here():
         before = _PROCESS.pop("gateway", None)
         if gateway is not None:
             _PROCESS["gateway"] = gateway
@@ -240,10 +245,23 @@ def _gateway() -> _Found:
 
 
 def _another_than(stopped: TelemetryGateway) -> _Found:
-    with _CHANGING:
+    made = _ProcessGateway()
+    with _CHANGING.here():
         if _PROCESS.get("gateway") is stopped:  # nobody was quicker
-            _PROCESS["gateway"] = _ProcessGateway()
-        return _PROCESS["gateway"]
+            _PROCESS["gateway"] = made
+        return _PROCESS.setdefault("gateway", made)
+
+
+def _refuse_a_second(found: _Found | None) -> None:
+    """Raise, if this process has one that is in use, or needs none any more.
+
+    Raises:
+        AlreadyRunning: see `init`.
+    """
+    if is_ending():
+        raise AlreadyRunning(None)
+    if isinstance(found, TelemetryGateway) and _is_in_use(found):
+        raise AlreadyRunning(getattr(found, "made_at", "a test's use_gateway()"))
 
 
 def _is_in_use(found: TelemetryGateway) -> bool:

@@ -61,7 +61,7 @@ def register_case(definition: CaseDefinition[P]) -> CaseDefinition[P]:
         CaseError: the name or an instrument can't be used or is taken. Nothing was registered.
     """
     _check(definition)
-    with _LOCK:
+    with _LOCK.here():
         cases = registered_cases()
         if definition.case in cases:
             raise CaseError(definition.case, "it is registered already")
@@ -78,7 +78,7 @@ def register_case(definition: CaseDefinition[P]) -> CaseDefinition[P]:
 
 def unregister_case(case: str) -> None:
     """Forget a registered case; gateways that know it go on knowing it. For tests."""
-    with _LOCK:
+    with _LOCK.here():
         rest = {name: known for name, known in registered_cases().items() if name != case}
         _NOW["cases"] = MappingProxyType(rest)
 

@@ -17,14 +17,7 @@ import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
 from supervisors._native import begin, note_hub
-from supervisors._process import (
-    SAME,
-    Process,
-    hook_forks,
-    notice_fork,
-    this_process,
-    when_forked,
-)
+from supervisors._process import SAME, Process, notice_fork, this_process, when_forked
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._async import AsyncSide
 from telemetry_actors._draining import distinct_held, flush_life
@@ -94,8 +87,7 @@ class TelemetryGateway(AsyncSide):
         process = this_process()
         self._of: dict[Process, _Begun] = {process: self._begin()}
         self._use(self._of[process])
-        when_forked(self)
-        hook_forks()
+        when_forked(self, hook=True)
         self._say_what_is_off()
 
     def _begin(self) -> _Begun:
@@ -276,7 +268,7 @@ class TelemetryGateway(AsyncSide):
         life, report = self._here(), self._stopping.report
         if report is not None:
             return report.drained and report.metrics_exported
-        return flush_life(life, timeout_s, own=own)
+        return flush_life(life, max(0.0, timeout_s), own=own)
 
     def stop(self, timeout_s: float | None = None) -> StopReport:
         """Close the intake, drain what is queued, stop the tree. Idempotent.
@@ -316,6 +308,9 @@ class TelemetryGateway(AsyncSide):
 
     def _held(self) -> int:
         return distinct_held(self._here())
+
+    def _delivered(self) -> int:
+        return sum(self._here().books.exported)
 
     # -- looking ----------------------------------------------------------------------------------
 

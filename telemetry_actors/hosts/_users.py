@@ -44,7 +44,7 @@ class User:
 
     def come(self) -> None:
         """Have the gateway started. What goes wrong is said at WARNING, and not raised."""
-        with _CHANGING:
+        with _CHANGING.here():
             if self._left:  # cancelled before it was our turn
                 return
             of_this_process(_Users, _Users).add(self)
@@ -57,7 +57,7 @@ class User:
 
         What was lost is said in one line.
         """
-        with _CHANGING:
+        with _CHANGING.here():
             users = of_this_process(_Users, _Users)
             was_here, self._left = self in users, True
             users.discard(self)

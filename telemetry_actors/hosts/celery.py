@@ -17,6 +17,7 @@ all. What it had not sent by then is gone, unless each task waits for its own ev
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -47,15 +48,18 @@ def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:  # noqa
         flush_each_task_s: the longest that a prefork child may wait after a task for what it has
             emitted, in seconds. 0: no wait. With it a child that is killed loses only what the
             last task has emitted; its result may be known by then. Each task takes a request's
-            time longer.
+            time longer. Of several calls the largest counts.
 
     Raises:
         ModuleNotFoundError: celery is not installed.
+        ValueError: *flush_each_task_s* is no number of seconds.
     """
     from celery import signals
 
+    if not 0 <= flush_each_task_s < math.inf:
+        raise ValueError(f"flush_each_task_s = {flush_each_task_s}: must be 0 or more seconds")
     note_kit("celery")
-    _Kit.flush_each_task_s = flush_each_task_s
+    _Kit.flush_each_task_s = max(_Kit.flush_each_task_s, flush_each_task_s)
     signals.worker_init.connect(_worker_begins, dispatch_uid=f"{__name__}.worker")
     signals.worker_process_init.connect(_child_begins, dispatch_uid=f"{__name__}.begin")
     signals.worker_process_shutdown.connect(_child_ends, dispatch_uid=f"{__name__}.end")

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from supervisors import SystemClock
 from supervisors._native import is_patched
-from supervisors._process import of_this_process
+from supervisors._process import copy_of, of_this_process
 from supervisors._thread import new_thread
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors.lifecycle.budget import EndBudget
@@ -63,6 +63,10 @@ class Stoppable(Protocol):
         """How many events have no outcome yet. Takes no lock."""
         ...
 
+    def _delivered(self) -> int:
+        """How many events have been exported. Takes no lock."""
+        ...
+
     def flush(self, timeout_s: float, *, own: bool = False) -> bool:
         """Wait for what has been emitted so far."""
         ...
@@ -76,8 +80,8 @@ class _Process:
         self.budget = EndBudget()
         self.hooked = False
         self.over = False
-        self.said = 0
-        """Events that have been called undelivered, and nothing else has been lost since."""
+        self.said: tuple[int, int] | None = None
+        """Events that have been called undelivered, and how many had been delivered by then."""
 
 
 def _here() -> _Process:
@@ -122,7 +126,7 @@ def _is_main_thread_over() -> bool:
 
 def running() -> list[Stoppable]:
     """What would be stopped if this process ended now."""
-    known = list(_here().known)
+    known = copy_of(_here().known)
     return [one for one in known if one._exit_timeout_s() is not None]
 
 
@@ -155,7 +159,7 @@ def _at_exit() -> None:
             except BaseException:  # noqa: BLE001 -- see above
                 reports = _count_what_is_left(left)
             with suppress(BaseException):
-                say_what_was_lost(reports, say_at_the_end)
+                say_what_was_lost(reports, say_at_the_end, left)
     _here().over = True
 
 
@@ -248,23 +252,34 @@ def flush_all(chosen: Sequence[Stoppable], limit_s: float) -> int:
     return sum(one._held() for one in chosen)
 
 
-def say_what_is_held(count: int, say: Callable[[str], None]) -> None:
+def say_what_is_held(chosen: Sequence[Stoppable], count: int, say: Callable[[str], None]) -> None:
     """In one line; nothing, if there is nothing."""
     if count:
-        _here().said = count
+        _here().said = count, sum(one._delivered() for one in chosen)
         say(f"{count} events are not delivered yet, and the process is told to end (SIGTERM)")
 
 
-def say_what_was_lost(reports: Sequence[StopReport], say: Callable[[str], None]) -> None:
-    """In one line; nothing, if nothing was, or if all of it has been said."""
+def say_what_was_lost(
+    reports: Sequence[StopReport], say: Callable[[str], None], left: Sequence[Stoppable] = ()
+) -> None:
+    """In one line; nothing, if nothing was, or if just that has been said.
+
+    Args:
+        reports: of the stops.
+        say: says it.
+        left: who was stopped. Whoever has not come to an end holds events that nobody counts.
+    """
     shutdown = sum(report.shutdown for report in reports)
     unconfirmed = sum(report.unconfirmed for report in reports)
-    if not shutdown and not unconfirmed and all(report.drained for report in reports):
+    held = sum(one._held() for one in left if one._exit_timeout_s() is not None)
+    count = shutdown + unconfirmed + held
+    if not count and all(report.drained for report in reports):
         return
-    if shutdown + unconfirmed == _here().said:
+    if _here().said == (count, sum(one._delivered() for one in left)):
         return
-    seconds = max(report.seconds for report in reports)
+    seconds = max((report.seconds for report in reports), default=0.0)
+    unended = f", at no end {held}" if held else ""
     say(
-        f"{shutdown + unconfirmed} events were not delivered before the process ended"
-        f" (shutdown {shutdown}, unconfirmed {unconfirmed}; waited {seconds:.1f} s)"
+        f"{count} events were not delivered before the process ended"
+        f" (shutdown {shutdown}, unconfirmed {unconfirmed}{unended}; waited {seconds:.1f} s)"
     )

@@ -116,7 +116,8 @@ class SigtermHandler:
 
     def _flush(self) -> None:
         """The host may re-raise the signal when it is done, and then nobody comes after us."""
-        say_what_is_held(flush_all(self._chosen(), self._timeout_s), _write)
+        chosen = self._chosen()
+        say_what_is_held(chosen, flush_all(chosen, self._timeout_s), _write)
 
 
 def _write(message: str) -> None:

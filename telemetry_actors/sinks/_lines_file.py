@@ -44,7 +44,7 @@ class LinesFile:
         Raises:
             OSError: nothing was added (no room, no permission, no directory ...).
         """
-        with self._lock:
+        with self._lock.here():
             try:
                 self._write(self._opened(len(lines)), lines)
             except BaseException:
@@ -53,7 +53,7 @@ class LinesFile:
 
     def close(self) -> None:
         """Close the file. It is opened again when something is appended."""
-        with self._lock:
+        with self._lock.here():
             self._close()
 
     # -- with the lock held -----------------------------------------------------------------------

@@ -91,7 +91,7 @@ class ConsoleSink:
         text = "".join(f"{line}\n" for line in lines)
         stream = sys.stdout if self._stream is None else self._stream
         try:
-            with self._lock:
+            with self._lock.here():
                 _write_text(stream, text)
         except (OSError, ValueError) as error:  # ValueError: closed
             return ExportResult(Verdict.REFUSED, message=f"{type(error).__name__}: {error}"[:500])

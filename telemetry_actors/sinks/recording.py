@@ -33,28 +33,28 @@ class RecordingSink:
     @property
     def logs(self) -> list[LogSignal]:
         """Log records so far: a copy, which later ones don't change."""
-        with self._lock:
+        with self._lock.here():
             return list(self._logs)
 
     @property
     def spans(self) -> list[SpanSignal]:
         """Spans so far: a copy."""
-        with self._lock:
+        with self._lock.here():
             return list(self._spans)
 
     def metrics(self) -> list[MetricPoint]:
         """The points of the latest collection, without the gateway's own: a copy."""
-        with self._lock:
+        with self._lock.here():
             return [point for point in self._points if not is_own(point.instrument.name)]
 
     def self_metrics(self) -> list[MetricPoint]:
         """Those of it that are about the gateway itself: a copy."""
-        with self._lock:
+        with self._lock.here():
             return [point for point in self._points if is_own(point.instrument.name)]
 
     def clear(self) -> None:
         """Forget all."""
-        with self._lock:
+        with self._lock.here():
             self._logs.clear()
             self._spans.clear()
             self._points.clear()
@@ -72,14 +72,14 @@ class RecordingSink:
         self, kind: SignalKind, encoded: Sequence[LogSignal | SpanSignal], timeout_s: float
     ) -> ExportResult:
         """Keep the records."""
-        with self._lock:
+        with self._lock.here():
             self._logs += (record for record in encoded if isinstance(record, LogSignal))
             self._spans += (record for record in encoded if isinstance(record, SpanSignal))
         return ExportResult(Verdict.ACCEPTED)
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
         """Keep the points instead of the earlier ones."""
-        with self._lock:
+        with self._lock.here():
             self._points = list(points)
         return ExportResult(Verdict.ACCEPTED)
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.hosts.programs import PRELUDE, environment, run
-from tests.receivers.faulty import FaultyReceiver, answer, hang, slowly
+from tests.receivers.faulty import FaultyReceiver, answer, hang, in_turn, slowly
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -311,3 +311,83 @@ def test_g23_a_stop_whose_report_nobody_reads_says_what_was_lost():
     [line] = ended.errors.splitlines()
     assert line.startswith("telemetry_actors: stopped with losses: ")
     assert "shutdown=10" in line
+
+
+SLOWLY_BUILT = """
+import importlib.abc, importlib.machinery
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "telemetry_actors.tree":
+            time.sleep(2)
+sys.meta_path.insert(0, Slow())
+"""
+
+
+@pytest.mark.parametrize(
+    "leave", ["signal.default_int_handler", "lambda *_: sys.exit(0)"], ids=["Ctrl-C", "sys.exit"]
+)
+def test_g23_an_exit_that_is_broken_off_while_the_tree_is_still_built_leaves_the_line(leave):
+    """Nobody has counted yet what is held then."""
+    program = f"""{SLOWLY_BUILT}
+signal.signal(signal.SIGTERM, {leave})
+def soon():
+    while threading.main_thread().is_alive(): time.sleep(0.01)
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=soon, daemon=True).start()
+emit_some(7)
+"""
+    ended = run(program, "http://127.0.0.1:9")
+    assert ended.accepted == 7
+    assert len(lines_of_ours(ended.errors)) == 1
+    assert "7 events were not delivered" in ended.errors
+
+
+def test_g23_a_loss_of_the_size_of_an_earlier_fright_is_said_all_the_same():
+    """The host took SIGTERM for something else, and what was not delivered then was later."""
+    program = """
+from telemetry_actors.lifecycle import stop_on_sigterm
+signal.signal(signal.SIGTERM, lambda *_: None)
+stop_on_sigterm(timeout_s=0.01)
+emit_some(1)
+os.kill(os.getpid(), signal.SIGTERM)
+say(0)
+sys.stdin.readline()
+assert get_gateway().flush(20)
+emit_some(1)
+"""
+    with FaultyReceiver(in_turn(slowly(0.5, answer(200)), hang)) as receiver:
+        ended = run(
+            program,
+            receiver.endpoint,
+            lifecycle__exit_timeout_s=1,
+            sink__linger_s=0,
+            metrics__interval_s=3600,
+        )
+    assert ended.accepted == 2
+    assert "are not delivered yet" in ended.errors
+    assert "1 events were not delivered" in ended.errors
+
+
+def test_g24_a_fork_in_the_middle_of_anothers_hook_leaves_no_lock_behind(tap, arrived):
+    program = """
+busy = []
+def before():
+    if busy: return
+    busy.append(1)
+    child = os.fork()
+    if child == 0: os._exit(0)
+    os.waitpid(child, 0)
+    busy.clear()
+get_gateway().start().stop()
+os.register_at_fork(before=before)
+for _ in range(2):
+    child = os.fork()
+    if child == 0: os._exit(0)
+    os.waitpid(child, 0)
+get_gateway().start()
+emit_some(3)
+"""
+    ended = run(program, tap.endpoint, options=("-W", "ignore"))
+    assert (ended.code, ended.accepted, ended.errors) == (0, 3, "")
+    assert arrived() == 3

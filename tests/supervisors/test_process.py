@@ -214,11 +214,11 @@ def test_what_belongs_to_a_process_is_made_once_in_each():
 
 def test_a_lock_of_the_parent_s_is_nobody_s_in_the_child():
     lock = ProcessLock()
-    with lock:
-        assert not lock.acquire(0.0)
+    with lock.here():
+        assert not lock.here().acquire(timeout=0)
         with as_in_a_child():
-            assert lock.acquire(0.0)
-            lock.release()
-        assert not lock.acquire(0.0)
-    with lock:
+            assert lock.here().acquire(timeout=0)
+            lock.here().release()
+        assert not lock.here().acquire(timeout=0)
+    with lock.here():
         pass

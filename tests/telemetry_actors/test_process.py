@@ -254,6 +254,42 @@ def test_in_a_child_that_has_not_used_its_parents_init_makes_its_own():
         mine.stop(2)
 
 
+class Late(RecordingSink):
+    """Something happens while a gateway with it is made."""
+
+    happens = None
+
+    @property
+    def name(self):
+        happens, Late.happens = Late.happens, None
+        if happens is not None:
+            happens()
+        return "late"
+
+
+@pytest.mark.usefixtures("_on")
+def test_an_event_that_comes_while_init_makes_its_own_is_not_lost_from_sight():
+    """The first event's gateway is there to stay, and has the event in its books."""
+    admitted = []
+    Late.happens = lambda: admitted.append(emit("app_created", TENANT, {"app_id": "a1"}))
+    with pytest.raises(AlreadyRunning):
+        init(sinks=[Late()])
+
+    assert admitted == [Admission.ACCEPTED]
+    assert get_gateway().ledger().accepted == 1
+
+
+@pytest.mark.usefixtures("_on")
+def test_a_signal_handler_that_asks_while_init_makes_its_own_does_not_wait_for_itself():
+    init(sinks=[]).stop(2)
+    found = []
+    Late.happens = lambda: found.append(get_gateway())
+    with pytest.raises(AlreadyRunning):
+        init(sinks=[Late()])
+
+    assert get_gateway() is found[0]
+
+
 ENDING = """
 import atexit, os
 import telemetry_actors

@@ -151,7 +151,7 @@ def test_threads_do_not_mix_their_lines(a_file, path):
 def test_the_child_of_a_fork_does_not_wait_for_its_parents_lock(a_file, path):
     file = a_file()
     file.append(b"parent\n")
-    with file._lock:
+    with file._lock.here():
         child = os.fork()
         if child == 0:
             try:
