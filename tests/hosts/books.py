@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from tests.receivers.oteltap import OtelTap
 
-__all__ = ["Arrivals", "UnbalancedError", "arrivals", "balance", "lost"]
+__all__ = ["Arrivals", "UnbalancedError", "arrivals", "balance", "lost", "without_advice"]
 
 
 class UnbalancedError(AssertionError):
     """An event was lost without a word, came twice, or shares its uid with another."""
 
 
+_ADVICE = re.compile(r"what is queued then is lost: |loses what is queued in its workers: ")
 _LOST = re.compile(r"(\d+) events were not delivered")
 
 
@@ -34,6 +35,11 @@ def arrivals(tap: OtelTap, mark: str) -> Arrivals:
             found.app_ids.append(values["dify.app_id"])
             found.uids.append(values["log.record.uid"])
     return found
+
+
+def without_advice(errors: str) -> list[str]:
+    """Its lines, but for those that say which kit is missing."""
+    return [line for line in errors.splitlines() if not _ADVICE.search(line)]
 
 
 def lost(errors: str) -> int:

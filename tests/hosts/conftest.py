@@ -1,6 +1,6 @@
 """One receiver and one Redis for all hosts of a run: their start takes longer than most tests.
 
-The applications in ``apps`` are the hosts' to import.
+The applications in ``apps`` and ``hub_program.py`` are the hosts' to run.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from tests.hosts.programs import environment
 from tests.receivers.oteltap import OtelTap
 from tests.servers.redis import Redis
 
-collect_ignore = ["apps"]
+collect_ignore = ["apps", "hub_program.py"]
 _IMPORT = """
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 import tests.hosts.apps.asgi, tests.hosts.apps.wsgi

@@ -198,7 +198,7 @@ def test_the_services_of_the_page_lose_nothing(server, tmp_path, mark, settings,
     """As the page says it, but for the port."""
     says, option, path = SERVICES[server]
     (service,) = [b.text for b in PAGE if b.language == "python" and says in b.text]
-    (command,) = [b.text for b in PAGE if b.language == "sh" and b.text.startswith(server)]
+    command = next(b.text for b in PAGE if b.language == "sh" and b.text.startswith(server))
     (tmp_path / "service.py").write_text(service)
     port = free_port()
     address = str(port) if option == "--port" else f"127.0.0.1:{port}"

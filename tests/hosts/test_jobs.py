@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.hosts.books import arrivals, balance, lost
+from tests.hosts.books import arrivals, balance, lost, without_advice
 from tests.hosts.failing import rows
 from tests.hosts.jobs import CeleryQueue, RqQueue
 from tests.hosts.processes import Host
@@ -71,7 +71,7 @@ def ended(host, says, codes, within_s=ON_TIME_S):
     took_s = host.wait(within_s)
     sys.stdout.write(f"\nstopped in {took_s:.2f} s: {host.errors()}")
     assert host.left() == []
-    odd = [line for line in host.errors().splitlines() if not re.match(says, line)]
+    odd = [line for line in without_advice(host.errors()) if not re.match(says, line)]
     assert [line for line in odd if "events were not delivered" not in line] == []
     assert host.code in codes
 

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from tests.hosts.books import arrivals, balance, lost
+from tests.hosts.books import arrivals, balance, lost, without_advice
 from tests.hosts.failing import rows
 from tests.hosts.matrix import ROWS
 from tests.hosts.processes import until
@@ -34,7 +34,7 @@ def ended(server, row, within_s=ON_TIME_S):
     """Wait for its end, which is as it should be; how long it took."""
     took_s = server.wait(within_s)
     assert server.left() == []
-    odd = [line for line in server.errors().splitlines() if not re.match(row.says, line)]
+    odd = [line for line in without_advice(server.errors()) if not re.match(row.says, line)]
     assert [line for line in odd if "events were not delivered" not in line] == []
     assert server.code in row.codes
     return took_s
