@@ -69,10 +69,13 @@ def came(tap, mark):
     return sorted(app_id for app_id in arrivals(tap, "acme").app_ids if mark in app_id)
 
 
+# One worker: a signal that meets one that still boots is gunicorn's own 30 s (`web.py`).
+
+
 def test_the_flask_service_of_the_page_loses_nothing(tmp_path, mark, settings, shared_tap):
     (tmp_path / "service.py").write_text(shown("app = Flask(__name__)"))
     port = free_port()
-    command = f"gunicorn -w 2 --preload -b 127.0.0.1:{port} --no-control-socket service:app"
+    command = f"gunicorn -w 1 --preload -b 127.0.0.1:{port} --no-control-socket service:app"
     with host(command, tmp_path, mark, settings) as server:
         accepted = asked(port, 20, mark)
         server.signal("TERM")
@@ -96,7 +99,7 @@ def test_the_django_application_of_the_page_loses_nothing(
     )
     port = free_port()
     command = {
-        "gunicorn": f"gunicorn -w 2 --preload -b 127.0.0.1:{port} --no-control-socket wsgi:app",
+        "gunicorn": f"gunicorn -w 1 --preload -b 127.0.0.1:{port} --no-control-socket wsgi:app",
         "runserver": f"python -m django runserver --noreload 127.0.0.1:{port}",
     }[server]
     with host(command, tmp_path, mark, settings) as running:

@@ -245,6 +245,7 @@ def test_many_first_events_start_one_tree(monkeypatch):
     assert gateway.flush(5)
     gateway.stop(2)
 
-    builders = [run for _, (run,) in started if run.__name__ == "_build_patiently"]
+    runs = [arguments[0] for _, arguments in started]
+    builders = [run for run in runs if getattr(run, "__name__", "") == "_build_patiently"]
     assert len(builders) == 1
     assert gateway.ledger().exported == 20

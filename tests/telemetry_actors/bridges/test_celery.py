@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ from telemetry_actors import TelemetrySettings
 from telemetry_actors.bridges.celery import TASK_NAME, CeleryBridge, register
 from telemetry_actors.ledger import Admission
 from telemetry_actors.testing import RecordingSink
+from tests.forks import as_in_a_child
 
 celery = pytest.importorskip("celery")
 
@@ -117,10 +117,11 @@ def test_the_settings_of_a_producer_do_not_send_a_workers_events_round(recording
     bridge.stop()
 
 
-def test_a_child_of_a_fork_has_a_gateway_of_its_own(bridge, monkeypatch):
-    mine = bridge.gateway
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert bridge.gateway is not mine
+def test_in_the_child_of_a_fork_its_gateway_begins_anew(bridge):
+    mine = bridge.gateway._life
+    with as_in_a_child():
+        assert bridge.ledger().emitted == 0
+        assert bridge.gateway._life is not mine
 
 
 # -- the task -------------------------------------------------------------------------------------
