@@ -122,6 +122,7 @@ def test_g23_with_the_kit_what_a_task_has_emitted_before_it_is_cut_short_arrives
     assert books(host, dict.fromkeys(ids, "accepted"), shared_tap) == (2, 0)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", some_slow(("cold", "recycled", "threads", "gevent"), "cold"))
 def test_g23_with_a_dead_receiver_each_child_says_in_one_line_what_it_lost_and_ends_on_time(
     name, worker, queue, shared_tap
