@@ -25,6 +25,7 @@ from telemetry_actors.lifecycle.exit import (
     say_what_was_lost,
     stop_all,
 )
+from telemetry_actors.lifecycle.kits import note_kit
 
 __all__ = ["SigtermHandler", "stop_on_sigterm"]
 
@@ -72,6 +73,7 @@ class SigtermHandler:
         self._installed = old is not signal.SIG_IGN
         if self._installed:
             signal.signal(signal.SIGTERM, self._mine)
+            note_kit("pool")  # the handler is away while it serves, and is not missed then
 
     def close(self) -> None:
         """Put the old handler back, unless somebody has put another in our place. Main thread."""
