@@ -24,10 +24,10 @@ from telemetry_actors.sinks._metrics_actor import Collect, Collected
 __all__ = [
     "Drained",
     "await_tree",
-    "distinct_held",
     "drain_life",
     "flush_life",
     "held_count",
+    "held_in_memory",
     "is_empty",
 ]
 
@@ -104,9 +104,14 @@ def held_count(life: Life) -> int:
     return in_hand + sum(len(holder.mailbox.user) for holder in life.holders())
 
 
-def distinct_held(life: Life) -> int:
-    """How many events are held, each counted once. Takes no lock."""
-    return len({item[0].serial for _, item in held(life)})
+def held_in_memory(life: Life) -> int:
+    """How many events would be lost if the process ended now, each counted once. Takes no lock.
+
+    What the journal holds is not: the next process sends it.
+    """
+    journal = life.journal
+    tickets = (item[0] for _, item in held(life, replays=False))
+    return len({t.serial for t in tickets if journal is None or not journal.holds(t.place)})
 
 
 def _holds_older_than(life: Life, serial: int, own: bool) -> bool:

@@ -20,7 +20,7 @@ from supervisors._native import begin, note_hub
 from supervisors._process import SAME, Process, notice_fork, this_process, when_forked
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._async import AsyncSide
-from telemetry_actors._draining import distinct_held, flush_life
+from telemetry_actors._draining import flush_life, held_in_memory
 from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
@@ -307,7 +307,7 @@ class TelemetryGateway(AsyncSide):
         return report
 
     def _held(self) -> int:
-        return distinct_held(self._here())
+        return held_in_memory(self._here())
 
     def _delivered(self) -> int:
         return sum(self._here().books.exported)

@@ -104,4 +104,4 @@ def _stop(gateway: TelemetryGateway) -> None:
     if is_of_a_test(gateway):
         gateway.flush(timeout_s)
         return
-    say_what_was_lost(stop_all([gateway]), say_at_the_end)
+    say_what_was_lost(stop_all([gateway]), say_at_the_end, [gateway])

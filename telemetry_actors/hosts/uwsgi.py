@@ -71,7 +71,7 @@ def _is_master(uwsgi: Any) -> bool:
 def _deliver_before_the_fork() -> None:
     left = running()
     if left:
-        say_what_was_lost(stop_all(left), say_at_the_end)
+        say_what_was_lost(stop_all(left), say_at_the_end, left)
 
 
 def _then(users: Callable[[], object] | None, ours: Callable[[], None]) -> Callable[[], None]:

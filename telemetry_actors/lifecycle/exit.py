@@ -60,7 +60,7 @@ class Stoppable(Protocol):
         ...
 
     def _held(self) -> int:
-        """How many events have no outcome yet. Takes no lock."""
+        """How many events would be lost if the process ended now. Takes no lock."""
         ...
 
     def _delivered(self) -> int:
@@ -240,13 +240,13 @@ def flush_all(chosen: Sequence[Stoppable], limit_s: float) -> int:
     The process may be about to end, and what it still does may lead past every other word of ours.
 
     Returns:
-        How many events have no outcome yet.
+        How many events would be lost if the process ended now.
     """
     process, began_s = _here(), _now_s()
     until_s = began_s + process.budget.left_s(limit_s, began_s)
     try:
         for one in chosen:
-            one.flush(max(0.0, until_s - _now_s()))
+            one.flush(max(0.0, until_s - _now_s()), own=True)  # the rest waits in the journal
     finally:
         process.budget.spend(began_s, _now_s())
     return sum(one._held() for one in chosen)
@@ -260,7 +260,7 @@ def say_what_is_held(chosen: Sequence[Stoppable], count: int, say: Callable[[str
 
 
 def say_what_was_lost(
-    reports: Sequence[StopReport], say: Callable[[str], None], left: Sequence[Stoppable] = ()
+    reports: Sequence[StopReport], say: Callable[[str], None], left: Sequence[Stoppable]
 ) -> None:
     """In one line; nothing, if nothing was, or if just that has been said.
 
@@ -273,7 +273,7 @@ def say_what_was_lost(
     unconfirmed = sum(report.unconfirmed for report in reports)
     held = sum(one._held() for one in left if one._exit_timeout_s() is not None)
     count = shutdown + unconfirmed + held
-    if not count and all(report.drained for report in reports):
+    if not count:  # all is delivered, or waits in the journal for the next process
         return
     if _here().said == (count, sum(one._delivered() for one in left)):
         return

@@ -114,7 +114,7 @@ class SigtermHandler:
         chosen = self._chosen()
         if chosen:
             # not through logging or sys.stderr, which may be what was interrupted
-            say_what_was_lost(stop_all(chosen, self._timeout_s), _write)
+            say_what_was_lost(stop_all(chosen, self._timeout_s), _write, chosen)
 
     def _flush(self) -> None:
         """The host may re-raise the signal when it is done, and then nobody comes after us."""

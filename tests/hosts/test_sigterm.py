@@ -186,6 +186,27 @@ signal.raise_signal(signal.SIGTERM)
     assert "100 events are not delivered yet" in end.errors
 
 
+def test_g23_what_the_journal_holds_is_not_called_lost(tmp_path):
+    """The next process sends it."""
+    program = f"""{ON_REQUEST}
+ending = []
+signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
+stop_on_sigterm(timeout_s=1)
+get_gateway().start(); emit_some(20)
+while get_gateway().status().journal.durable < 20: time.sleep(0.01)
+say(0)
+while not ending: time.sleep(0.01)
+sys.exit(0)
+"""
+    end = end_by_sigterm(
+        program,
+        "http://127.0.0.1:9",
+        journal__directory=tmp_path,
+        lifecycle__exit_timeout_s=1,
+    )
+    assert (end.code, end.accepted, end.errors) == (0, 20, "")
+
+
 def can_unshare():
     """Whether this machine lets us have a process 1 of our own."""
     try:
