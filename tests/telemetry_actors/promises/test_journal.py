@@ -518,9 +518,7 @@ def test_g26_a_flush_of_its_own_does_not_wait_for_what_an_earlier_process_left(t
     receiver = Picky()
     with a_gateway(tmp_path, receiver, **ONE_BY_ONE) as gateway:
         assert gateway.flush(5, own=True)  # nothing of its own yet
-        until(
-            lambda: gateway.status().journal.recovered == 5
-        )  # adopted
+        until(lambda: gateway.status().journal.recovered == 5)  # adopted
         until(lambda: gateway.status().journal.replays == 0)
         assert not gateway.flush(0.1)
         assert gateway.flush(0.1, own=True)
