@@ -71,7 +71,9 @@ def _stores(url: str | None) -> dict[str, DedupStore]:
     memory, before_redis = (MemoryDedupStore(3600, 1_000_000, clock) for _ in range(2))
     stores: dict[str, DedupStore] = {"memory": memory}
     if url is not None:
-        stores["redis"] = RedisDedupStore.at(url, before_redis, settings, clock, lambda: None)
+        stores["redis"] = RedisDedupStore.at(
+            url, before_redis, settings, clock, lambda: None, "here"
+        )
         stores["redis"].settle()  # it connects
     return stores
 

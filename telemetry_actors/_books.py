@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from supervisors import InFlight
 from supervisors._native import Lock
+from telemetry_actors._lines import Join, Line, Tally, worse
 from telemetry_actors._room import Room
 from telemetry_actors._timing import Timing
 from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
@@ -60,14 +61,6 @@ class RecordEnd(NamedTuple):
     """None = exported."""
 
 
-class _Join:
-    __slots__ = ("drop", "left")
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.drop: Drop | None = None
-
-
 OnEnd = Callable[[Outcome, DeadLetter | None], None]
 """Told of one event's outcome, with its letter if it was dropped; on a thread of the tree."""
 
@@ -75,45 +68,11 @@ OnEnd = Callable[[Outcome, DeadLetter | None], None]
 class _Told(NamedTuple):
     """What is to be told once the lock is free."""
 
+    exported: list[Item]
     dropped: list[Item]
     letters: list[DeadLetter]
     followed: list[tuple[OnEnd, Outcome, DeadLetter | None]]
     ended: list[Ticket]
-
-
-class _Tally:
-    """Ends of records, being counted."""
-
-    def __init__(self) -> None:
-        self.exported = 0
-        self.dropped: Counter[str] = Counter()
-        self.assumed: Counter[str] = Counter()
-        """Of *dropped*: which record it was is assumed."""
-
-    def count(self, drop: Drop | None) -> None:
-        if drop is None:
-            self.exported += 1
-            return
-        self.dropped[drop.reason] += 1
-        if drop.among is not None:
-            self.assumed[drop.reason] += 1
-
-
-class _Line(_Tally):
-    """A signal line, being counted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made = 0
-        self.by_sink: dict[str, _Tally] = {}
-        self.records: dict[tuple[int, int], _Join] = {}
-
-
-def _worse(one: Drop | None, other: Drop | None) -> Drop | None:
-    """Any drop outweighs an export, and one that is known outweighs one that is assumed."""
-    if one is None or (one.among is not None and other is not None and other.among is None):
-        return other
-    return one
 
 
 class Books:
@@ -154,13 +113,15 @@ class Books:
         self.measured = [0, 0]
         self.providers: Counter[str] = Counter()
         self.lines = {
-            kind: _Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
+            kind: Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
         }
         self.timings: dict[str, Timing] = {}
         """How long batches took, by the path of the part. No lock: each has one writer."""
         self.sinks = 1
         self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
         """Told of each batch of letters (they are written to a directory)."""
+        self.on_exported: Callable[[Sequence[Item]], None] | None = None
+        """Told of each batch of exported events (dedup's claims are to last)."""
         self.on_ended: Callable[[Sequence[Ticket]], None] | None = None
         """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
         self.sources: dict[str, list[int]] = {}
@@ -172,14 +133,14 @@ class Books:
         self.openings = 0
         """Rises with each batch of records that are made."""
         self.telling = 0  # whoever has booked, and not told the journal yet: it still holds them
-        self._joins: dict[int, _Join] = {}
+        self._joins: dict[int, Join] = {}
         self._waiters: list[Callable[[], None]] = []
 
     # -- ends -----------------------------------------------------------------------------------
 
     def end(self, endings: Iterable[Ending]) -> None:
         """Book events that have no record under way."""
-        told = _Told([], [], [], [])
+        told = _Told([], [], [], [], [])
         with self.lock:
             for item, drop, duplicate, measured in endings:
                 if item[0].companion is not None:  # it never came to the router
@@ -195,6 +156,7 @@ class Books:
         ticket, envelope = item
         if drop is None:
             self.exported[ticket.case_index] += 1
+            told.exported.append(item)
             self._note_end(ticket, Outcome.EXPORTED, None, told)
             return
         self.dropped[ticket.case_index][drop.reason] += 1
@@ -233,6 +195,8 @@ class Books:
             wake()
 
     def _tell(self, told: _Told) -> None:
+        if told.exported and self.on_exported is not None:
+            self.on_exported(told.exported)
         if told.dropped:
             self.on_dropped(told.dropped)
         if told.letters and self.on_letters is not None:
@@ -303,7 +267,7 @@ class Books:
             for ticket, n_logs, n_spans in joins:
                 logs.made += n_logs
                 spans.made += n_spans
-                self._joins[ticket.serial] = _Join((n_logs + n_spans) * self.sinks)
+                self._joins[ticket.serial] = Join((n_logs + n_spans) * self.sinks)
 
     def open_lost(self, tickets: Sequence[Ticket], drop: Drop) -> None:
         """Register events whose payload is lost: each has one log, the diagnostic.
@@ -316,15 +280,15 @@ class Books:
             line.made += len(tickets)
             self.diagnostic += len(tickets)
             for ticket in tickets:
-                join = self._joins[ticket.serial] = _Join(self.sinks)
+                join = self._joins[ticket.serial] = Join(self.sinks)
                 join.drop = drop
 
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
-        told = _Told([], [], [], [])
+        told = _Told([], [], [], [], [])
         with self.lock:
             line = self.lines[kind]
-            tally = line.by_sink.setdefault(sink, _Tally())
+            tally = line.by_sink.setdefault(sink, Tally())
             for item, ordinal, drop in ends:
                 tally.count(drop)
                 self._end_record(line, (item[0].serial, ordinal), drop)
@@ -349,17 +313,17 @@ class Books:
             self.openings += 1
             self.lines[SignalKind.BRIDGE].made += len(tickets)
             for ticket in tickets:
-                self._joins[ticket.serial] = _Join(1)
+                self._joins[ticket.serial] = Join(1)
 
     def joined(self, serial: int) -> bool:
         """Whether records of the event are under way."""
         return serial in self._joins
 
-    def _end_record(self, line: _Line, key: tuple[int, int], drop: Drop | None) -> None:
+    def _end_record(self, line: Line, key: tuple[int, int], drop: Drop | None) -> None:
         if self.sinks > 1:  # a record ends with the last sink, as the worst of them says
-            join = line.records.setdefault(key, _Join(self.sinks))
+            join = line.records.setdefault(key, Join(self.sinks))
             join.left -= 1
-            join.drop = drop = _worse(join.drop, drop)
+            join.drop = drop = worse(join.drop, drop)
             if join.left:
                 return
             del line.records[key]
@@ -371,7 +335,7 @@ class Books:
         if join is None:
             return  # fenced: the event has been ended by other hands (shutdown, parked)
         join.left -= 1
-        join.drop = _worse(join.drop, drop)
+        join.drop = worse(join.drop, drop)
         if join.left == 0:
             del self._joins[serial]
             self._book(item, join.drop, True, told)  # a join is opened after the recording

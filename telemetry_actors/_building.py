@@ -84,7 +84,9 @@ def _remember_across_processes(life: Life) -> None:
         life.settings.dedup,
         life.clock,
         life.settle_dedup,
+        life.process,
     )
+    life.books.on_exported = life.keep_claims
 
 
 def _keeper(life: Life) -> PayloadKeeper:

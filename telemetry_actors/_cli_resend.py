@@ -1,7 +1,8 @@
 """``telemetry-actors dead-letters replay``: dropped events through the real tree once more.
 
-A letter goes away once its event has its outcome: exported, or a duplicate. One whose event
-is dropped again stays, and says so: the new reason, and whether it has been measured now.
+A letter goes away once its event is exported, or is a duplicate; but a replay that delivered
+nothing removes nothing, since whoever has all those ids may not have delivered them either. One
+whose event is dropped again stays, and says so: the new reason, and whether it has been measured.
 Exit codes: see the command's help (`_cli_app.py`).
 """
 
@@ -23,7 +24,7 @@ from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ledger import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from telemetry_actors.dead_letters import DeadLetter
@@ -82,6 +83,7 @@ class _Resend:
         self._directory = directory
         self._letters = letters
         self._ends: SimpleQueue[_End] = SimpleQueue()
+        self._duplicates: list[StoredLetter] = []
         self.ended: Counter[str] = Counter()
         """By outcome; ``read``: all; ``kept``: letters that could not be taken away or marked."""
 
@@ -97,6 +99,9 @@ class _Resend:
             session.feed(self._events(gateway))
             books = session.close()
         self._settle()
+        if self.ended[Outcome.EXPORTED]:
+            for stored in self._duplicates:
+                self._on_disk(stored, partial(self._directory.remove, stored.name))
         return books
 
     def _events(self, gateway: TelemetryGateway) -> Iterator[MadeEvent]:
@@ -119,12 +124,18 @@ class _Resend:
             except Empty:
                 return
             self.ended[end.outcome] += 1
-            try:
-                self._settle_one(end)
-            except OSError as error:
-                self.ended["kept"] += 1
-                if self.ended["kept"] == 1:
-                    print_error(f"{end.stored.name} stays as it was: {error.strerror}")
+            if end.outcome is Outcome.DUPLICATE:
+                self._duplicates.append(end.stored)
+                continue
+            self._on_disk(end.stored, partial(self._settle_one, end))
+
+    def _on_disk(self, stored: StoredLetter, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except OSError as error:
+            self.ended["kept"] += 1
+            if self.ended["kept"] == 1:
+                print_error(f"{stored.name} stays as it was: {error.strerror}")
 
     def _settle_one(self, end: _End) -> None:
         if end.letter is None:
@@ -144,7 +155,13 @@ def _report(books: Books, resend: _Resend, unreadable: int, *, as_json: bool) ->
         f"exported + duplicate = {arrived:,} of {ended['read']:,} letters": arrived
         >= ended["read"],
         "each of them was removed, or says what happened": not ended["kept"],
+        "something was delivered": bool(ended[Outcome.EXPORTED]) or not ended["read"],
     }
+    if ended[Outcome.DUPLICATE] and not ended[Outcome.EXPORTED]:
+        print_error(
+            f"{ended[Outcome.DUPLICATE]:,} letters stay: others have their ids, and nothing was"
+            " delivered here. If their events arrived, remove them by: dead-letters purge"
+        )
     print_books(books, to_stderr=as_json)
     print_checks(checks, to_stderr=as_json)
     if as_json:

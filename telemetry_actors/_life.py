@@ -170,6 +170,7 @@ class Life:
             serials=self.intake.serials.__next__,
             shards=self.intake.shards,
             books=self.books,
+            process=self.process,
         )
         self.books.on_ended = journal.ended
         return journal
@@ -310,6 +311,10 @@ class Life:
 
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([claim_of(item) for item in items])
+
+    def keep_claims(self, items: Sequence[Item]) -> None:
+        """They are exported: others are to know of them for the whole time. Any thread."""
+        self.dedup.keep([claim_of(item) for item in items])
 
     def settle_dedup(self) -> None:
         """Have the dedup stage ask its store to settle. Any thread; never waits."""

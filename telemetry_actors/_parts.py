@@ -177,6 +177,9 @@ class DedupSettings(Part):
 
     ttl_s: Seconds = 3600.0
     """Seconds for which an event id is remembered."""
+    lease_s: Seconds = 60.0
+    """Seconds for which Redis keeps an id at a time while its event has no outcome: so long is a
+    retry a duplicate after a process was killed. Renewed every third of it."""
     max_ids: Count = 1_000_000
     """Ids remembered in this process at most; beyond it the oldest are forgotten first."""
     timeout_s: Seconds = 0.5

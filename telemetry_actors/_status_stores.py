@@ -33,11 +33,17 @@ class DedupStatus(StatusModel):
     """Round trips that failed, and single answers that could not be used."""
     last_failure: str = ""
     """Without secrets; kept when all is well again."""
+    leases: int = 0
+    """Ids in Redis whose events have no outcome yet: renewed until they have."""
     releases_waiting: int = 0
     """Ids of dropped events that Redis is still to be told of."""
     releases_lost: int = 0
     """Ids of dropped events that Redis was never told of: they count as seen until their time
     is over."""
+    outcomes_waiting: int = 0
+    """Ids of exported events that Redis is still to be told of."""
+    outcomes_lost: int = 0
+    """Ids of exported events that Redis was never told of: it forgets them with their lease."""
 
 
 class PayloadStoreStatus(StatusModel):

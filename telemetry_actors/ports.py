@@ -11,7 +11,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from telemetry_actors.envelope import Item
-from telemetry_actors.signals import Instrument, LogSignal, Measurement, SignalKind, SpanSignal
+from telemetry_actors.signals import (
+    InstrumentState,
+    LogSignal,
+    Measurement,
+    MetricPoint,
+    SignalKind,
+    SpanSignal,
+)
 
 __all__ = [
     "Claim",
@@ -66,34 +73,6 @@ class ExportResult(NamedTuple):
     """Code of the answer's ``google.rpc.Status``, where there was one."""
     left_out: int = 0
     """Metric points that could not be encoded, and were not sent."""
-
-
-class MetricPoint(NamedTuple):
-    """One cumulative point (a sum, or an explicit-bucket histogram), or a gauge's value."""
-
-    instrument: Instrument
-    label_keys: tuple[str, ...]
-    label_values: tuple[str | int, ...]
-    """Whole numbers only in metrics about the gateway itself (a port, a status code)."""
-    start_ns: int
-    time_ns: int
-    value: int | float
-    """A sum; a histogram's sum; a gauge's last value."""
-    measurements: int = 0
-    """A histogram's number of measurements (0 for any other)."""
-    bounds: tuple[float, ...] = ()
-    bucket_counts: tuple[int, ...] = ()
-    """``len(bounds) + 1`` counts."""
-
-
-class InstrumentState(NamedTuple):
-    """How full one instrument is."""
-
-    name: str
-    label_sets: int
-    """Points, the overflow point not among them."""
-    overflowed: int
-    """Measurements that the overflow point has taken."""
 
 
 @runtime_checkable
@@ -215,10 +194,16 @@ class DedupHealth(NamedTuple):
     """Round trips that failed, and single answers that could not be used."""
     last_failure: str = ""
     """Without secrets; kept when all is well again."""
+    leases: int = 0
+    """Claims in the store whose events have no outcome yet."""
     releases_waiting: int = 0
     releases_lost: int = 0
     """Claims that the store may keep to the end of their time although their events were
     dropped: a retry by another process is a duplicate until then."""
+    outcomes_waiting: int = 0
+    outcomes_lost: int = 0
+    """Claims that the store may give up with their lease although their events were exported: a
+    repeat by another process passes then."""
 
 
 class DedupStore(Protocol):
@@ -231,6 +216,10 @@ class DedupStore(Protocol):
 
     def claim(self, keys: Sequence[Claim]) -> list[bool]:
         """Claim each of *keys*; True = first, or already this holder's. The stage's thread."""
+        ...
+
+    def keep(self, keys: Iterable[Claim]) -> None:
+        """Their events are exported: remember them for the whole time. Any thread; never waits."""
         ...
 
     def release(self, keys: Iterable[Claim]) -> None:

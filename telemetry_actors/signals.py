@@ -17,8 +17,10 @@ from typing import NamedTuple
 __all__ = [
     "AttributeValue",
     "Instrument",
+    "InstrumentState",
     "LogSignal",
     "Measurement",
+    "MetricPoint",
     "SignalKind",
     "Signals",
     "SpanSignal",
@@ -121,3 +123,31 @@ class Signals(NamedTuple):
     measurements: tuple[Measurement, ...] = ()
     spans_sampled_out: int = 0
     """Spans that sampling left out: counted, never an outcome of the event."""
+
+
+class MetricPoint(NamedTuple):
+    """One cumulative point (a sum, or an explicit-bucket histogram), or a gauge's value."""
+
+    instrument: Instrument
+    label_keys: tuple[str, ...]
+    label_values: tuple[str | int, ...]
+    """Whole numbers only in metrics about the gateway itself (a port, a status code)."""
+    start_ns: int
+    time_ns: int
+    value: int | float
+    """A sum; a histogram's sum; a gauge's last value."""
+    measurements: int = 0
+    """A histogram's number of measurements (0 for any other)."""
+    bounds: tuple[float, ...] = ()
+    bucket_counts: tuple[int, ...] = ()
+    """``len(bounds) + 1`` counts."""
+
+
+class InstrumentState(NamedTuple):
+    """How full one instrument is."""
+
+    name: str
+    label_sets: int
+    """Points, the overflow point not among them."""
+    overflowed: int
+    """Measurements that the overflow point has taken."""

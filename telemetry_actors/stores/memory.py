@@ -70,6 +70,9 @@ class MemoryDedupStore:
             self._old, self._young = self._young, {}
             self._young_since_s = now_s
 
+    def keep(self, keys: Iterable[Claim]) -> None:
+        """Nothing to do: it has its whole time from the claim on."""
+
     def release(self, keys: Iterable[Claim]) -> None:
         """See `DedupStore.release`."""
         self.give_up(keys)

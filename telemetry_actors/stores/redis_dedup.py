@@ -1,9 +1,11 @@
 """Dedup claims in Redis, so that processes know of each other's ids; memory in front.
 
 A batch costs one pipelined round trip: for each id that this process has not seen itself a
-``SET key holder NX PX ttl`` and a ``GET key`` for the holder. A claim is released by
-compare-and-delete, in the same round trip as the next claims and before them. Nothing here
-needs more than Redis 2.6, and no command names two keys, so a cluster's proxy will do as well.
+``SET key holder NX PX lease`` and a ``GET key`` for the holder. Until its event has its outcome
+a claim is a lease, so that a process that is killed leaves none behind; what follows from the
+outcome (the claim lasts, or is free) goes in the same round trip as the next claims and before
+them, and so do renewals. Nothing here needs more than Redis 2.6, and no command names two keys,
+so a cluster's proxy will do as well.
 
 Whatever becomes of Redis, no event waits longer than ``timeout_s`` here and none is lost: it
 passes, and this process's own memory goes on finding its own repeats (g10). What is not
@@ -12,11 +14,10 @@ promised: ids that were claimed while Redis was away are not told to it later.
 
 from __future__ import annotations
 
+import math
 import random
-import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from supervisors import Clock
 from supervisors._native import Lock
@@ -24,6 +25,7 @@ from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
+from telemetry_actors.stores._claim_notes import ClaimNotes, Note
 from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink
 from telemetry_actors.stores.memory import MemoryDedupStore
@@ -31,24 +33,18 @@ from telemetry_actors.stores.memory import MemoryDedupStore
 __all__ = ["RedisDedupStore"]
 
 _RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end"
+_KEEP = (
+    "local held=redis.call('get',KEYS[1]) if not held or held==ARGV[1] "
+    "then redis.call('set',KEYS[1],ARGV[1],'PX',ARGV[2]) return 1 end return 0"
+)
 _PROBE = "telemetry:dedup:~probe"
 """No claim's key: those have a tenant and an event. It is written, since a full or read-only
 Redis reads well."""
 _PROBE_MS = 1000
 
-_WAITING = 10_000
-"""Releases that may wait for Redis to come back; beyond it the oldest are given up."""
 _AT_ONCE = 500
-"""Releases in one round trip."""
-_ATTEMPTS = 3
-"""Round trips after which a release that Redis refuses, alone, is given up."""
+"""Notes in one round trip."""
 _SOON_S = 0.05
-
-
-class _Release(NamedTuple):
-    key: str
-    holder: str
-    attempts: int = 0
 
 
 class RedisDedupStore:
@@ -57,9 +53,11 @@ class RedisDedupStore:
     Args:
         link: to Redis.
         local: this process's own memory; belongs to the life of the gateway.
-        settings: time-to-live, time-out, breaker.
+        settings: lease, time-to-live, time-out, breaker.
         clock: the tree's.
         wake: asks for `settle` on the stage's thread. Called on any thread; must not wait.
+        process: names this life of the gateway, as in the journal and in letters; serials are
+            unique within it.
     """
 
     def __init__(
@@ -69,30 +67,31 @@ class RedisDedupStore:
         settings: DedupSettings,
         clock: Clock,
         wake: Callable[[], None],
+        process: str,
     ) -> None:
         self._link = link
         self._local = local
         self._timeout_s = settings.timeout_s
-        self._ttl_ms = max(1, round(settings.ttl_s * 1000))
+        self._notes = ClaimNotes(settings.lease_s, settings.ttl_s)
         self._clock = clock
         self._wake = wake
-        self._origin = str(uuid.uuid4())  # serials are unique within one life of a gateway
+        self._process = process
         self._breaker = Breaker(
             clock.now_s(),
             failures=settings.breaker_failures,
             open_s=settings.breaker_open_s,
             longest_s=settings.breaker_max_s,
             probe_limit_s=2 * settings.timeout_s,
-            rng=random.Random(self._origin),  # noqa: S311 -- spreads probes
+            rng=random.Random(process),  # noqa: S311 -- spreads probes
             growth=2.0,
         )
         self._lock = Lock()  # for the fields below; never held in a round trip
-        self._waiting: deque[_Release] = deque()
-        self._awaited = False
+        self._awake_s = math.inf
+        """When `settle` will be called, as far as we know."""
         self._looked = False
         self._healthy = True
         self._said = False
-        self._hits = self._misses = self._unchecked = self._failures = self._lost = 0
+        self._hits = self._misses = self._unchecked = self._failures = 0
         self._last_failure = ""
 
     @classmethod
@@ -103,9 +102,10 @@ class RedisDedupStore:
         settings: DedupSettings,
         clock: Clock,
         wake: Callable[[], None],
+        process: str,
     ) -> RedisDedupStore:
         """The store at *url*. Doesn't connect yet."""
-        return cls(RedisLink(url, clock.now_s), local, settings, clock, wake)
+        return cls(RedisLink(url, clock.now_s), local, settings, clock, wake, process)
 
     def __repr__(self) -> str:
         return f"<RedisDedupStore {self._breaker.state}>"
@@ -134,88 +134,97 @@ class RedisDedupStore:
 
     def _claim_there(self, keys: Sequence[Claim]) -> list[bool | None]:
         """True: ours. False: another's. None: it can't be known."""
-        pairs = [(dedup_key(tenant, event), self._named(holder)) for tenant, event, holder in keys]
-        until_s = self._clock.now_s() + self._timeout_s
-        replies = self._exchange([c for pair in pairs for c in self._claiming(*pair)], until_s)
+        now_s = self._clock.now_s()
+        until_s = now_s + self._timeout_s
+        replies = self._exchange([c for key in keys for c in self._claiming(key)], until_s)
         if replies is None:
             return [None] * len(keys)
         found = [
-            _read(replies[2 * n], replies[2 * n + 1], holder) for n, (_, holder) in enumerate(pairs)
+            _read(replies[2 * n], replies[2 * n + 1], self._named(key[2]))
+            for n, key in enumerate(keys)
         ]
+        ours = [n for n, first in enumerate(found) if first is True]
+        self._notes.lease([keys[n] for n in ours if replies[2 * n] is not None], now_s)
         again = [n for n, first in enumerate(found) if first is _VANISHED]
         if again:
-            self._claim_vanished(found, again, pairs, until_s)
+            self._claim_vanished(found, again, keys, until_s)
+        met = [n for n in (*ours, *again) if found[n] is True and replies[2 * n] is None]
+        self._notes.find([keys[n] for n in met], now_s)
+        self._want(self._notes.due_s())
         bad = [reply for reply in replies if _is_error(reply)]
         if bad:  # somebody's key of another type: this id alone can't be known
             self._note_failure(self._link.words_of(bad[0]), len(bad))
         return [first if type(first) is bool else None for first in found]
 
     def _claim_vanished(
-        self,
-        found: list[Any],
-        again: Sequence[int],
-        pairs: Sequence[tuple[str, str]],
-        until_s: float,
+        self, found: list[Any], again: Sequence[int], keys: Sequence[Claim], until_s: float
     ) -> None:
         """The holder's claim ended between our two commands: claim those once more."""
-        commands = [c for n in again for c in self._claiming(*pairs[n])]
+        commands = [c for n in again for c in self._claiming(keys[n])]
         replies = self._exchange(commands, until_s)
         for m, n in enumerate(again if replies is not None else ()):
-            found[n] = _read(replies[2 * m], replies[2 * m + 1], pairs[n][1])  # type: ignore[index]
+            found[n] = _read(replies[2 * m], replies[2 * m + 1], self._named(keys[n][2]))  # type: ignore[index]
 
-    def _claiming(self, key: str, holder: str) -> tuple[Command, Command]:
-        return ("SET", key, holder, "NX", "PX", self._ttl_ms), ("GET", key)
+    def _claiming(self, claim: Claim) -> tuple[Command, Command]:
+        key, lease_ms = dedup_key(*claim[:2]), _ms(self._notes.lease_s)
+        return ("SET", key, self._named(claim[2]), "NX", "PX", lease_ms), ("GET", key)
 
     def _named(self, holder: int | str) -> str:
-        return f"{self._origin}:{holder}" if type(holder) is int else encoded_id(str(holder))
+        """One name of an admission, whether it is met here or comes from elsewhere (g09)."""
+        return encoded_id(f"{self._process}:{holder}" if type(holder) is int else str(holder))
 
-    # -- releases ---------------------------------------------------------------------------------
+    # -- outcomes ---------------------------------------------------------------------------------
+
+    def keep(self, keys: Iterable[Claim]) -> None:
+        """See `DedupStore.keep`. What Redis has not given to this process, it isn't told of."""
+        if self._notes.outcome(keys, self._clock.now_s()):
+            self._want(self._notes.due_s())
 
     def release(self, keys: Iterable[Claim]) -> None:
         """See `DedupStore.release`. Free in this process at once, elsewhere soon after.
 
-        What this process has not claimed itself, or has had to forget (``max_ids``), Redis isn't
-        asked to release.
+        What this process has not claimed itself Redis isn't asked to release.
         """
-        held = self._local.give_up(keys)
-        if not held:
-            return
+        claims = list(keys)
+        if self._notes.release(claims, self._local.give_up(claims), self._clock.now_s()):
+            self._want(self._notes.due_s())
+
+    def _want(self, at_s: float | None) -> None:
+        """`settle` is to be called at *at_s*, at the latest."""
         with self._lock:
-            self._waiting += [_Release(dedup_key(t, e), self._named(h)) for t, e, h in held]
-            self._forget_oldest()
-            wake, self._awaited = not self._awaited, True
+            wake = at_s is not None and at_s < self._awake_s
+            if wake:
+                self._awake_s = -math.inf
         if wake:
             self._wake()
 
-    def _take_waiting(self) -> list[_Release]:
-        with self._lock:
-            return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+    def _saying(self, note: Note, now_s: float) -> Command:
+        tenant, event, holder = note.claim
+        key, ms = dedup_key(tenant, event), _ms(note.keep_s)
+        if not note.keep_s:
+            return ("EVAL", _RELEASE, 1, key, self._named(holder))
+        if now_s < note.sure_until_s:  # nobody else can have it: a third of what a script costs
+            return ("SET", key, self._named(holder), "XX", "PX", ms)
+        return ("EVAL", _KEEP, 1, key, self._named(holder), ms)
 
-    def _put_back(self, releases: Sequence[_Release]) -> None:
-        with self._lock:
-            self._waiting.extendleft(reversed(releases))
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        while len(self._waiting) > _WAITING:
-            self._waiting.popleft()
-            self._lost += 1
-
-    def _settle_releases(self, releases: Sequence[_Release], replies: Sequence[Any]) -> None:
-        """Refused alone, by a rule for scripts, say: a few more times, then never."""
-        refused = [(r, e) for r, e in zip(releases, replies, strict=True) if _is_error(e)]
-        if not refused:
-            return
-        self._note_failure(self._link.words_of(refused[0][1]), len(refused))
-        again = [r._replace(attempts=r.attempts + 1) for r, _ in refused]
-        with self._lock:
-            self._lost += sum(r.attempts >= _ATTEMPTS for r in again)
-        self._put_back([r for r in again if r.attempts < _ATTEMPTS])
+    def _hear(self, notes: Sequence[Note], replies: Sequence[Any], now_s: float) -> None:
+        pairs = list(zip(notes, replies, strict=True))
+        done = [note for note, reply in pairs if reply and not _is_error(reply)]
+        self._notes.renewed((note for note in done if note.renews), now_s)
+        self._notes.lost(note.claim for note, reply in pairs if note.renews and reply == 0)
+        errors = [reply for reply in replies if _is_error(reply)]
+        if errors:
+            self._note_failure(self._link.words_of(errors[0]), len(errors))
+        # None: a claim that is to be kept is not there any more. `_KEEP` makes it anew.
+        gone = [note for note, reply in pairs if note.keep_s and reply is None]
+        self._notes.find((note.claim for note in gone if note.renews), now_s)
+        again = [note for note in gone if not note.renews]
+        self._notes.refused([*again, *(n for n, reply in pairs if _is_error(reply))])
 
     # -- round trips ------------------------------------------------------------------------------
 
     def _exchange(self, commands: Sequence[Command], until_s: float) -> list[Any] | None:
-        """Releases that wait, then *commands* (a write among them), in one round trip.
+        """Notes that wait, then *commands* (a write among them), in one round trip.
 
         Returns:
             The replies to *commands*; None: Redis could not be asked, or refuses writes.
@@ -223,55 +232,62 @@ class RedisDedupStore:
         now_s, trip = self._clock.now_s(), object()
         if now_s >= until_s or self._breaker.ask(now_s, trip) is not None:
             return None
-        releases = self._take_waiting()
-        pipeline = [*(("EVAL", _RELEASE, 1, r.key, r.holder) for r in releases), *commands]
+        notes = self._notes.take(_AT_ONCE, now_s)
+        # They are sure of their claims when it arrives, too.
+        pipeline = [*(self._saying(note, until_s) for note in notes), *commands]
         try:
             replies = self._link.ask(pipeline, until_s - now_s)
         except LinkError as error:
-            self._fail(trip, str(error), releases)
+            self._fail(trip, str(error), notes)
             return None
-        mine = replies[len(releases) :]
+        mine = replies[len(notes) :]
         refusal = next(filter(_refuses, mine), None)
         if refusal is not None:
-            self._fail(trip, self._link.words_of(refusal), releases)
+            self._fail(trip, self._link.words_of(refusal), notes)
             return None
         self._succeed(trip)
-        self._settle_releases(releases, replies[: len(releases)])
+        self._hear(notes, replies[: len(notes)], now_s)
         return mine
 
     def settle(self) -> float | None:
-        """See `DedupStore.settle`: releases that wait; whether Redis is there."""
+        """See `DedupStore.settle`: what Redis is still to be told; whether it is there."""
         with self._lock:
-            self._awaited = True  # we are awake: see below
+            self._awake_s = -math.inf  # we are awake: nobody need wake us
         if self._has_cause():
             self._probe(self._timeout_s)
         with self._lock:
-            self._awaited = bool(self._waiting) or not self._healthy
-            if not self._awaited:
-                return None
-        return max(_SOON_S, self._breaker.wait_s(self._clock.now_s()) or 0.0)
+            wait_s = self._wait_s()
+            self._awake_s = math.inf if wait_s is None else self._clock.now_s() + wait_s
+        return wait_s
 
     def _has_cause(self) -> bool:
-        return bool(self._waiting) or not (self._looked and self._healthy)
+        due_s = self._notes.due_s()
+        due = due_s is not None and due_s <= self._clock.now_s()
+        return due or not (self._looked and self._healthy)
+
+    def _wait_s(self) -> float | None:
+        now_s, due_s = self._clock.now_s(), self._notes.due_s()
+        if not self._healthy:
+            return max(_SOON_S, self._breaker.wait_s(now_s) or 0.0)
+        return None if due_s is None else max(_SOON_S, due_s - now_s)
 
     def _probe(self, timeout_s: float) -> bool:
-        command: Command = ("SET", _PROBE, self._origin, "PX", _PROBE_MS)
+        command: Command = ("SET", _PROBE, self._process, "PX", _PROBE_MS)
         return self._exchange([command], self._clock.now_s() + timeout_s) is not None
 
     def close(self, timeout_s: float) -> None:
-        """See `DedupStore.close`."""
+        """See `DedupStore.close`. Leases of events without an outcome end by themselves."""
         until_s = self._clock.now_s() + timeout_s
-        while self._waiting and self._probe(until_s - self._clock.now_s()):
+        while any(self._notes.waiting()) and self._probe(until_s - self._clock.now_s()):
             pass
-        with self._lock:
-            self._lost += len(self._waiting)
-            self._waiting.clear()
+        self._notes.give_up()
         self._link.close()
 
     # -- how it fares -----------------------------------------------------------------------------
 
     def health(self) -> DedupHealth:
         """See `DedupStore.health`."""
+        releases, outcomes = self._notes.waiting()
         with self._lock:
             return DedupHealth(
                 store="redis",
@@ -283,8 +299,11 @@ class RedisDedupStore:
                 unchecked=self._unchecked,
                 failures=self._failures,
                 last_failure=self._last_failure,
-                releases_waiting=len(self._waiting),
-                releases_lost=self._lost,
+                leases=self._notes.leased(),
+                releases_waiting=releases,
+                releases_lost=self._notes.releases_lost,
+                outcomes_waiting=outcomes,
+                outcomes_lost=self._notes.outcomes_lost,
             )
 
     def _count(self, firsts: Sequence[bool], unchecked: int) -> None:
@@ -299,19 +318,17 @@ class RedisDedupStore:
             self._failures += times
             self._last_failure = words
 
-    def _fail(self, trip: object, words: str, releases: Sequence[_Release]) -> None:
-        self._put_back(releases)
+    def _fail(self, trip: object, words: str, notes: Sequence[Note]) -> None:
+        self._notes.unsaid(notes)
         self._note_failure(words)
         self._breaker.told(self._clock.now_s(), trip, failed=True)
         opened = self._breaker.state is not BreakerState.CLOSED
         with self._lock:
             self._healthy, self._looked = False, True
             say, self._said = opened and not self._said, opened
-            wake, self._awaited = not self._awaited, True
         if say:  # one failure alone is the status's to tell: a store at its limit has many
             warn("dedup: Redis fails (%s); ids are remembered in this process only", words)
-        if wake:  # to find out when it is back, also where no event asks
-            self._wake()
+        self._want(self._clock.now_s())  # to find out when it is back, also where no event asks
 
     def _succeed(self, trip: object) -> None:
         self._breaker.told(self._clock.now_s(), trip, failed=False)
@@ -320,6 +337,10 @@ class RedisDedupStore:
             back, self._said = self._said, False
         if back:
             warn("dedup: Redis is back; ids are remembered across processes again")
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 class _Vanished:

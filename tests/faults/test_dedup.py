@@ -182,7 +182,9 @@ def test_g10_a_peer_that_sends_a_byte_now_and_then_is_late_as_well(redis, drip_s
         proxy.drip_s = drip_s
         url = redis.url_for("", "", port=proxy.port)
         chosen = DedupSettings(timeout_s=0.3)
-        store = RedisDedupStore.at(url, MemoryDedupStore(9, 9, clock), chosen, clock, lambda: None)
+        store = RedisDedupStore.at(
+            url, MemoryDedupStore(9, 9, clock), chosen, clock, lambda: None, "p"
+        )
         watch = Stopwatch()
         assert store.claim([("t", f"e{n}", n) for n in range(50)]) == [True] * 50
         took_s = watch.took_s()

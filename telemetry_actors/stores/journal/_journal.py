@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from uuid import uuid4
 
 from supervisors import Clock
 from supervisors._native import Lock
@@ -54,6 +53,7 @@ class Journal:
         serials: gives the next admission serial.
         shards: where `emit()` counts; moved to the live page when there is one.
         books: told of what is taken in, lost and evicted.
+        process: names this life of the gateway, as in claims and letters.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Journal:
         serials: Callable[[], int],
         shards: Shards,
         books: Books,
+        process: str,
     ) -> None:
         assert settings.directory is not None
         self._settings = settings
@@ -72,7 +73,7 @@ class Journal:
         self._cases = list(cases)
         self._clock = clock
         self._books = books
-        self._process = uuid4().hex
+        self._process = process
         self._index = Index(len(cases))
         self._adopter = Adopter(self._directory, self._cases, serials, self._index, books)
         self._spilled = Reader(

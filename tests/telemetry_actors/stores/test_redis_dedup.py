@@ -2,6 +2,7 @@
 
 import os
 import threading
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,7 @@ from telemetry_actors.stores.redis_dedup import RedisDedupStore
 from tests.servers.redis import Redis
 
 TTL_S = 3600.0
+LEASE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +49,13 @@ class Woken:
 def make(redis):
     made = []
 
-    def store(url="", clock=None, wake=None, max_ids=1000, **values):
+    def store(url="", clock=None, wake=None, max_ids=1000, process="", **values):
         clock = clock or SystemClock()
         values = {"ttl_s": TTL_S, "timeout_s": 5.0, **values}
         local = MemoryDedupStore(values["ttl_s"], max_ids, clock)
         chosen = DedupSettings(**values)
-        made.append(RedisDedupStore.at(url or redis.url, local, chosen, clock, wake or Woken()))
+        parts = local, chosen, clock, wake or Woken(), process or uuid4().hex
+        made.append(RedisDedupStore.at(url or redis.url, *parts))
         return made[-1]
 
     yield store
@@ -81,16 +84,110 @@ def test_g09_of_two_processes_one_is_first(make):
 
 
 def test_g09_the_claim_says_who_holds_it_and_how_long(make, redis):
-    claim(make(), "e/1", serial=17, tenant="acme")
+    claim(make(process="0b5e"), "e/1", serial=17, tenant="acme")
 
     [(key, holder)] = redis.keys().items()
     with redis.client() as client:
         left_s = client.ttl(key)
 
-    assert key == "telemetry:dedup:acme:e%2F1"
-    assert holder.rpartition(":")[2] == "17"
-    assert len(holder.rpartition(":")[0]) == 36
-    assert TTL_S - 5 <= left_s <= TTL_S
+    assert (key, holder) == ("telemetry:dedup:acme:e%2F1", "0b5e%3A17")
+    assert LEASE_S - 5 <= left_s <= LEASE_S
+
+
+def test_g09_the_whole_time_begins_with_the_outcome(make, redis):
+    store = make()
+    claim(store, "e")
+    store.keep([("t", "e", 1)])
+    assert store.health().outcomes_waiting == 1
+    claim(store, "f")  # in whose round trip it goes
+
+    assert store.health().outcomes_waiting == 0
+    with redis.client() as client:
+        assert TTL_S - 5 <= client.ttl("telemetry:dedup:t:e") <= TTL_S
+        assert client.ttl("telemetry:dedup:t:f") <= LEASE_S
+
+
+def test_g09_a_process_that_is_killed_leaves_no_claim_behind_its_lease(make, redis):
+    claim(make(), "e")
+    assert not claim(make(), "e")
+    pass_time(redis, LEASE_S)
+
+    assert claim(make(), "e")
+
+
+def test_g09_a_lease_is_renewed_as_long_as_its_event_has_no_outcome(make, redis):
+    clock, other = FakeClock(), make()
+    store = make(clock=clock)
+    claim(store, "e")
+    store.settle()
+    for _ in range(12):
+        clock.advance(LEASE_S / 3)
+        pass_time(redis, LEASE_S / 3)
+        assert store.settle() == pytest.approx(LEASE_S / 3)
+        assert not claim(other, "e")
+    store.release([("t", "e", 1)])
+    store.settle()
+
+    assert claim(other, "e")
+
+
+def test_g09_a_lease_that_redis_has_forgotten_is_made_anew(make, redis):
+    """It failed over to a server that had not heard of it."""
+    clock = FakeClock()
+    store = make(clock=clock)
+    claim(store, "e")
+    claim(store, "f", serial=2)
+    with redis.client() as client:
+        client.flushall()
+    clock.advance(LEASE_S / 3)
+    store.keep([("t", "f", 2)])
+    clock.advance(1.0)
+    store.settle()
+    store.settle()
+
+    assert sorted(redis.keys()) == ["telemetry:dedup:t:e", "telemetry:dedup:t:f"]
+    with redis.client() as client:
+        assert client.ttl("telemetry:dedup:t:f") > LEASE_S >= client.ttl("telemetry:dedup:t:e")
+
+
+def test_g09_a_lease_that_another_has_now_is_left_to_it(make, redis):
+    clock, other = FakeClock(), make()
+    store = make(clock=clock)
+    claim(store, "e")
+    pass_time(redis, LEASE_S)
+    assert claim(other, "e", serial=9)
+    clock.advance(LEASE_S)  # nobody could send for so long
+    store.settle()
+    store.keep([("t", "e", 1)])
+    clock.advance(1.0)
+    store.settle()
+
+    assert redis.keys()["telemetry:dedup:t:e"].endswith("%3A9")
+    with redis.client() as client:
+        assert client.ttl("telemetry:dedup:t:e") <= LEASE_S
+
+
+def test_g09_an_admission_has_one_name_in_its_process_and_in_the_next(make):
+    """The journal and letters bring (process, serial) along as the event's origin."""
+    claim(make(process="0b5e"), "e", serial=17)
+
+    assert make().claim([("t", "e", "0b5e:17")]) == [True]
+
+
+def test_g09_outcomes_and_renewals_cost_no_round_trip_of_their_own(make, redis):
+    clock = FakeClock()
+    store = make(clock=clock)
+    asked = []
+    store._link.ask = lambda *args, ask=store._link.ask: asked.append(args) or ask(*args)
+    for n in range(60):  # a batch a second
+        batch = [("t", f"e{n}-{m}", 100 * n + m) for m in range(8)]
+        store.claim(batch)
+        store.keep(batch[:4])  # the others take their time
+        clock.advance(1.0)
+
+    assert len(asked) == 60
+    pass_time(redis, LEASE_S - 1)
+    assert len(redis.keys()) == 8 * 60  # all of them: kept, or renewed
 
 
 def test_g09_who_comes_from_elsewhere_passes_its_own_claim_in_any_process(make):
@@ -106,6 +203,8 @@ def test_g09_a_released_claim_is_free_everywhere(make):
     woken = Woken()
     one, other = make(wake=woken), make()
     claim(one, "e")
+    assert one.settle() == pytest.approx(LEASE_S / 3, abs=1.0)
+    woken.times = 0
     one.release([("t", "e", 1)])
     assert woken.times == 1
     assert one.settle() is None
@@ -150,6 +249,8 @@ def test_what_another_process_has_released_is_free_here_although_it_was_asked_fo
 def test_a_claim_ends_with_its_time(make, redis):
     one, other = make(), make()
     claim(one, "e")
+    one.keep([("t", "e", 1)])
+    one.close(1.0)
     assert pass_time(redis, TTL_S * 0.9) == 1
     assert not claim(other, "e")
     assert pass_time(redis, TTL_S * 0.2) == 0
@@ -167,6 +268,8 @@ def test_less_than_a_second_is_a_time_as_well(make, redis):
 def test_a_repeat_does_not_prolong_the_time(make, redis):
     one, other = make(), make()
     claim(one, "e")
+    one.keep([("t", "e", 1)])
+    one.close(1.0)
     pass_time(redis, TTL_S / 2)
     claim(other, "e")
     claim(one, "e")
@@ -387,7 +490,8 @@ class SameAsTheModel(RuleBasedStateMachine):
         self.memory = MemoryDedupStore(TTL_S, 1000, self.clock)
         local = MemoryDedupStore(TTL_S, 1000, self.clock)
         chosen = DedupSettings(ttl_s=TTL_S, timeout_s=5.0)
-        self.redis = RedisDedupStore.at(self.server.url, local, chosen, self.clock, Woken())
+        parts = local, chosen, self.clock, Woken(), "here"
+        self.redis = RedisDedupStore.at(self.server.url, *parts)
 
     @rule(batch=BATCHES)
     def claim(self, batch):
@@ -395,6 +499,7 @@ class SameAsTheModel(RuleBasedStateMachine):
         keys = [("t", *pair) for pair in batch]
         assert self.memory.claim(keys) == expected
         assert self.redis.claim(keys) == expected
+        self.redis.keep(keys)
 
     @rule(batch=BATCHES)
     def release(self, batch):
@@ -405,12 +510,14 @@ class SameAsTheModel(RuleBasedStateMachine):
 
     @rule()
     def settle(self):
-        assert self.redis.settle() is None
+        self.redis.settle()
 
     # No sum of these is a whole window, where the two clocks may differ by the test's own time.
     @rule(share=st.sampled_from([0.11, 0.43, 0.999, 1.001]))
     def advance(self, share):
-        self.clock.advance(TTL_S * share)
+        self.clock.advance(1.0)
+        self.redis.settle()  # outcomes are told before so much time goes by
+        self.clock.advance(TTL_S * share - 1.0)
         self.model.now_s += TTL_S * share
         pass_time(self.server, TTL_S * share)
 

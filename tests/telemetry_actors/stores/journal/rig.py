@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from uuid import uuid4
 
 from supervisors.testing import FakeClock
 from telemetry_actors._books import Books, Drop, Ending
@@ -26,6 +27,7 @@ class Rig:
         settings = JournalSettings(directory=directory, **settings)
         self.journal = Journal(
             settings,
+            process=uuid4().hex,
             cases=CASES,
             clock=self.clock,
             serials=self.serials.__next__,
