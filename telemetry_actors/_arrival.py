@@ -12,12 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors._entries import UNKNOWN_CASE
+from telemetry_actors._gating import fallback_as_it_may_travel
 from telemetry_actors._packing import pack_context, pack_payload
 from telemetry_actors._readmission import let_in, refusal_of
-from telemetry_actors.cases import gate
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
 from telemetry_actors.ledger import Admission
-from telemetry_actors.stages._fallback import CutRule, cut_down, read_fallback
 
 if TYPE_CHECKING:
     from telemetry_actors._books import OnEnd
@@ -87,7 +86,8 @@ def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
     head = pack_context(event.context)
     if head is None or (packed is None) is not (event.payload is None):
         return None
-    fallback = _fallback(life, entry, event.fallback)
+    pickle = life.settings.rehydrator.allow_pickle_fallback
+    fallback = fallback_as_it_may_travel(entry, event.fallback, pickle)
     at_ns = life.clock.now_ns() if event.emitted_at is None else event.emitted_at
     context, tenant_id = head
     return Envelope(
@@ -99,20 +99,4 @@ def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
         packed,
         fallback,
         event.metadata,
-    )
-
-
-def _fallback(life: Life, entry: Entry, data: bytes | None) -> bytes | None:
-    """Without content where that is off.
-
-    Here, and not where it is needed: until then it would be in mailboxes, and in the letter of an
-    event that ends on its way. What can't be read is no use to anybody, and may be content.
-    """
-    if data is None or not entry.gated:
-        return data
-    packed = read_fallback(data, allow_pickle=life.settings.rehydrator.allow_pickle_fallback)
-    if packed is None:
-        return None
-    return cut_down(
-        gate(entry.route, unpack_map(packed)), CutRule(gated=frozenset(entry.route.gated))
     )

@@ -37,6 +37,8 @@ _METRICS_SHARE = 0.25
 _LAST_METRICS_S = 2.0
 """At the end a metric sink that does not answer is not worth a longer wait than this."""
 _REFUSED_FOR_GOOD = 2
+_STUCK_S = 1.0
+"""Seconds without an outcome after which a stop leaves the rest of earlier processes' events."""
 _LONG_WAIT_S = 0.25
 """A back-off that goes on for longer than this is cut short at the end."""
 
@@ -60,15 +62,19 @@ def flush_life(life: Life, timeout_s: float, *, own: bool = False) -> bool:
         return True
     if not await_tree(life, until_s):
         return False
-    before = next(life.intake.serials)
     with _Hurry(life):
+        if not own and not _wait(life, until_s, lambda: not _is_taking_over(life)):
+            return False
+        before = next(life.intake.serials)
         if not _wait(life, until_s, lambda: not _holds_older_than(life, before, own)):
             return False
         return _collect(life, until_s)
 
 
-def drain_life(life: Life, end_s: float) -> Drained:
+def drain_life(life: Life, end_s: float, *, replays: bool = False) -> Drained:
     """Let all that is held get out, until *end_s* on the clock. There is a tree.
+
+    With *replays*, what earlier processes left as well, as long as something gets out.
 
     The three signals get out at the same time: the metrics are collected as soon as every event
     is mapped, while logs and spans are still being sent.
@@ -78,14 +84,50 @@ def drain_life(life: Life, end_s: float) -> Drained:
     life.budget.begin(end_s)
     metrics = _Collections(life)
     with _Hurry(life):
-        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life))
+        stuck = _Stuck(life) if replays else None
+        _wait(life, late_s, lambda: not (replays and _is_replaying(life)) or _is(stuck))
+        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life) or _is(stuck))
         metrics.begin()
         enough_s = min(end_s, clock.now_s() + _LAST_METRICS_S)
-        _wait(life, end_s, lambda: is_empty(life) and metrics.over(enough_s), metrics.token)
+        _wait(
+            life,
+            end_s,
+            lambda: (is_empty(life) or _is(stuck)) and metrics.over(enough_s),
+            metrics.token,
+        )
         if not mapped and is_empty(life):  # what was mapped after the collection is in none
             metrics.begin()
             _wait(life, end_s, lambda: metrics.over(end_s), metrics.token)
     return Drained(is_empty(life), metrics.accepted(), metrics.measured())
+
+
+class _Stuck:
+    """Whether nothing has got out for a while: earlier processes' events can wait on disk."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._seen, self._since_s = life.books.endings, life.clock.now_s()
+
+    def look(self) -> bool:
+        """True: it is not worth waiting any longer."""
+        now_s, endings = self._life.clock.now_s(), self._life.books.endings
+        if endings != self._seen:
+            self._seen, self._since_s = endings, now_s
+        return now_s - self._since_s > _STUCK_S
+
+
+def _is(stuck: _Stuck | None) -> bool:
+    return stuck is not None and stuck.look()
+
+
+def _is_taking_over(life: Life) -> bool:
+    """Folders of ended processes are still to be found or read."""
+    return life.journal is not None and life.journal.adopting
+
+
+def _is_replaying(life: Life) -> bool:
+    """Something that an earlier process left is still on disk alone."""
+    return _is_taking_over(life) or (life.journal is not None and life.journal.replays > 0)
 
 
 def is_empty(life: Life) -> bool:

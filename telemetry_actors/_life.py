@@ -6,6 +6,7 @@ A fork child gets a new one; a stopped one stays readable.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -28,6 +29,7 @@ from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import refused_as_parked
 from telemetry_actors._entries import entries_of
+from telemetry_actors._gating import as_it_may_travel
 from telemetry_actors._intake import Door, Intake
 from telemetry_actors._lateness import Lateness, Pauses
 from telemetry_actors._parkings import Parkings
@@ -44,6 +46,7 @@ from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sin
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.stages.dedup import SETTLE
+from telemetry_actors.stages.gateway import JOURNAL
 from telemetry_actors.stores.letters._writer import letters_of
 from telemetry_actors.stores.memory import MemoryDedupStore
 
@@ -57,6 +60,7 @@ __all__ = ["Life"]
 _ENDING = ("stopping", "stopped")
 _UNDO_S = 5.0
 _LOOK_S = 0.25
+GATEWAY: Final = ("root", "stages", "gateway")
 DEDUP: Final = ("root", "stages", "dedup")
 
 
@@ -163,6 +167,7 @@ class Life:
             return None
         from telemetry_actors.stores.journal import Journal
 
+        pickle = self.settings.rehydrator.allow_pickle_fallback
         journal = Journal(
             self.settings.journal,
             cases=self.cases,
@@ -171,6 +176,8 @@ class Life:
             shards=self.intake.shards,
             books=self.books,
             process=self.process,
+            wake=lambda: self._steer(GATEWAY, JOURNAL),
+            gate=partial(as_it_may_travel, self.entries, allow_pickle=pickle),
         )
         self.books.on_ended = journal.ended
         return journal
@@ -230,6 +237,8 @@ class Life:
             parts = parts_of(self)
         self.sinks, self.budget, self.recorder = parts.sinks, parts.budget, parts.recorder
         self.books.sinks = max(1, len(parts.sinks))
+        if self.journal is not None and not parts.sinks:
+            self.journal.end_replays()  # nobody would get them: they wait for better settings
         if self.letters is not None:
             self.letters.prepare()
         self._start(build_tree(parts))
@@ -318,9 +327,12 @@ class Life:
 
     def settle_dedup(self) -> None:
         """Have the dedup stage ask its store to settle. Any thread; never waits."""
+        self._steer(DEDUP, SETTLE)
+
+    def _steer(self, path: tuple[str, ...], message: str) -> None:
         for holder in self.holders():
-            if holder.path == DEDUP:
-                holder.mailbox.steer(SETTLE)
+            if holder.path == path:
+                holder.mailbox.steer(message)
 
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
         """Control thread: a part parks or comes back. One line for each change."""

@@ -101,7 +101,11 @@ class JournalSettings(Part):
     max_bytes: Count = 1_073_741_824
     """Bytes of all files; beyond it the oldest file goes first."""
     max_age_s: Seconds = 259_200.0
-    """Seconds for which an event is kept at most; so long its export is tried again."""
+    """Seconds for which an event is kept at most by one process, and then by the one that takes it
+    over; so long its export is tried again."""
+    memory_directory: Path | None = None
+    """Directory on a memory file system (tmpfs) for the count of accepted events, which ``emit()``
+    writes to and a ``kill -9`` leaves; none: in ``/dev/shm``, else in ``$XDG_RUNTIME_DIR``."""
     replay_events_per_s: Count = 2_000
     """Events of an earlier process that are replayed in a second."""
 

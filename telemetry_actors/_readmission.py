@@ -8,16 +8,13 @@ out if it is off now (g21).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
-
-import msgpack
+from typing import TYPE_CHECKING, Final
 
 from supervisors._native import get_ident
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._entries import UNKNOWN_CASE
-from telemetry_actors.cases import gate
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket, unpack_map
-from telemetry_actors.errors import EnvelopeError
+from telemetry_actors._gating import as_it_may_travel
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
 from telemetry_actors.ledger import Admission, Reason
 
 if TYPE_CHECKING:
@@ -38,7 +35,8 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     entry = life.entries.get(letter.envelope.case)
     if entry is None or entry.name == UNKNOWN_CASE:
         return Admission.UNKNOWN_CASE
-    envelope = _as_it_may_travel(entry, letter.envelope)
+    pickle = life.settings.rehydrator.allow_pickle_fallback
+    envelope = as_it_may_travel(life.entries, letter.envelope, allow_pickle=pickle)
     if envelope is None:
         return Admission.INVALID
     charged = len(envelope.payload or b"") + len(envelope.context) + OVERHEAD_BYTES
@@ -87,17 +85,6 @@ def _broken_off(life: Life, item: Item, error: BaseException) -> None:
         return
     drop = Drop(Reason.STAGE_CRASH, "stages/gateway", type(error).__name__)
     life.books.end([Ending(item, drop)])
-
-
-def _as_it_may_travel(entry: Entry, envelope: Envelope) -> Envelope | None:
-    """Without content where that is off; None: its payload can't be read."""
-    if not entry.gated or envelope.payload is None:
-        return envelope
-    try:
-        payload = gate(entry.route, unpack_map(envelope.payload))
-    except EnvelopeError:
-        return None
-    return envelope._replace(payload=cast("bytes", msgpack.packb(payload)))
 
 
 def refusal_of(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Admission | None:

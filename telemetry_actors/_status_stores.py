@@ -108,6 +108,11 @@ class JournalStatus(StatusModel):
     """Events of earlier processes that were taken in."""
     lost_on_crash: int
     """Events that earlier processes accepted, and that are nowhere."""
+    lost_unknown: int
+    """Earlier processes of which nobody knows how many events they lost: the memory that had their
+    count is gone, as after a restart of the machine."""
+    adoptable: int
+    """Folders of earlier processes that are still to be read."""
     damaged: int
     """Events that were in it and could not be read."""
     errors: int

@@ -8,6 +8,7 @@ requests have ended, and before that everything drains (`_draining.py`).
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from supervisors import Exit, SystemClock
 from supervisors._clock import Token, new_token, release
@@ -23,7 +24,11 @@ from telemetry_actors._say import say_at_the_end
 from telemetry_actors._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
+from telemetry_actors.lifecycle.exit import words_of_loss
 from telemetry_actors.status import StopReport
+
+if TYPE_CHECKING:
+    from telemetry_actors.stores.journal import Journal
 
 __all__ = ["Stopping", "end_unbuilt"]
 
@@ -113,8 +118,9 @@ class Stopping:
 
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()
-        if not quietly and (report.shutdown or report.unconfirmed):
-            say_at_the_end(f"stopped with losses: {report}")
+        lost = report.shutdown, report.unconfirmed
+        if not quietly and any(lost):
+            say_at_the_end(words_of_loss("the gateway was stopped", *lost, report.seconds))
         self.report = report
         for token in list(self._waiters):
             release(token)
@@ -170,6 +176,8 @@ class _Stop:
         drained = metrics = True
         if life.root is not None:
             drained, metrics = self._drain()
+            if drained and life.journal is not None:
+                drained, metrics = self._deliver_what_others_left(life.journal, metrics)
             life.slots = dict(life.slots)  # the tree forgets them as it ends
         threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
         threads_left += self._stop_tree()
@@ -183,7 +191,7 @@ class _Stop:
         life.state = "stopped"
         lost = shutdown + unconfirmed  # also where there was no tree to drain into
         return StopReport(
-            drained=drained and not lost,
+            drained=drained and not lost and not kept,
             metrics_exported=metrics and not (lost and life.root is None),
             shutdown=shutdown,
             unconfirmed=unconfirmed,
@@ -204,6 +212,18 @@ class _Stop:
             left_s = self._drain_until_s() - self._life.clock.now_s()
             if drained.empty or left_s < _WORTH_DRAINING_S or self._life.impatient:
                 return drained.empty, drained.metrics_exported
+
+    def _deliver_what_others_left(self, journal: Journal, metrics: bool) -> tuple[bool, bool]:
+        """Its own is out, and there is time: what earlier processes left, as far as it goes."""
+        left_s = self._drain_until_s() - self._life.clock.now_s()
+        hopeless = self._life.impatient or not self._life.sinks
+        if hopeless or journal.idle or left_s < _WORTH_DRAINING_S:
+            return True, metrics
+        journal.replay_all()
+        drained = drain_life(self._life, self._drain_until_s(), replays=True)
+        journal.end_replays()
+        self._measured += drained.measured
+        return drained.empty, metrics and drained.metrics_exported
 
     def _end_building(self) -> None:
         """Whoever builds at this moment is done first, if there is time; nobody begins after this.

@@ -151,6 +151,18 @@ class Envelope(NamedTuple):
         return cls(case, tenant_id, event_id, emitted_at, packed, payload, fallback, metadata)
 
 
+def is_of_later_version(data: bytes) -> bool:
+    """Whether *data*, whose checksum was right, is the envelope of a version after this one."""
+    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_BYTES)
+    unpacker.feed(data)
+    try:
+        fields = unpacker.read_array_header()
+        version = unpacker.unpack() if fields else None
+    except Exception:  # noqa: BLE001 -- msgpack raises a dozen kinds for bad bytes
+        return False
+    return type(version) is int and version > WIRE_VERSION
+
+
 Item = tuple[Ticket, Envelope]
 
 

@@ -362,6 +362,11 @@ class Journal(Protocol):
         """The next of an earlier process's events, until `forwarded`."""
         ...
 
+    @property
+    def paced(self) -> bool:
+        """Whether replays keep to the pace that is set."""
+        ...
+
     def forwarded(self, items: Iterable[Item]) -> None:
         """*items* were read back and go on."""
         ...

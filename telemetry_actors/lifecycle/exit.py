@@ -278,8 +278,13 @@ def say_what_was_lost(
     if _here().said == (count, sum(one._delivered() for one in left)):
         return
     seconds = max((report.seconds for report in reports), default=0.0)
+    say(words_of_loss("the process ended", shutdown, unconfirmed, seconds, held))
+
+
+def words_of_loss(end: str, shutdown: int, unconfirmed: int, seconds: float, held: int = 0) -> str:
+    """How many events came to which end, and how long they were waited for."""
     unended = f", at no end {held}" if held else ""
-    say(
-        f"{count} events were not delivered before the process ended"
+    return (
+        f"{shutdown + unconfirmed + held} events were not delivered before {end}"
         f" (shutdown {shutdown}, unconfirmed {unconfirmed}{unended}; waited {seconds:.1f} s)"
     )

@@ -14,7 +14,7 @@ at a set pace. ADR-0012.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from supervisors import TICK, Clock, InFlight, Mailbox
 from telemetry_actors._books import Books
@@ -24,7 +24,10 @@ from telemetry_actors.ports import Journal
 from telemetry_actors.stages._lane import Lane
 from telemetry_actors.stages.offload import is_large
 
-__all__ = ["GatewayActor"]
+__all__ = ["JOURNAL", "GatewayActor"]
+
+JOURNAL: Final = "journal"
+"""Steered into the mailbox: the journal has something to do."""
 
 _LOOK_S = 0.02
 """Seconds between two looks whether the router has room."""
@@ -128,7 +131,7 @@ class GatewayActor(BatchActor):
 
     def on_other(self, message: Any) -> None:
         """Time for a look at the journal."""
-        if message is TICK and self._journal is not None:
+        if (message is TICK or message == JOURNAL) and self._journal is not None:
             self._look(self._journal)
 
     def _look(self, journal: Journal) -> None:
@@ -152,6 +155,8 @@ class GatewayActor(BatchActor):
     def _replay(self, journal: Journal) -> None:
         now_s = self._clock.now_s()
         allowed = int(min(1.0, now_s - self._replayed_s) * self._replay_events_per_s)
+        if not journal.paced:
+            allowed = _READ_EVENTS * _MOST_READS
         if allowed < 1:
             return
         self._replayed_s = now_s

@@ -8,15 +8,20 @@ from typing import NamedTuple
 
 from tests.receivers.oteltap import OtelTap
 
-__all__ = ["Arrivals", "UnbalancedError", "arrivals", "balance", "lost", "without_advice"]
+__all__ = ["Arrivals", "UnbalancedError", "arrivals", "balance", "losers", "lost", "without_advice"]
 
 
 class UnbalancedError(AssertionError):
     """An event was lost without a word, came twice, or shares its uid with another."""
 
 
-_ADVICE = re.compile(r"what is queued then is lost: |loses what is queued in its workers: ")
+_ADVICE = re.compile(
+    r"what is queued then is lost: |loses what is queued in its workers: "
+    r"|stop_on_sigterm\(\) was called while |are not delivered yet, and the process is told to end"
+)
 _LOST = re.compile(r"(\d+) events were not delivered")
+_NOT_YET = re.compile(r"(\d+) events are not delivered yet")
+"""At SIGTERM; it is the last word where the rest is not delivered either."""
 
 
 class Arrivals(NamedTuple):
@@ -38,13 +43,18 @@ def arrivals(tap: OtelTap, mark: str) -> Arrivals:
 
 
 def without_advice(errors: str) -> list[str]:
-    """Its lines, but for those that say which kit is missing."""
+    """Its lines, but for those that say which kit is missing, or that not all is out yet."""
     return [line for line in errors.splitlines() if not _ADVICE.search(line)]
 
 
 def lost(errors: str) -> int:
     """What the processes of a host have said that they lost, in all."""
-    return sum(map(int, _LOST.findall(errors)))
+    return max(sum(map(int, said.findall(errors))) for said in (_LOST, _NOT_YET))
+
+
+def losers(errors: str) -> int:
+    """How many of its processes have said that they lost something."""
+    return max(len(said.findall(errors)) for said in (_LOST, _NOT_YET))
 
 
 def balance(

@@ -30,6 +30,7 @@ _RAISED_AGAIN = ("gunicorn uvicorn", "uvicorn one", "uvicorn two", "uvicorn relo
 _SERVERS = ("the last answer", "in flight", "dead receiver")
 
 _fail(FAILS, H4, _RAISED_AGAIN, *_SERVERS)
+_fail(SOMETIMES, H6, ("uwsgi master", "uwsgi master, started"), *_SERVERS)
 _fail(
     SOMETIMES,
     UWSGI,

@@ -87,7 +87,9 @@ ROWS = (
     _gunicorn("gevent recycled", "-k gevent --max-requests 7", at_once=10),
     _gunicorn("sync preload, started", "--preload", "wsgi_started"),
     _gunicorn("gthread preload, started", "--preload -k gthread --threads 4", "wsgi_started"),
-    _gunicorn("gevent preload, started", "--preload -k gevent", "wsgi_started", 10),
+    _gunicorn("gevent preload, started", "--preload -k gevent", "wsgi_started", 10)._replace(
+        says=f"{_GUNICORN_SAYS}|.*[Mm]onkey|.*patch_all"  # it patches what the application imported
+    ),
     _gunicorn("sync preload", "--preload"),
     _gunicorn("gthread preload", "--preload -k gthread --threads 4"),
     _gunicorn("gevent preload", "--preload -k gevent", at_once=10),

@@ -64,6 +64,7 @@ class TestDefaults:
         assert dump["stages"] == {"mailbox_batches": 64}
         assert dump["dedup"] == {
             "ttl_s": 3600,
+            "lease_s": 60.0,
             "max_ids": 1_000_000,
             "timeout_s": 0.5,
             "breaker_failures": 3,

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zlib import crc32
 
+from telemetry_actors.stores.journal._files import open_regular
+
 __all__ = ["MEASURED", "acked", "write_acks"]
 
 MEASURED = 1 << 31
@@ -30,7 +32,7 @@ def write_acks(path: Path, values: Iterable[int]) -> None:
         OSError: it can't be written; what is there stays readable.
     """
     data = b"".join([_BOTH.pack(v, crc32(_VALUE.pack(v))) for v in values])
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         rest = os.fstat(fd).st_size % _BOTH.size
         if rest:  # the end of a write that was cut off
@@ -48,10 +50,10 @@ def acked(path: Path) -> Iterator[int]:
         OSError: it can't be read.
     """
     try:
-        file = path.open("rb")
+        fd = open_regular(path, os.O_RDONLY)
     except FileNotFoundError:
         return
-    with file:
+    with os.fdopen(fd, "rb") as file:
         while data := file.read(_READ_BYTES):
             for value, checksum in _BOTH.iter_unpack(data[: len(data) // 8 * 8]):
                 if crc32(_VALUE.pack(value)) == checksum:

@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.envelope import Envelope, is_of_later_version
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.stores.journal._acks import MEASURED, acked
 from telemetry_actors.stores.journal._folder import Folder
-from telemetry_actors.stores.journal._live import Lived, read_live
-from telemetry_actors.stores.journal._record import MARK, most_records
+from telemetry_actors.stores.journal._live import Lived
+from telemetry_actors.stores.journal._record import HEAD_BYTES, MARK, is_newer, most_records
 from telemetry_actors.stores.journal._segment import DONE, PENDING, Segment
 
-__all__ = ["Adopted", "adopt", "lost_by_case", "page_of"]
+__all__ = ["Adopted", "NewerVersion", "adopt", "check_version", "lost_by_case"]
+
+
+class NewerVersion(Exception):
+    """A version after this one has written it: it is left alone, and nothing of it is lost."""
 
 
 class Adopted(NamedTuple):
@@ -33,6 +37,22 @@ class Adopted(NamedTuple):
     """Events by case after the position up to which the live page counts."""
     foreign: bool
     """Nothing in the file looks like ours; it is left as it is."""
+
+
+def check_version(folder: Folder) -> None:
+    """Look at the first event of each segment, before anything is done to any.
+
+    Raises:
+        NewerVersion: it is not ours to touch.
+        OSError: a file can't be read.
+    """
+    for _, path in folder.segments():
+        segment = Segment(0, 0, path)
+        if is_newer(_start_of(path)):
+            raise NewerVersion
+        body = next((found.body for found in segment.read() if found.body is not None), None)
+        if body is not None and is_of_later_version(body):
+            raise NewerVersion
 
 
 def adopt(
@@ -115,9 +135,12 @@ def _is_beyond(segment: int, number: int, lived: Lived | None) -> bool:
 
 
 def _looks_like_ours(path: Path) -> bool:
+    return _start_of(path)[: len(MARK)] in (MARK, b"")
+
+
+def _start_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        start = file.read(len(MARK))
-    return start in (MARK, b"")
+        return file.read(HEAD_BYTES)
 
 
 def lost_by_case(lived: Lived, beyond: Counter[str]) -> Counter[str]:
@@ -128,12 +151,3 @@ def lost_by_case(lived: Lived, beyond: Counter[str]) -> Counter[str]:
     lines = zip(lived.cases, lived.accepted, lived.safe, lived.ended, strict=True)
     lost = {case: a - safe - ended - beyond[case] for case, a, safe, ended in lines}
     return Counter({case: n for case, n in lost.items() if n > 0})
-
-
-def page_of(folder: Folder) -> Lived | None:
-    """The live page of *folder*; None: there is none that can be believed.
-
-    Raises:
-        OSError: it can't be read.
-    """
-    return read_live(folder.path / "live")

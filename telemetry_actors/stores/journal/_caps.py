@@ -1,5 +1,8 @@
 """The caps of the journal: bytes and age. The oldest segment goes first.
 
+Age is that in this process's hands, by its own clock: since the segment was begun, or taken over.
+Emit times are the host's wall clock, which may have been a month behind then, or be one ahead now.
+
 Its events in memory go on without it; those that are on disk alone end as ``journal_full``.
 But what has left memory for want of room is never given up for something newer: then the
 journal takes nothing more, and `emit()` refuses in the end. The gateway's thread.
@@ -28,7 +31,7 @@ class Caps:
 
     Args:
         settings: of the journal.
-        clock: tells an event's age by its wall clock.
+        clock: tells how long a segment has been here.
         index: what is held.
         readers: by whether it is for adopted segments.
         books: told of what ends.
@@ -73,9 +76,9 @@ class Caps:
         if now_s < self._look_again_s:
             return
         self._look_again_s = now_s + _LOOK_S
-        oldest_ns = self._clock.now_ns() - int(self._settings.max_age_s * 1e9)
+        oldest_s = now_s - self._settings.max_age_s
         for segment in self._index.segments():
-            if segment.states and segment.left() and segment.born_ns < oldest_ns:
+            if segment.states and segment.left() and segment.since_s < oldest_s:
                 self.evict(segment)
 
     def evict(self, segment: Segment) -> None:
@@ -93,4 +96,4 @@ class Caps:
 
     def _oldest(self) -> Segment | None:
         segments = [segment for segment in self._index.segments() if segment.states]
-        return min(segments, key=lambda s: s.born_ns, default=None)
+        return min(segments, key=lambda s: (not s.adopted, s.since_s), default=None)

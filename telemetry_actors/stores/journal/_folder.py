@@ -16,16 +16,19 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from telemetry_actors.stores.journal._files import open_regular
 
 __all__ = ["Folder", "abandoned"]
 
 _NAME = re.compile(r"\d+-[0-9a-f]{32}")
 _UNFINISHED = ".new-"
 _SEGMENT = re.compile(r"(\d{1,10})\.seg")
-_OURS = re.compile(r"lock|live|\d{1,10}\.(seg|ack)")
+_OURS = re.compile(r"lock|live|live\.new|\d{1,10}\.(seg|ack)")
 
 
 class Folder:
@@ -50,30 +53,38 @@ class Folder:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = directory / f"{_UNFINISHED}{uuid4().hex}"
         unfinished.mkdir(mode=0o700)
-        fd = os.open(unfinished / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         path = directory / f"{os.getpid()}-{uuid4().hex}"
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unfinished.rename(path)
-        except OSError:
-            os.close(fd)
-            raise
+        with _undone(unfinished):
+            fd = os.open(unfinished / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unfinished.rename(path)
+            except OSError:
+                os.close(fd)
+                raise
         return cls(path, fd)
 
     @classmethod
     def take(cls, path: Path) -> Folder | None:
-        """The folder at *path*, unless somebody else has it or it is gone."""
+        """The folder at *path*, unless somebody else has it or it is gone.
+
+        Raises:
+            OSError: it can't be had, now or ever: another user's, say.
+        """
         try:
-            fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        except OSError:
+            fd = open_regular(path / "lock", os.O_RDWR | os.O_CREAT)
+        except FileNotFoundError:
             return None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever had it may have removed it between our open and our lock.
             if os.path.samestat(os.fstat(fd), (path / "lock").stat()):
                 return cls(path, fd)
+        except (BlockingIOError, FileNotFoundError):
+            pass  # it has an owner, or is no more
         except OSError:
-            pass
+            os.close(fd)
+            raise
         os.close(fd)
         return None
 
@@ -98,7 +109,8 @@ class Folder:
             if not self.segments() and not self.foreign():
                 for path in self.path.glob("*.ack"):  # of a segment that was removed before
                     path.unlink()
-                (self.path / "live").unlink(missing_ok=True)
+                for name in ("live.new", "live"):
+                    (self.path / name).unlink(missing_ok=True)
                 (self.path / "lock").unlink(missing_ok=True)
                 self.path.rmdir()
         self.close()
@@ -108,6 +120,18 @@ class Folder:
         fd, self._lock_fd = self._lock_fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+@contextmanager
+def _undone(unfinished: Path) -> Iterator[None]:
+    """Nothing of it is left if it can't be finished (no locks here, say)."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            (unfinished / "lock").unlink(missing_ok=True)
+            unfinished.rmdir()
+        raise
 
 
 def abandoned(directory: Path) -> list[Path]:

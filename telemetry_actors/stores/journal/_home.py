@@ -59,19 +59,30 @@ class Home:
 
     def leave(self) -> list[Segment]:
         """Forget a folder that is gone. The segments that it held."""
-        folder, self.folder, self._page = self.folder, None, None
+        folder, self.folder = self.folder, None
         if folder is None:
             return []
+        self._let_page_go()
         folder.close()
         return [s for s in self._index.segments() if s.path.parent == folder.path]
 
     def settle(self) -> None:
         """Make a new folder, and count in its live page from now on."""
         assert self._settings.directory is not None
-        self.folder = Folder.create(self._settings.directory)
-        self._page = LivePage(self.folder.path / "live", self._cases)
-        self._shards.use(self._page)
+        folder = Folder.create(self._settings.directory)
+        try:
+            page = LivePage(folder.path, self._cases, self._settings.memory_directory)
+        except OSError:  # a folder without a page would never count what a crash costs
+            folder.remove()
+            raise
+        self.folder, self._page = folder, page
+        self._shards.use(page)
         self.mark()
+
+    @property
+    def counts_outlive_us(self) -> bool:
+        """After a ``kill -9`` it will be known how many events were lost."""
+        return self._page is None or self._page.outlives_us
 
     def begin_segment(self) -> None:
         """Append to a new one from now on."""
@@ -137,7 +148,27 @@ class Home:
             self.seal()
             self.mark()
             if self.folder is not None:
-                if self._index.files_in(self.folder.path):
-                    self.folder.close()
-                else:
-                    self.folder.remove()
+                self._leave_to_the_next(self.folder)
+
+    def _leave_to_the_next(self, folder: Folder) -> None:
+        if self._index.files_in(folder.path):
+            try:
+                if self._page is not None:
+                    self._page.lay_down()
+            finally:
+                folder.close()
+        else:
+            folder.remove()
+            self._let_page_go()
+
+    def _let_page_go(self) -> None:
+        page, self._page = self._page, None
+        if page is not None:
+            page.remove()
+
+    def forsake(self) -> None:
+        """In the child of a fork: all of it is the parent's. Nothing is written."""
+        if self._page is not None:
+            self._page.forsake()
+        if self.folder is not None:
+            self.folder.close()

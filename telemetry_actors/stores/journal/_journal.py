@@ -5,9 +5,10 @@ which tell it of each outcome. It owns one folder (`_folder.py`) and adopts thos
 processes. It decides nothing about an event; it keeps it, and says what it keeps.
 
 Threads: `append`, `spill`, `next_spilled`, `next_replayed` and `tick` are the gateway actor's (or
-its slot's heir's); `ended`, `holds` and what is read for the status are anybody's. A disk that
-fails is told once, counted and survived: the tree goes on without the journal, which
-tries again by itself. ADR-0012.
+its slot's heir's), and it alone touches the disk: outcomes, which `ended` is told on any thread, it
+notes as it comes by, and it is woken for them. `holds` and what is read for the status are
+anybody's. A disk that fails is told once, counted and survived: the tree goes on without the
+journal, which tries again by itself. ADR-0012, ADR-0019.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from supervisors._native import Lock
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
-from telemetry_actors.envelope import OVERHEAD_BYTES, Item, Ticket
+from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Item, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.status import JournalStatus
-from telemetry_actors.stores.journal._acks import MEASURED, write_acks
-from telemetry_actors.stores.journal._adopter import Adopter
+from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S, Adopter
 from telemetry_actors.stores.journal._caps import Caps
 from telemetry_actors.stores.journal._home import Home
 from telemetry_actors.stores.journal._index import Index, placed
+from telemetry_actors.stores.journal._outcomes import Outcomes
 from telemetry_actors.stores.journal._reader import Read, Reader
-from telemetry_actors.stores.journal._segment import PENDING, Segment, uid_and_number
+from telemetry_actors.stores.journal._replays import Replays
+from telemetry_actors.stores.journal._segment import PENDING, Segment
 
 __all__ = ["Journal"]
 
@@ -38,9 +40,6 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 _BUSY_S = 0.05
 _LOOK_S = 1.0
 """Seconds between two looks at what is too old."""
-_MOST_REPLAYS_OUT = 1024
-"""Another process's events in memory at one time: two requests of the usual size."""
-_STAGE = "journal"
 
 
 class Journal:
@@ -54,6 +53,8 @@ class Journal:
         shards: where `emit()` counts; moved to the live page when there is one.
         books: told of what is taken in, lost and evicted.
         process: names this life of the gateway, as in claims and letters.
+        wake: has `tick` called soon. Any thread; must not wait.
+        gate: an earlier process's event as the settings let it travel now; None: not at all.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class Journal:
         shards: Shards,
         books: Books,
         process: str,
+        wake: Callable[[], None] = lambda: None,
+        gate: Callable[[Envelope], Envelope | None] = lambda envelope: envelope,
     ) -> None:
         assert settings.directory is not None
         self._settings = settings
@@ -75,13 +78,17 @@ class Journal:
         self._books = books
         self._process = process
         self._index = Index(len(cases))
-        self._adopter = Adopter(self._directory, self._cases, serials, self._index, books)
+        self._wake = wake
+        self._outcomes = Outcomes(self._index, wake, self._remove)
+        self._adopter = Adopter(settings, self._cases, clock, serials, self._index, books)
         self._spilled = Reader(
             self._index, self._cases, adopted=False, overhead_bytes=OVERHEAD_BYTES
         )
         self._replayed = Reader(
             self._index, self._cases, adopted=True, overhead_bytes=OVERHEAD_BYTES
         )
+        read = lambda limit: self._readable(self._replayed, self._replayed.next(limit))  # noqa: E731
+        self._let_out = Replays(read, len(cases), self._index, books, gate)
         self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
         readers = {False: self._spilled, True: self._replayed}
         self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
@@ -97,7 +104,6 @@ class Journal:
         self._durable = 0
         self._errors = 0
         self._closed = False
-        self._ending = False
 
     # -- opening, failing, coming back ------------------------------------------------------------
 
@@ -168,6 +174,7 @@ class Journal:
                 places = [known[item[0].serial] for item in items]
                 return [(placed(i[0], p), i[1]) for i, p in zip(items, places, strict=True)]
             self._overtaken = False
+            self._outcomes.note()
             if not items or not self._ready() or not self._caps.make_room() or self._problem:
                 return list(items)
             return self._append(items)
@@ -182,6 +189,8 @@ class Journal:
         if self._overtaken:  # they have gone on without us
             self._home.take_back()
             return list(items)
+        if not segment.states:
+            segment.since_s = self._clock.now_s()
         there = self._index.add(segment, items, size_bytes)
         self._last = {ticket.serial: ticket.place or 0 for ticket, _ in there}
         self._durable += len(items)
@@ -205,31 +214,28 @@ class Journal:
         return self._readable(self._spilled, self._spilled.next(limit))
 
     def next_replayed(self, limit: int) -> list[Item]:
-        """The next events that a dead process left. They stay ours until `forwarded`.
-
-        No more are on their way at a time than a few requests take, so that what this process
-        accepts never waits long behind them; and none when it ends, which is for its own.
-        """
-        room = 0 if self._ending else _MOST_REPLAYS_OUT - self._index.replays_out()
-        if room <= 0:
-            return []
-        items = self._readable(self._replayed, self._replayed.next(min(limit, room)))
-        known = [item for item in items if item[0].case_index < len(self._cases) - 1]
-        if len(known) < len(items):
-            drop = Drop(Reason.NO_HANDLER, _STAGE)
-            unknown = [i for i in items if i[0].case_index >= len(self._cases) - 1]
-            self._books.end([Ending(item, drop) for item in unknown])
-        return known
+        """The next events that a dead process left. They stay ours until `forwarded`."""
+        return self._let_out.next(limit)
 
     def end_replays(self) -> None:
-        """The process ends: what an earlier one left waits for the next one. Any thread."""
-        self._ending = True
+        """The process ends: what an earlier one left waits until its own is out. Any thread."""
+        self._let_out.held_back = True
+
+    def replay_all(self) -> None:
+        """Its own is out, and there is time: as fast as the tree takes it. Any thread."""
+        self._let_out.held_back = self._let_out.paced = False
+        self._wake()
+
+    @property
+    def paced(self) -> bool:
+        """Replays keep to the pace that is set."""
+        return self._let_out.paced
 
     def _readable(self, reader: Reader, read: Read) -> list[Item]:
         if read.error is not None:
             self._errors += 1
         if read.unreadable:
-            drop = Drop(Reason.JOURNAL_FULL, _STAGE, f"unreadable: {read.error or 'damaged'}")
+            drop = Drop(Reason.JOURNAL_FULL, "journal", f"unreadable: {read.error or 'damaged'}")
             self._books.end([Ending(item, drop) for item in reader.lost(read.unreadable)])
             self._adopter.note_damage(len(read.unreadable))
         return read.items
@@ -262,6 +268,7 @@ class Journal:
             self._at_work.release()
 
     def _tick(self) -> float | None:
+        self._outcomes.note()
         ready = self._ready()
         adopting = self._adopter.step()
         before = self._caps.evicted
@@ -277,7 +284,9 @@ class Journal:
             return self._retry_s
         if adopting:
             return 0.0
-        return _LOOK_S if sync_s is None and self._index.left() else sync_s
+        if sync_s is not None:
+            return sync_s
+        return _LOOK_S if self._index.left() else LOOK_AGAIN_S
 
     # -- letting go -------------------------------------------------------------------------------
 
@@ -304,42 +313,26 @@ class Journal:
             self._adopter.finished(segment.path.parent)
 
     @property
+    def adopting(self) -> bool:
+        """Folders of ended processes are being read, or nobody has looked for any yet."""
+        return self._adopter.busy and not self._closed
+
+    @property
     def idle(self) -> bool:
         """Nothing is to be adopted, nor read back."""
-        return not (self._adopter.busy or self.backlog or self.replays)
+        return not (self.adopting or self.backlog or self.replays)
 
     # -- outcomes: any thread of the tree ----------------------------------------------------
 
     def ended(self, tickets: Sequence[Ticket]) -> None:
         """Events have their outcome: they will not be sent again."""
-        ended = self._index.end(tickets)
+        ended = self._outcomes.end(tickets)
         self._home.count_unheld(ended.unheld)
-        for segment, numbers in ended.acks.items():
-            if segment in ended.finished:
-                self._remove(segment)
-                continue
-            self._write_acks(segment, numbers)
-
-    def _write_acks(self, segment: Segment, values: Iterable[int]) -> None:
-        if self._closed:
-            return
-        try:
-            write_acks(segment.ack_path, values)
-        except OSError as error:
-            self._errors += 1  # sent twice rather than not at all
-            if not self._problem:
-                warn("the journal can't note outcomes (%s); events may be sent again", error)
 
     def measured(self, tickets: Iterable[Ticket]) -> None:
         """Their measurements have been exported: a replay is not to record them again."""
-        by_segment: dict[int, list[int]] = {}
-        for ticket in tickets:
-            if ticket.place is not None:
-                uid, number = uid_and_number(ticket.place)
-                by_segment.setdefault(uid, []).append(number | MEASURED)
-        for segment in self._index.segments():
-            if segment.uid in by_segment:
-                self._write_acks(segment, by_segment[segment.uid])
+        if not self._closed:
+            self._outcomes.measured(tickets)
 
     def holds(self, place: int | None) -> bool:
         """Whether the event would survive us. Any thread."""
@@ -372,19 +365,26 @@ class Journal:
             evicted=self._caps.evicted,
             recovered=self._adopter.recovered,
             lost_on_crash=self._adopter.lost,
+            lost_unknown=self._adopter.unknown,
+            adoptable=self._adopter.waiting,
             damaged=self._adopter.damaged,
-            errors=self._errors,
+            errors=self._errors + self._outcomes.errors,
             problem=self._problem,
         )
 
     def problems(self) -> list[str]:
         """For `Status.problems`."""
         found = [f"the journal fails: {self._problem}"] if self._problem else []
+        if not self._home.counts_outlive_us:
+            found.append(
+                "what a kill -9 costs will not be counted: journal.memory_directory is needed"
+            )
         return found + self._adopter.problems()
 
     def close(self) -> None:
         """Let go of all folders; what is left in them is for the next start."""
         try:
+            self._outcomes.note()
             self._home.close()
         except OSError as error:
             self._fail(error)
@@ -394,6 +394,6 @@ class Journal:
     def forsake(self) -> None:
         """In the child of a fork: all of it is the parent's. Nothing is written."""
         self._closed = True
-        for folder in (self._home.folder, *self._adopter.folders()):
-            if folder is not None:
-                folder.close()
+        self._home.forsake()
+        for folder in self._adopter.folders():
+            folder.close()

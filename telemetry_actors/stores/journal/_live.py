@@ -1,4 +1,8 @@
-"""How many events were accepted: a page in memory that the kernel keeps over ``kill -9``.
+"""How many events were accepted: a page of memory that the kernel keeps over ``kill -9``.
+
+The page is a file of a memory file system, since `emit()` writes to it and may never wait for a
+disk (`_memory_folder.py`); the file ``live`` in the journal's folder says so. A process that ends
+in good order leaves the page itself in ``live``, as earlier versions did while they lived.
 
 Each producer thread counts in a row of its own (`_shards.py`), with one load and one store
 and no system call. The tree's threads keep beside it, by case, what else the next start has
@@ -20,6 +24,7 @@ import os
 import struct
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -27,10 +32,15 @@ from zlib import crc32
 
 import msgpack
 
-__all__ = ["LivePage", "Lived", "read_live"]
+from telemetry_actors.stores.journal._files import open_regular
+from telemetry_actors.stores.journal._memory_folder import files_called, new_file
+
+__all__ = ["LivePage", "Lived", "PageGone", "forget_live", "read_live"]
 
 _HEAD = struct.Struct("<8sII")
 _MAGIC = b"TAlive1\n"
+_ELSEWHERE = b"TAlive2\n"
+"""All that ``live`` holds while the page is in memory."""
 _ROWS = 512
 _MOST_BYTES = 64 * 1024 * 1024
 _WORD = 8
@@ -65,32 +75,78 @@ class _Layout:
         self.words = self.rows + rows * cases
 
 
+class PageGone(Exception):
+    """The page was in memory, and that is no more: nobody knows what it said."""
+
+
 class LivePage:
     """The page of a process that lives. Rows: any thread; the rest: under the journal's lock.
 
     Args:
-        path: of the file, which is made.
+        folder: of the journal, whose name the page has; its file ``live`` is made.
         cases: names, in the order of the rows.
+        directory: see `new_file`.
 
     Raises:
-        OSError: it can't be made, or there is no room for it.
+        OSError: ``live`` can't be made.
     """
 
-    def __init__(self, path: Path, cases: Sequence[str]) -> None:
+    def __init__(self, folder: Path, cases: Sequence[str], directory: Path | None) -> None:
         head = msgpack.packb({"cases": list(cases), "rows": _ROWS})
         start = -(-(_HEAD.size + len(head)) // _WORD) * _WORD
         layout = self._layout = _Layout(len(cases), _ROWS)
-        size = start + layout.words * _WORD
         data = _HEAD.pack(_MAGIC, len(head), crc32(head)) + head
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write_all(fd, data.ljust(size, b"\0"))  # really written: a hole could fail later
-            self._words = memoryview(mmap.mmap(fd, size))[start:].cast("Q")
-        finally:
-            os.close(fd)
+        data = data.ljust(start + layout.words * _WORD, b"\0")
+        self._in_folder = folder / "live"
+        _replace(self._in_folder, _ELSEWHERE)
+        self._fd = -1
+        self._path: Path | None = None
+        self._page: mmap.mmap | bytearray = bytearray(data)
+        with suppress(OSError):
+            self._map(new_file(directory, folder.name), data)
+        self._words = memoryview(self._page)[start:].cast("Q")
         self._next_row = count()
         self.base = self._part(layout.base)
         self.ended = self._part(layout.ended)
+
+    def _map(self, made: tuple[int, Path] | None, data: bytes) -> None:
+        if made is None:
+            return
+        self._fd, self._path = made
+        try:
+            _write_all(self._fd, data)  # really written: a hole could fail later
+            self._page = mmap.mmap(self._fd, len(data))
+        except OSError:
+            self.remove()
+            raise
+
+    @property
+    def outlives_us(self) -> bool:
+        """Whoever comes after a ``kill -9`` can read it."""
+        return self._path is not None
+
+    def lay_down(self) -> None:
+        """The process ends in good order: what the page says is in the journal's folder now.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        _replace(self._in_folder, bytes(self._page))
+        self.remove()
+
+    def remove(self) -> None:
+        """Nobody needs its file any more. It may be counted in all the same."""
+        path, self._path = self._path, None
+        self.forsake()
+        if path is not None:
+            with suppress(OSError):
+                path.unlink()
+
+    def forsake(self) -> None:
+        """In the child of a fork: the file is the parent's."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def _part(self, at: int) -> memoryview[int]:
         return self._words[at : at + self._layout.cases]
@@ -112,17 +168,45 @@ class LivePage:
         self._words[0] = other
 
 
-def read_live(path: Path) -> Lived | None:
-    """What the page at *path* says; None: there is none, or it can't be believed.
+def read_live(folder: Path, directory: Path | None) -> Lived | None:
+    """What the page of *folder* says; None: there is none, or it can't be believed.
+
+    Args:
+        folder: of the journal.
+        directory: see `new_file`.
 
     Raises:
         OSError: it can't be read.
+        PageGone: nobody can know.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES)
+        data = _bytes_of(folder / "live")
     except FileNotFoundError:
         return None
+    if data != _ELSEWHERE:
+        return _read(data)
+    for path in files_called(directory, folder.name):
+        return _read(_bytes_of(path))
+    raise PageGone
+
+
+def forget_live(folder: Path, directory: Path | None) -> None:
+    """Remove the page of *folder*, wherever it is: what it says has been counted.
+
+    Raises:
+        OSError: it can't be removed.
+    """
+    for path in files_called(directory, folder.name):
+        path.unlink(missing_ok=True)
+    (folder / "live").unlink(missing_ok=True)
+
+
+def _bytes_of(path: Path) -> bytes:
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read(_MOST_BYTES)
+
+
+def _read(data: bytes) -> Lived | None:
     if len(data) < _HEAD.size:
         return None
     magic, length, checksum = _HEAD.unpack_from(data)
@@ -158,6 +242,17 @@ def _lived(cases: list[str], rows: int, data: bytes) -> Lived | None:
     return Lived(
         cases, accepted, part(block + 2), part(layout.ended), words[block], words[block + 1]
     )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """The file at *path* holds *data*, or what it held before."""
+    unfinished = path.with_name("live.new")
+    fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        _write_all(fd, data)
+    finally:
+        os.close(fd)
+    unfinished.rename(path)
 
 
 def _write_all(fd: int, data: bytes) -> None:

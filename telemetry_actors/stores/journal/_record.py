@@ -16,7 +16,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["HEAD_BYTES", "MAX_BODY_BYTES", "MARK", "Found", "framed", "most_records", "scan"]
+__all__ = [
+    "HEAD_BYTES",
+    "MAX_BODY_BYTES",
+    "MARK",
+    "Found",
+    "framed",
+    "is_newer",
+    "most_records",
+    "scan",
+]
 
 MARK = b"TAj1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -72,6 +81,17 @@ def scan(read: Read, size: int, start: int = 0) -> Iterator[Found]:
         body = window.bytes_at(at + HEAD_BYTES, length)
         at = min(at + HEAD_BYTES + length, size)
         yield Found(number, at, body if crc32(body) == checksum else None)
+
+
+def is_newer(data: bytes) -> bool:
+    """Whether a file that begins so has records of a version after this one.
+
+    Those have another mark of the same family, in a head whose checksum is in the same place.
+    """
+    if len(data) < HEAD_BYTES or data[:3] != MARK[:3] or data.startswith(MARK):
+        return False
+    (checksum,) = _CRC.unpack_from(data, _SIXTEEN.size)
+    return crc32(data[: _SIXTEEN.size]) == int(checksum)
 
 
 def most_records(size: int) -> int:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from telemetry_actors.stores.journal._files import open_regular
 from telemetry_actors.stores.journal._record import Found, scan
 
 __all__ = [
@@ -69,6 +70,8 @@ class Segment:
         self.size_bytes = 0
         self.born_ns = 0
         """When its oldest event was emitted, by the wall clock."""
+        self.since_s = 0.0
+        """Since when it is kept here, by this process's own clock."""
         self.sealed = False
         """Nothing is appended any more."""
         self.cursor = 0
@@ -109,7 +112,7 @@ class Segment:
         Raises:
             OSError: it can't be read.
         """
-        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
+        fd = open_regular(self.path, os.O_RDONLY)
         try:
             size = os.fstat(fd).st_size
             yield from scan(lambda offset, length: os.pread(fd, length, offset), size, start)

@@ -495,6 +495,8 @@ class SameAsTheModel(RuleBasedStateMachine):
 
     @rule(batch=BATCHES)
     def claim(self, batch):
+        held = self.model.claims
+        batch = [pair for pair in batch if held.get(pair[0], ("",))[0] != pair[1]]  # see above
         expected = [self.model.claim(event, holder) for event, holder in batch]
         keys = [("t", *pair) for pair in batch]
         assert self.memory.claim(keys) == expected

@@ -12,6 +12,7 @@ from telemetry_actors.envelope import Envelope, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal import Journal
+from telemetry_actors.stores.journal._memory_folder import files_called
 
 CASES = ["app_created", "message_run", "unknown"]
 
@@ -24,7 +25,9 @@ class Rig:
         self.serials = itertools.count(1)
         self.shards = Shards(len(CASES))
         self.books = Books(len(CASES), DeadLetters(10_000, 10**9))
+        settings = {"memory_directory": directory.parent / "memory", **settings}
         settings = JournalSettings(directory=directory, **settings)
+        self.settings = settings
         self.journal = Journal(
             settings,
             process=uuid4().hex,
@@ -57,6 +60,7 @@ class Rig:
         """Outcomes: exported, or dropped."""
         drop = None if reason is None else Drop(Reason(reason), "test")
         self.books.end([Ending(item, drop) for item in items])
+        self.journal._outcomes.note()  # the gateway's thread comes by
 
     def crash(self):
         """As far as the files are concerned this is ``kill -9``: nothing more is written."""
@@ -105,6 +109,8 @@ def left_by_a_crash(directory, ids, *, ended=(), lost=(), **settings):
     rig.accept(*lost)
     rig.crash()
     (folder,) = directory.iterdir()
+    (page,) = files_called(rig.settings.memory_directory, folder.name)
+    (folder / "live").write_bytes(page.read_bytes())  # where every version can read it
     return folder
 
 

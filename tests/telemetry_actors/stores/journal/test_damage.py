@@ -1,16 +1,16 @@
 """Bytes that no one trusts (g28): damaged, cut off, forged, or none of ours."""
 
 import itertools
-import os
 import shutil
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_actors.stores.journal._acks import acked, write_acks
-from telemetry_actors.stores.journal._live import LivePage, read_live
+from telemetry_actors.stores.journal._live import LivePage, PageGone, read_live
 from telemetry_actors.stores.journal._record import (
     HEAD_BYTES,
     MARK,
@@ -166,13 +166,15 @@ def test_g28_any_bytes_for_acks_and_page(data):
         path = Path(directory, "x")
         path.write_bytes(data)
         list(acked(path))
-        read_live(path)
+        path.with_name("live").write_bytes(data)
+        with suppress(PageGone):
+            read_live(path.parent, None)
         write_acks(path, [7])
         assert 7 in list(acked(path))
 
 
 def test_a_page_says_what_was_counted(tmp_path):
-    page = LivePage(tmp_path / "live", ["a", "b"])
+    page = LivePage(tmp_path, ["a", "b"], tmp_path / "memory")
     rows = [page.row() for _ in range(513)]
     assert rows[512] is None
     rows[0][0] += 3
@@ -182,14 +184,9 @@ def test_a_page_says_what_was_counted(tmp_path):
     page.mark(4, 17, [5, 6])
     page.mark(5, 18, [7, 8])
 
-    assert read_live(tmp_path / "live") == (["a", "b"], [13, 2], [7, 8], [0, 1], 5, 18)
-    assert read_live(tmp_path / "nothing") is None
-
-
-def test_a_page_that_there_is_no_room_for_is_not_mapped(tmp_path, monkeypatch):
-    def full(fd, data):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space"):
-        LivePage(tmp_path / "live", ["a"])
+    said = (["a", "b"], [13, 2], [7, 8], [0, 1], 5, 18)
+    assert read_live(tmp_path, tmp_path / "memory") == said
+    page.lay_down()
+    assert list((tmp_path / "memory").iterdir()) == []
+    assert read_live(tmp_path, None) == said
+    assert read_live(tmp_path / "nothing", None) is None
