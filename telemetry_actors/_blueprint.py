@@ -208,6 +208,7 @@ class Blueprint:
             give_up_s=waits.give_up_s,
             min_s=waits.backoff_min_s,
             max_s=waits.backoff_max_s,
+            most_asked_s=waits.max_retry_after_s,
             rng=rng,
         )
 

@@ -142,7 +142,7 @@ def _breaker(life: Life) -> Breaker:
         now_s,
         failures=patience.breaker_failures,
         open_s=patience.breaker_open_s,
-        longest_s=max(patience.give_up_s, patience.breaker_open_s),
+        longest_s=max(patience.max_retry_after_s, patience.breaker_open_s),
         probe_limit_s=patience.attempt_timeout_s + 1.0,
         rng=random.Random(life.clock.now_ns()),  # noqa: S311 -- spreads probes
     )

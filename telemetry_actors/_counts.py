@@ -190,13 +190,29 @@ def records(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> dict
         for (code, error_type), timing in health.requests.copy().items()
     ]
     exported, dropped = _ended(life, sink, kind, health)
+    part = sink_id(len(life.sinks), sink, kind)
     return {
-        "part": f"sinks/{sink_id(len(life.sinks), sink, kind)}",
+        "part": f"sinks/{part}",
+        "next_try_s": _next_try_s(life, ("root", "sinks", part), kind, health),
         "transport": health.transport,
         "exported": exported,
         "dropped": dropped,
         "requests": requests,
     }
+
+
+def _next_try_s(
+    life: Life, path: tuple[str, ...], kind: SignalKind, health: SinkHealth
+) -> float | None:
+    slot = life.slots.get(path)
+    if slot is None:
+        return None
+    if kind is SignalKind.METRICS:  # its next collection, where the last one failed
+        due_s = None if health.healthy else slot.due_s
+    else:
+        flight = slot.in_flight
+        due_s = flight.due_s if flight is not None else None
+    return None if due_s is None else max(0.0, due_s - life.clock.now_s())
 
 
 def _ended(

@@ -101,11 +101,10 @@ class JournalSettings(Part):
     max_bytes: Count = 1_073_741_824
     """Bytes of all files; beyond it the oldest file goes first."""
     max_age_s: Seconds = 259_200.0
-    """Seconds for which an event is kept at most by one process, and then by the one that takes it
-    over; so long its export is tried again."""
+    """Seconds that an event is kept by one process at most; so long its export is tried again."""
     memory_directory: Path | None = None
-    """Directory on a memory file system (tmpfs) for the count of accepted events, which ``emit()``
-    writes to and a ``kill -9`` leaves; none: in ``/dev/shm``, else in ``$XDG_RUNTIME_DIR``."""
+    """Directory in memory (tmpfs) for the count of accepted events, which a ``kill -9`` leaves;
+    none: in ``/dev/shm``, else in ``$XDG_RUNTIME_DIR``."""
     replay_events_per_s: Count = 2_000
     """Events of an earlier process that are replayed in a second."""
 
@@ -182,8 +181,7 @@ class DedupSettings(Part):
     ttl_s: Seconds = 3600.0
     """Seconds for which an event id is remembered."""
     lease_s: Seconds = 60.0
-    """Seconds for which Redis keeps an id at a time while its event has no outcome: so long is a
-    retry a duplicate after a process was killed. Renewed every third of it."""
+    """Seconds for which Redis keeps an id at a time until its event's outcome."""
     max_ids: Count = 1_000_000
     """Ids remembered in this process at most; beyond it the oldest are forgotten first."""
     timeout_s: Seconds = 0.5
@@ -277,6 +275,8 @@ class OtlpSettings(Part):
     """Seconds before the first retry, before jitter."""
     backoff_max_s: Seconds = 5.0
     """Seconds between two retries at most, unless the receiver asks for longer."""
+    max_retry_after_s: Seconds = 60.0
+    """Seconds for which a receiver may ask us to wait; one that asks for more is tried then."""
     breaker_failures: Count = 5
     """Failures in a row, over all signals of an endpoint, that open its circuit breaker."""
     breaker_open_s: Seconds = 1.0

@@ -226,6 +226,7 @@ def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkSt
         last_failure=health.last_failure,
         warnings=health.warnings,
         last_warning=health.last_warning,
+        unreadable_answers=health.unreadable,
         breaker=_breaker(life, health.endpoint),
         last_failures=[_failure(failure) for failure in health.endpoint.failures.copy()],
         **records(life, sink, kind, health),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_actors._rpc_codes import RPC_CODES
 from telemetry_actors._say import warn
 from telemetry_actors._timing import Timing
 from telemetry_actors.ports import ExportResult, Verdict
@@ -44,6 +45,8 @@ def error_type_of(result: ExportResult) -> str:
         return "rejected" if result.rejected else ""
     if result.status_code is not None:
         return str(result.status_code)
+    if result.rpc_code is not None:
+        return RPC_CODES[result.rpc_code]
     if result.verdict is not Verdict.RETRY:
         return "rejected"
     return "unconfirmed" if result.unconfirmed else "unreachable"
@@ -80,6 +83,10 @@ class SinkHealth:
         self.endpoint = endpoint
         self.transport = transport
         self.healthy = True
+        self._said = True
+        """As which it was last said to be."""
+        self.unreadable = 0
+        """Answers that were a yes and can't be read."""
         self.failures = 0
         self.last_failure = ""
         self.warnings = 0
@@ -117,6 +124,13 @@ class SinkHealth:
         elif result.message:  # all were taken, and the receiver has something to say about it
             self.warnings += 1
             self.last_warning = result.message
-        if well is not self.healthy:
-            self.healthy = well
-            warn("%s %s", self._what, "accepts again" if well else f"fails ({self.last_failure})")
+        self.healthy = well
+        if well is not self._said:  # what was left out is said with a later answer
+            words = "accepts again" if well else f"fails ({self.last_failure})"
+            if warn("%s %s", self._what, words):
+                self._said = well
+        if result.unreadable:
+            if not self.unreadable:
+                words = "%s gets answers that can't be read (%s); all records count as taken"
+                warn(words, self._what, result.message)
+            self.unreadable += 1

@@ -70,9 +70,11 @@ class ExportResult(NamedTuple):
     status_code: int | None = None
     """HTTP status, where there was one."""
     rpc_code: int | None = None
-    """Code of the answer's ``google.rpc.Status``, where there was one."""
+    """Code of the answer's ``google.rpc.Status`` or gRPC status, where there was one."""
     left_out: int = 0
     """Metric points that could not be encoded, and were not sent."""
+    unreadable: bool = False
+    """Accepted in words that can't be read: all records count as taken."""
 
 
 @runtime_checkable

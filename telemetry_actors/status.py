@@ -202,8 +202,13 @@ class SinkStatus(StatusModel):
     """Successes about which the receiver had something to say."""
     last_warning: str = ""
     """Its words."""
+    unreadable_answers: int = 0
+    """Of *warnings*: successes whose body can't be read; all of their records count as taken."""
     breaker: BreakerStatus
     """Shared by all kinds with the same endpoint."""
+    next_try_s: float | None = None
+    """Seconds until what it has in hand is sent again (a back-off, a ``Retry-After``, an open
+    breaker); None: nothing waits for a time."""
     last_failures: list[FailureStatus]
     """Of the endpoint, oldest first; the last few."""
     part: str = ""

@@ -135,6 +135,7 @@ class _Whole(Blueprint):
                 timing=self._parts.books.timing(f"sinks/{self._id(sink, SignalKind.METRICS)}"),
                 breaker=self._parts.breaker(sink.name, SignalKind.METRICS),
                 interval_s=self._settings.metrics.interval_s,
+                max_retry_after_s=self._patience().max_retry_after_s,
             )
             for sink in self._parts.sinks
         ]

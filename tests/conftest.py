@@ -9,6 +9,7 @@ import pykka
 import pytest
 from hypothesis import HealthCheck, settings
 
+from telemetry_actors._say import forget_what_was_said
 from tests import stopwatch
 
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
@@ -42,6 +43,12 @@ def _no_settings_from_the_machine(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("ENTERPRISE_", "TELEMETRY_ACTORS__", "OTEL_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said_before():
+    """Lines of one kind are bounded in time; each test has its own bound."""
+    forget_what_was_said()
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,8 @@ class _Sending:
         """By index: None = exported (once nothing is left to send)."""
         self.on_wire: Chunk | None = None
         """That of the last request, until what its answer means has been noted down."""
+        self.answer: tuple[Chunk, ExportResult] | None = None
+        """To it, until what it means has been noted down: a crash in between changes nothing."""
         self.crashes = 0
         self.plan: RetryPlan | None = None
         self.accepted = False
@@ -52,6 +54,10 @@ class _Sending:
     def in_request(self) -> bool:
         """The present chunk is on its way, or was when the incarnation ended."""
         return bool(self.work) and self.work[0] is self.on_wire
+
+    def is_answered(self) -> bool:
+        """The answer to the present chunk's request has come, and is still to be followed."""
+        return self.answer is not None and bool(self.work) and self.work[0] is self.answer[0]
 
     def unless_received(self, reason: Reason) -> Reason:
         """Why the present chunk is dropped: *reason*, unless an earlier attempt may have arrived.
@@ -70,9 +76,11 @@ class _Sending:
         new = _Sending(work, list(self.ends))
         new.crashes, new.plan = self.crashes, self.plan
         new.accepted, new.probed, new.unheard = self.accepted, self.probed, self.unheard
+        new.answer = self.answer
         if work and work[0] is on_wire:
             new.on_wire = on_wire
-            new.unheard |= frozenset(work[0])
+            if not new.is_answered():
+                new.unheard |= frozenset(work[0])
         return new
 
 
@@ -163,7 +171,7 @@ class RecordSinkActor(BatchActor):
 
     def _after_a_crash(self, sending: _Sending) -> None:
         """A request that crashed us is sent once more; then its records go one by one (g14)."""
-        if not sending.in_request():
+        if not sending.in_request() or sending.is_answered():
             return
         sending.on_wire = None
         sending.crashes += 1
@@ -177,6 +185,8 @@ class RecordSinkActor(BatchActor):
 
     def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
         chunk, now_s = sending.work[0], self._clock.now_s()
+        if sending.is_answered():
+            return self._settle(flight, sending)
         if sending.plan is None:
             sending.plan = self._plan(now_s - self._waited_s(flight, chunk, now_s))
         wait_s = self._budget.wait_s()
@@ -189,12 +199,10 @@ class RecordSinkActor(BatchActor):
         self.check_revoked()  # whoever gives us up after this finds it there
         with flight.whole_batch("request"):  # on the wire nothing is overdue
             result = self._export(records)
-        took_s = self._clock.now_s() - now_s
         self.check_revoked()
-        self._note(self._sink.name, self._kind, result, took_s, 0)
-        goes_on = self._settle(flight, sending, chunk, result)
-        sending.on_wire = None
-        return goes_on
+        sending.answer = chunk, result
+        self._note(self._sink.name, self._kind, result, self._clock.now_s() - now_s, 0)
+        return self._settle(flight, sending)
 
     def _waited_s(self, flight: InFlight, chunk: Chunk, now_s: float) -> float:
         """Of the time before this first attempt, what the endpoint was down for.
@@ -238,10 +246,16 @@ class RecordSinkActor(BatchActor):
         timeout_s = self._budget.limit(self._attempt_timeout_s)
         return self._sink.export(self._kind, records, timeout_s)
 
-    def _settle(
+    def _settle(self, flight: InFlight, sending: _Sending) -> bool:
+        """What the answer means for its chunk. False: wait, and send it again."""
+        assert sending.answer is not None
+        goes_on = self._follow(flight, sending, *sending.answer)
+        sending.on_wire = sending.answer = None
+        return goes_on
+
+    def _follow(
         self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
     ) -> bool:
-        """What the answer means for the chunk. False: wait, and send it again."""
         flight.progressed += 1
         if result.unconfirmed:
             sending.unheard |= frozenset(chunk)

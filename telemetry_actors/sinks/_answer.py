@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -23,16 +25,21 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks._retry_info import retry_info_s
 
-__all__ = ["Answer", "one_line", "read_answer", "retry_after_s"]
+__all__ = ["Answer", "decoded", "one_line", "read_answer", "retry_after_s"]
 
 _MAX_MESSAGE_CHARS = 500
-_RETRY = frozenset((429, 502, 503, 504))
+_RETRY = frozenset((408, 429, 502, 503, 504))
 _SPLIT = frozenset((400, 413))
 _SECONDS = re.compile(r"\d{1,9}")
+_COUNT = re.compile(r"-?\d{1,19}")
 _DURATION = re.compile(r"(-?\d{1,12}(?:\.\d{1,9})?)s")  # of protobuf's JSON form
 _NEVER_S = 1e9  # the longest that `_SECONDS` reads
 _CODES = 17  # of google.rpc.Code: 0 to 16
 _JSON = "application/json"
+
+
+class _UnreadableError(Exception):
+    """A yes of which nobody knows whether it was one for all records."""
 
 
 class Answer(NamedTuple):
@@ -47,6 +54,21 @@ class Answer(NamedTuple):
     date: str = ""
 
 
+def decoded(body: bytes, encoding: str, most_bytes: int) -> tuple[bytes, bool]:
+    """*body* as it was before a ``Content-Encoding``, and whether that is all of it.
+
+    We ask for none. One that is encoded all the same, and that we can't read, is left as it is.
+
+    >>> decoded(b"plain", "", 3), decoded(zlib.compress(b"plain"), "deflate", 64)
+    ((b'pla', False), (b'plain', True))
+    """
+    if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+        reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # of whichever of both
+        with suppress(zlib.error):
+            body = reader.decompress(body, most_bytes + 1)
+    return body[:most_bytes], len(body) <= most_bytes
+
+
 def read_answer(
     answer: Answer, records: int, now: datetime, *, redact: Callable[[str], str] = str
 ) -> ExportResult:
@@ -57,7 +79,16 @@ def read_answer(
         redact: takes out of the receiver's words what must not be repeated.
     """
     if 200 <= answer.status < 300:
-        rejected, message = _partial_success(answer)
+        try:
+            rejected, message = _partial_success(answer)
+        except _UnreadableError as error:
+            message = f"{error} ({answer.content_type or 'no content type'})"
+            return ExportResult(
+                Verdict.ACCEPTED,
+                message=one_line(redact(message)),
+                status_code=answer.status,
+                unreadable=True,
+            )
         return ExportResult(
             Verdict.ACCEPTED,
             rejected=max(0, min(rejected, records)),
@@ -110,22 +141,30 @@ def _verdict(status: int) -> Verdict:
 def _partial_success(answer: Answer) -> tuple[int, str]:
     if not answer.whole:
         return _leading_rejected(answer.body), "the answer is too long to be read whole"
-    if _is_json(answer):
+    if _is_json(answer) or answer.body[:1] == b"{":  # as no answer of protobuf's begins
         return _json_partial_success(answer.body)
     try:
         # The answers of the three services are the same on the wire.
         partial = ExportLogsServiceResponse.FromString(answer.body).partial_success
     except DecodeError:
-        return 0, "the answer's body is not OTLP"
+        raise _UnreadableError("the answer's body is not OTLP") from None
     return partial.rejected_log_records, partial.error_message
 
 
 def _json_partial_success(body: bytes) -> tuple[int, str]:
-    partial = _json_object(_json_object(body).get("partialSuccess"))
-    # rejectedLogRecords, rejectedSpans, rejectedDataPoints; an int64 may come as a string
-    counts = [str(value) for key, value in partial.items() if key.startswith("rejected")]
-    rejected = int(counts[0]) if counts and _SECONDS.fullmatch(counts[0]) else 0
-    return rejected, str(partial.get("errorMessage", ""))
+    if not body.strip():
+        return 0, ""
+    try:
+        read = json.loads(body)
+        partial = read.get("partialSuccess", read.get("partial_success")) or {}
+        # rejectedLogRecords, rejectedSpans, rejectedDataPoints; an int64 may come as a string
+        counts = [str(value) for key, value in partial.items() if key.startswith("rejected")]
+        words = str(partial.get("errorMessage", partial.get("error_message", "")))
+    except (ValueError, RecursionError, AttributeError):
+        raise _UnreadableError("the answer's body is not the JSON of OTLP") from None
+    if counts and not _COUNT.fullmatch(counts[0]):
+        raise _UnreadableError("the answer's body is not the JSON of OTLP")
+    return (int(counts[0]) if counts else 0), words
 
 
 def _leading_rejected(body: bytes) -> int:

@@ -117,6 +117,9 @@ class GrpcChannel:
             except ValueError:  # closed between our looking at it and the call
                 self.close()
                 return Reply("CANCELLED", details=f"{NOT_CONNECTED}: the channel was closed")
+            except Exception as error:  # noqa: BLE001 -- whatever a peer makes a library raise
+                self.close()
+                return Reply("UNAVAILABLE", details=_in_words(error))
         return Reply("OK", reply)
 
     def close(self) -> None:
@@ -185,5 +188,5 @@ def _content(name: str | None) -> bytes | None:
     return Path(name).read_bytes() if name else None
 
 
-def _in_words(error: OSError) -> str:
+def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from telemetry_actors._rpc_codes import RPC_CODES
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 from telemetry_actors.sinks._retry_info import retry_info_s
@@ -72,6 +73,7 @@ def read_reply(reply: Reply, records: int, *, redact: Callable[[str], str] = str
         verdict,
         message=one_line(f"gRPC {reply.code} {redact(reply.details)}"),
         retry_after_s=asked_s if again else None,
+        rpc_code=_number(reply),
         unconfirmed=again and _may_have_arrived(reply),
     )
 
@@ -95,3 +97,9 @@ def _may_have_arrived(reply: Reply) -> bool:
 
 def _broke_off(reply: Reply) -> bool:
     return not reply.from_peer and _BROKEN.match(reply.details) is not None
+
+
+def _number(reply: Reply) -> int | None:
+    """Of the status, where it is the receiver's."""
+    theirs = reply.from_peer and reply.code in RPC_CODES
+    return RPC_CODES.index(reply.code) if theirs else None

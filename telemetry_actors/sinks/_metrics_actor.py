@@ -91,6 +91,7 @@ class MetricSinkActor(SupervisedActor):
         clock: Clock,
         interval_s: float,
         attempt_timeout_s: float,
+        max_retry_after_s: float,
         budget: StopBudget,
         note: Callable[[str, SignalKind, ExportResult, float, int], None],
     ) -> None:
@@ -104,6 +105,9 @@ class MetricSinkActor(SupervisedActor):
         self._clock = clock
         self._interval_s = interval_s
         self._attempt_timeout_s = attempt_timeout_s
+        self._max_retry_after_s = max_retry_after_s
+        self._not_before_s = clock.now_s()
+        """The receiver has asked to be left alone until then."""
         self._budget = budget
         self._note = note
 
@@ -158,6 +162,9 @@ class MetricSinkActor(SupervisedActor):
         now_s, hurry = self._clock.now_s(), self._budget.begun
         if self._wait(self._budget.wait_s()):
             return Collected.NOT_NOW
+        asked_s = self._not_before_s - now_s
+        if not hurry and self._wait(asked_s if asked_s > 0 else None):
+            return Collected.NOT_NOW
         if self._wait(self._breaker.ask(now_s, SignalKind.METRICS, hurry=hurry)):
             return Collected.NOT_NOW
         until_s = now_s + self._budget.limit(timeout_s)
@@ -169,6 +176,7 @@ class MetricSinkActor(SupervisedActor):
         self._breaker.told(
             now_s, SignalKind.METRICS, failed=failed, retry_after_s=result.retry_after_s
         )
+        self._not_before_s = now_s + min(result.retry_after_s or 0.0, self._max_retry_after_s)
         self._wait(self._breaker.wait_s(now_s))
         if result.verdict is Verdict.ACCEPTED:
             return Collected.REFUSED if result.rejected else Collected.ACCEPTED

@@ -18,10 +18,12 @@ class Patience(NamedTuple):
     backoff_max_s: float
     breaker_failures: int
     breaker_open_s: float
+    max_retry_after_s: float = 60.0
+    """However long whoever answers asks us to wait."""
 
 
 _ROUND_TRIPS = 4
-_WAITS = Patience._fields[1:]
+_WAITS = Patience._fields[1:-1]
 
 
 def patience_of(settings: TelemetrySettings, *, bridging: bool) -> Patience:
@@ -31,4 +33,6 @@ def patience_of(settings: TelemetrySettings, *, bridging: bool) -> Patience:
         # Connecting and publishing are a few round trips, each with its own time-out.
         return Patience(part.socket_timeout_s * _ROUND_TRIPS, *(getattr(part, f) for f in _WAITS))
     otlp = settings.otlp
-    return Patience(otlp.attempt_timeout_s, *(getattr(otlp, f) for f in _WAITS))
+    waits = (getattr(otlp, f) for f in _WAITS)
+    patience = Patience(otlp.attempt_timeout_s, *waits)
+    return patience._replace(max_retry_after_s=otlp.max_retry_after_s)

@@ -23,16 +23,25 @@ class RetryPlan:
         now_s: clock time from which on it counts: of the first attempt, as a rule.
         give_up_s: seconds from then on after which nothing more is tried.
         min_s, max_s: bounds of a wait; it doubles from one to the other, less up to half at random.
+        most_asked_s: a receiver that asks for longer is asked again then.
         rng: seeded; spreads the retries of many processes.
     """
 
     def __init__(
-        self, now_s: float, *, give_up_s: float, min_s: float, max_s: float, rng: random.Random
+        self,
+        now_s: float,
+        *,
+        give_up_s: float,
+        min_s: float,
+        max_s: float,
+        most_asked_s: float,
+        rng: random.Random,
     ) -> None:
         self.until_s = now_s + give_up_s
         """Clock time at which to give up."""
         self._wait_s = min_s
         self._max_s = max_s
+        self._most_asked_s = most_asked_s
         self._rng = rng
 
     def next_delay_s(
@@ -59,7 +68,7 @@ class RetryPlan:
         if behind_s is not None:
             delay_s = min(delay_s, behind_s)
         if result.retry_after_s is not None:
-            delay_s = max(delay_s, result.retry_after_s)
+            delay_s = max(delay_s, min(result.retry_after_s, self._most_asked_s))
         return delay_s if patient or now_s + delay_s < self.until_s else None
 
 

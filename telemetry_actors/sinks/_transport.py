@@ -15,6 +15,7 @@ Import on first use: `requests` costs a process 100 ms.
 from __future__ import annotations
 
 import gzip
+import http
 import http.client
 import io
 import queue
@@ -33,15 +34,15 @@ from urllib3.util.ssltransport import SSLTransport
 
 from supervisors import SystemClock
 from supervisors._native import is_patched, wait_for
-from telemetry_actors.sinks._answer import Answer
+from telemetry_actors.sinks._answer import Answer, decoded
 from telemetry_actors.sinks._wire import Wire, dial
 
 __all__ = ["Channel", "NoAnswer", "Tls"]
 
 MAX_ANSWER_BYTES = 65_536
+_TOOK_TOO_LONG = 408
+_MOST_INTERIM = 16
 _GZIP_LEVEL = 1  # a quarter of the size for half of level 6's processor time
-
-_TRANSPORT_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 _now_s = SystemClock().now_s  # a socket knows no other clock
 
@@ -84,10 +85,10 @@ class Channel:
         )
 
     def post(self, body: bytes, timeout_s: float) -> Answer | NoAnswer:
-        """Send *body* once; wait for the answer, *timeout_s* seconds in all.
+        """Send *body* once; wait for the final answer, *timeout_s* seconds in all.
 
-        Raises:
-            Exception: only by a defect; what the network can do comes back as `NoAnswer`.
+        Nothing is raised that a peer, or the library on what it sends, can bring about: not even a
+        chunk of -5 bytes.
         """
         content = _Content(gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._compress else body)
         request = self._template.copy()
@@ -100,7 +101,7 @@ class Channel:
                     request, timeout=timeout, allow_redirects=False, **self._options
                 )
                 return _read(response)
-        except _TRANSPORT_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 -- whatever a peer makes a library raise
             return NoAnswer(_root_cause(error), content.sent)
 
     def cancel(self) -> None:
@@ -129,12 +130,14 @@ class _Content:
 
 def _read(response: requests.Response) -> Answer:
     with response:  # closes the connection unless the body has been read to its end
-        body = _body(response)
+        # One that is told it took too long has been waited for; its connection is not kept.
+        body = b"" if response.status_code == _TOOK_TOO_LONG else _body(response)
         headers = response.headers
+        plain, whole = decoded(body, headers.get("Content-Encoding", ""), MAX_ANSWER_BYTES)
         return Answer(
             status=response.status_code,
-            body=body[:MAX_ANSWER_BYTES],
-            whole=len(body) <= MAX_ANSWER_BYTES,
+            body=plain,
+            whole=whole,
             content_type=headers.get("Content-Type", ""),
             retry_after=headers.get("Retry-After", ""),
             date=headers.get("Date", ""),
@@ -144,7 +147,7 @@ def _read(response: requests.Response) -> Answer:
 def _body(response: requests.Response) -> bytes:
     try:
         body: bytes = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
-    except _TRANSPORT_ERRORS:
+    except Exception:
         if response.ok and not response.is_redirect:
             raise  # the body would have said how many records were rejected
         return b""
@@ -222,6 +225,19 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Reader(cast("Any", self.fp).detach(), sock))
+
+    def begin(self) -> None:
+        """Read heads up to that of the final answer: 102 and 103 only say that one will come.
+
+        `http.client` passes over 100 alone, and would take the next one for the whole answer; the
+        real one would then be that of the next request.
+        """
+        for _ in range(_MOST_INTERIM):
+            super().begin()
+            if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return
+            self.headers = self.msg = cast("Any", None)
+        raise http.client.HTTPException("answers that are not final, without end")
 
 
 class _OnWire:

@@ -1,12 +1,16 @@
 """Our log lines: one line each."""
 
 import logging
+import random
 
 import pytest
 
-from telemetry_actors import TelemetryGateway, TelemetrySettings
+from supervisors.testing import FakeClock
+from telemetry_actors import TelemetryGateway, TelemetrySettings, _say
 from telemetry_actors._say import say, say_at_the_end, warn
+from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink
 
 FORGED = "x\n2026-11-24 CRITICAL root: all is lost\r\x1b[2J\u2028\x85\ud800"
@@ -57,3 +61,73 @@ def test_who_can_not_say_what_it_is_is_named_by_its_type(caplog):
     warn("%s", Mute())
 
     assert caplog.messages == ["Mute"]
+
+
+# -- bounds, and a host's logging that raises ------------------------------------------------------
+
+
+def test_lines_of_one_kind_are_bounded_and_say_how_many_were_left_out(caplog, monkeypatch):
+    """A10: a receiver that flaps made 370 lines in 6 s."""
+    clock = FakeClock()
+    monkeypatch.setattr(_say, "_now_s", clock.now_s)
+    for n in range(1000):
+        warn("%s %s", "sink otlp/logs", "fails" if n % 2 else "accepts again")
+        clock.advance(0.01)
+    assert len(caplog.messages) == 5
+    assert warn("%s %s", "sink otlp/spans", "fails")  # another one's line is its own
+    clock.advance(60.0)
+    assert warn("%s %s", "sink otlp/logs", "fails")
+
+    assert caplog.messages[-1].endswith("fails (995 more lines of this kind were left out)")
+    clock.advance(600.0)
+    assert [warn("%s %s", "sink otlp/logs", n) for n in range(7)] == [True] * 5 + [False] * 2
+
+
+def test_what_was_left_out_is_said_when_there_is_room_again(caplog, monkeypatch):
+    """The last line of a sink that flapped must not be that it fails, when it is well."""
+    clock = FakeClock()
+    monkeypatch.setattr(_say, "_now_s", clock.now_s)
+    endpoint = Endpoint("http://far", random.Random())
+    health = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for _ in range(10):
+        health.note(1, ExportResult(Verdict.RETRY, message="busy"))
+        health.note(1, ExportResult(Verdict.ACCEPTED))
+    assert caplog.messages[-1].startswith("sink a/logs fails")
+    clock.advance(60.0)
+    health.note(1, ExportResult(Verdict.ACCEPTED))
+    health.note(1, ExportResult(Verdict.ACCEPTED))
+
+    assert caplog.messages[-1].startswith("sink a/logs accepts again (")
+    assert len(caplog.messages) == 6
+
+
+class Raising(logging.Filter):
+    """A host's filter that wants a request, and is called on a thread without one."""
+
+    def filter(self, record):
+        raise LookupError("no request")
+
+
+@pytest.fixture
+def raising():
+    logger, filter_ = logging.getLogger("telemetry_actors"), Raising()
+    logger.addFilter(filter_)
+    yield
+    logger.removeFilter(filter_)
+
+
+def test_a_hosts_filter_that_raises_changes_nothing(raising):
+    """A4: delivered, and booked as a crash; constructor and start() raised."""
+    answers = [ExportResult(Verdict.RETRY, message="HTTP 503")] * 3
+
+    class Flapping(RecordingSink):
+        def export(self, kind, encoded, timeout_s):
+            return answers.pop() if answers else super().export(kind, encoded, timeout_s)
+
+    settings = TelemetrySettings.enabled(otlp={"backoff_min_s": 0.001}, gateway={"linger_s": 0.0})
+    with TelemetryGateway(settings, sinks=[Flapping()]) as gateway:
+        for _ in range(20):
+            gateway.emit("app_created", {"tenant_id": "t"}, {"app_id": "a1"})
+        assert gateway.flush(8)
+        assert (gateway.ledger().exported, gateway.status().restarts) == (20, 0)
+    assert gateway.stop().drained

@@ -83,6 +83,7 @@ class TestDefaults:
             "give_up_s": 60,
             "backoff_min_s": 0.2,
             "backoff_max_s": 5,
+            "max_retry_after_s": 60,
             "breaker_failures": 5,
             "breaker_open_s": 1,
             "compression": "none",

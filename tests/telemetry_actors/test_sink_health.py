@@ -81,3 +81,13 @@ def test_points_that_were_not_taken_have_failed(endpoint, result, points):
     metrics.count(result, 0.1, 10)
 
     assert +metrics.points == points
+
+
+def test_a_yes_that_can_not_be_read_is_counted_and_said_once(endpoint, caplog):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for _ in range(3):
+        logs.note(1, ExportResult(Verdict.ACCEPTED, message="not OTLP", unreadable=True))
+
+    assert (logs.unreadable, logs.healthy, logs.warnings) == (3, True, 3)
+    [line] = caplog.messages
+    assert "can't be read (not OTLP)" in line

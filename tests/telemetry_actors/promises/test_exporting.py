@@ -296,7 +296,7 @@ def test_g19_another_endpoint_and_another_sink_have_their_own(runtime, running):
 
 def test_g19_a_restart_of_the_sink_does_not_forget_that_the_breaker_is_open(runtime, running):
     """It is the slot's (g17): else each crash would cost a time-out."""
-    receiver = Receiver(runtime, ExportResult(Verdict.RETRY, retry_after_s=30.0))
+    receiver = Receiver(runtime, ExportResult(Verdict.RETRY, retry_after_s=10.0))
     gateway = running(
         receiver, otlp={"breaker_failures": 1, "give_up_s": 10.0, "attempt_timeout_s": 1.0}
     )

@@ -79,7 +79,9 @@ class Steady(random.Random):
 
 def a_sink(books, clock, wire, note=lambda *_what: None, *, kind=SignalKind.LOGS, breaker=None):
     def plan(now_s):
-        return RetryPlan(now_s, give_up_s=10.0, min_s=1.0, max_s=4.0, rng=random.Random(1))
+        return RetryPlan(
+            now_s, give_up_s=10.0, min_s=1.0, max_s=4.0, most_asked_s=60.0, rng=random.Random(1)
+        )
 
     return RecordSinkActor(
         kind,
@@ -349,14 +351,55 @@ def test_g16_what_is_still_done_to_a_sending_that_was_given_up_is_nobodys():
     assert (fresh.work, fresh.ends) == ([[0], [1]], [None, None])
 
 
-def test_g19_given_up_between_an_answer_and_what_it_means_it_counts_as_not_heard(
+def test_g19_given_up_between_an_answer_and_what_it_means_the_answer_counts(
     sink, books, wire, monkeypatch
 ):
-    """The chunk is sent again, and a later no must not hide that it was received."""
+    """The next incarnation follows it, and sends nothing again."""
     flight, seen = a_flight(books, b"a", b"b"), []
-    monkeypatch.setattr(sink, "_note", lambda *_what: seen.append(flight.fresh().notes["sending"]))
+    monkeypatch.setattr(sink, "_note", lambda *_what: seen.append(flight.fresh()))
     assert send_all(sink, flight)
-    assert (seen[0].work, seen[0].unheard, seen[0].in_request()) == ([[0, 1]], {0, 1}, True)
+    assert seen[0].notes["sending"].is_answered()
+    assert send_all(sink, seen[0])
+    assert wire.requests == [[b"a", b"b"]]
+    assert seen[0].notes["sending"].ends == [None, None]
+
+
+@pytest.mark.parametrize("answers", [1, 2, 5])
+@pytest.mark.parametrize("verdict", [Verdict.ACCEPTED, Verdict.REFUSED])
+def test_a_crash_after_an_answer_changes_nothing_of_it(
+    sink, books, wire, monkeypatch, verdict, answers
+):
+    """A host's logging filter that raises, say: the receiver has what it said that it has."""
+    wire.answers = [ExportResult(verdict, message="no")]
+    crashes = iter(range(answers))
+
+    def note(*_what):
+        raise OSError(f"crash {next(crashes)}")
+
+    monkeypatch.setattr(sink, "_note", note)
+    flight = a_flight(books, b"a", b"b")
+    with pytest.raises(OSError, match="crash 0"):
+        send_all(sink, flight)
+    assert send_all(sink, flight)
+
+    assert wire.requests == [[b"a", b"b"]]
+    [(case, dropped)] = enumerate(books.dropped)
+    exported = books.exported[case]
+    assert (exported, dropped) == ((2, {}) if verdict is Verdict.ACCEPTED else (0, {"rejected": 2}))
+
+
+def test_g19_a_receiver_that_asks_for_too_long_is_tried_at_the_cap_and_not_before(
+    sink, books, wire, clock
+):
+    """F4: an hour, and the number is from the network."""
+    wire.answers = [ExportResult(Verdict.RETRY, retry_after_s=999_999_999.0)]
+    sink._holds = lambda _place: True  # the journal has it: no deadline
+    flight = a_flight(books, b"a")
+    assert not send_all(sink, flight)
+    assert flight.due_s == clock.now_s() + 60.0
+    clock.advance(60.0)
+    assert send_all(sink, flight)
+    assert len(wire.requests) == 2
 
     after = flight.fresh().notes["sending"]
     assert (after.work, after.unheard, after.in_request()) == ([], set(), False)

@@ -38,12 +38,12 @@ def read(status=200, body=b"", records=10, **facts):
     [
         ((200, 202, 204, 299), Verdict.ACCEPTED),
         ((400, 413), Verdict.SPLIT),
-        ((429, 502, 503, 504), Verdict.RETRY),
-        ((301, 302, 307, 308, 401, 403, 404, 405, 408, 500, 501, 505), Verdict.REFUSED),
+        ((408, 429, 502, 503, 504), Verdict.RETRY),
+        ((301, 302, 307, 308, 401, 403, 404, 405, 500, 501, 505), Verdict.REFUSED),
     ],
 )
 def test_g19_2xx_alone_is_success(statuses, verdict):
-    """3xx isn't; four statuses retry; 400 and 413 split; the rest is a no."""
+    """3xx isn't; five statuses retry; 400 and 413 split; the rest is a no."""
     for status in statuses:
         result = read(status)
         assert (result.verdict, result.status_code) == (verdict, status)
@@ -85,12 +85,9 @@ class TestPartialSuccess:
             (b'{"partialSuccess":{"rejectedSpans":4}}', 4, ""),
             (b'{"partialSuccess":{}}', 0, ""),
             (b"{}", 0, ""),
-            (b"[1]", 0, ""),
-            (b'{"partialSuccess":7}', 0, ""),
-            (b'{"partialSuccess":{"rejectedSpans":[1]}}', 0, ""),
-            (b"{" * 60_000, 0, ""),
-            (b"[" * 60_000, 0, ""),
-            (b"\xff", 0, ""),
+            (b"", 0, ""),
+            (b'{"partial_success":{"rejected_log_records":3,"error_message":"no"}}', 3, "no"),
+            (b'{"partialSuccess":null}', 0, ""),
         ],
     )
     def test_is_read_from_json_as_well(self, body, rejected, message):
@@ -99,13 +96,34 @@ class TestPartialSuccess:
 
         assert (result.verdict, result.rejected, result.message) == ("accepted", rejected, message)
 
+    def test_is_read_from_json_that_is_called_nothing(self):
+        result = read(body=b'{"partialSuccess":{"rejectedLogRecords":4}}', content_type="")
+
+        assert (result.rejected, result.unreadable) == (4, False)
+
     @pytest.mark.parametrize("body", [b"<html>hello</html>", b"\xff\xff\xff", b"\x0a\x7f"])
     def test_that_can_not_be_read_is_no_rejection(self, body):
-        """2xx is a yes; the oddity is said."""
-        result = read(body=body)
+        """2xx is a yes; the oddity is said and counted."""
+        result = read(body=body, content_type="text/html")
 
-        assert (result.verdict, result.rejected) == ("accepted", 0)
-        assert result.message == "the answer's body is not OTLP"
+        assert (result.verdict, result.rejected, result.unreadable) == ("accepted", 0, True)
+        assert result.message == "the answer's body is not OTLP (text/html)"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"[1]",
+            b'{"partialSuccess":7}',
+            b'{"partialSuccess":{"rejectedSpans":[1]}}',
+            b"{" * 60_000,
+            b"[" * 60_000,
+            b"\xff",
+        ],
+    )
+    def test_that_is_json_of_something_else_is_none_either(self, body):
+        result = read(body=body, content_type="application/json")
+
+        assert (result.verdict, result.rejected, result.unreadable) == ("accepted", 0, True)
 
     @pytest.mark.parametrize("rejected", [0, 1, 7, 300, 2**40])
     def test_counts_though_the_answer_is_too_long(self, rejected):

@@ -25,7 +25,9 @@ class Draws(random.Random):
 
 
 def a_plan(draw=0.0, *, give_up_s=60.0, min_s=0.2, max_s=5.0, now_s=0.0):
-    return RetryPlan(now_s, give_up_s=give_up_s, min_s=min_s, max_s=max_s, rng=Draws(draw))
+    return RetryPlan(
+        now_s, give_up_s=give_up_s, min_s=min_s, max_s=max_s, most_asked_s=60.0, rng=Draws(draw)
+    )
 
 
 def test_waits_double_up_to_the_longest():
@@ -42,7 +44,9 @@ def test_chance_takes_off_up_to_half():
 
 @given(seed=st.integers(), attempts=st.integers(1, 12))
 def test_every_wait_is_more_than_half_of_its_step_and_never_more_than_it(seed, attempts):
-    plan = RetryPlan(0.0, give_up_s=1e9, min_s=0.2, max_s=5.0, rng=random.Random(seed))
+    plan = RetryPlan(
+        0.0, give_up_s=1e9, min_s=0.2, max_s=5.0, most_asked_s=60.0, rng=random.Random(seed)
+    )
     for attempt in range(attempts):
         step_s = min(0.2 * 2**attempt, 5.0)
         assert step_s / 2 < plan.next_delay_s(0.0, BUSY) <= step_s

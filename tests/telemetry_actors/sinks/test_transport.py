@@ -1,6 +1,7 @@
 """The border to the network, where the answers of `test_otlp` don't reach."""
 
 import enum
+import gzip
 
 import pytest
 
@@ -8,7 +9,7 @@ from telemetry_actors.ports import Verdict
 from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.sinks import OtlpSink, _resource
 from telemetry_actors.sinks._encode import encode_log
-from tests.receivers.faulty import FaultyReceiver, close, hang, raw
+from tests.receivers.faulty import FaultyReceiver, answer, close, hang, in_turn, raw, slowly
 
 A_LOG = LogSignal("dify.app.created", "metric_only", ("k",), ("v",), b"", b"", 1, 2)
 
@@ -46,6 +47,82 @@ def test_a_no_counts_though_its_body_never_comes(sink_to, then, status, verdict)
 
     assert (result.verdict, result.unconfirmed) == (verdict, False)
     assert result.status_code == status
+
+
+# -- answers that are not final -------------------------------------------------------------------
+
+EARLY = raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+PROCESSING = raw(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+
+@pytest.mark.parametrize("interim", [EARLY, PROCESSING, in_turn(EARLY, PROCESSING, EARLY)])
+def test_only_the_final_answer_counts(sink_to, interim):
+    """A3: taken for the answer, it left the real one to the next request."""
+    final = in_turn(interim, slowly(0.05, answer(200)))
+    with FaultyReceiver(final, answer(403), answer(200)) as receiver:
+        sink = sink_to(receiver)
+        verdicts = [sent(sink).verdict for _ in range(3)]
+
+    assert verdicts == [Verdict.ACCEPTED, Verdict.REFUSED, Verdict.ACCEPTED]
+
+
+def test_answers_that_are_never_final_end(sink_to):
+    def without_end(connection, ended):
+        while not ended.is_set():
+            connection.sendall(b"HTTP/1.1 103 X\r\n\r\n" * 100)
+        return False
+
+    with FaultyReceiver(without_end) as receiver:
+        result = sent(sink_to(receiver))
+
+    assert (result.verdict, result.unconfirmed) == (Verdict.RETRY, True)
+
+
+# -- what a peer can make a library raise ---------------------------------------------------------
+
+CHUNKED = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [b"-5", b"", b"zz", b"9" * 5000, b"\xff", b"0x10", b"1;" * 9000])
+def test_g19_no_answer_makes_anything_raise_and_what_was_sent_may_have_arrived(sink_to, size):
+    """F6: a chunk of -5 bytes was 181 restarts."""
+    with FaultyReceiver(raw(CHUNKED + size + b"\r\nabc\r\n")) as receiver:
+        result = sent(sink_to(receiver))
+
+    assert result.verdict in (Verdict.RETRY, Verdict.ACCEPTED)
+    assert result.verdict is Verdict.ACCEPTED or result.unconfirmed
+
+
+# -- encodings, and a time-out of the receiver's ---------------------------------------------------
+
+
+def test_an_answer_that_is_encoded_unasked_is_read(sink_to):
+    """A12: 3 of 5 were rejected, and counted as exported."""
+    body = gzip.compress(b'{"partialSuccess":{"rejectedLogRecords":1,"errorMessage":"no"}}')
+    behave = answer(200, body, Content_Encoding="gzip", Content_Type="application/json")
+    with FaultyReceiver(behave) as receiver:
+        result = sent(sink_to(receiver))
+
+    assert (result.verdict, result.rejected, result.message) == (Verdict.ACCEPTED, 1, "no")
+
+
+def test_an_answer_that_unpacks_to_more_than_is_read_costs_no_memory(sink_to):
+    body = gzip.compress(bytes(50_000_000), 9)
+    behave = answer(200, body, Content_Encoding="gzip")
+    with FaultyReceiver(behave) as receiver:
+        result = sent(sink_to(receiver))
+
+    assert result.verdict is Verdict.ACCEPTED
+
+
+def test_a_receiver_for_which_a_request_took_too_long_gets_it_again_on_a_new_connection(sink_to):
+    """A13: 408 is sent on a connection that was idle, before it is closed."""
+    with FaultyReceiver(answer(200), answer(408, b"late"), answer(200)) as receiver:
+        sink = sink_to(receiver)
+        verdicts = [sent(sink).verdict for _ in range(3)]
+
+        assert verdicts == [Verdict.ACCEPTED, Verdict.RETRY, Verdict.ACCEPTED]
+        assert receiver.connections == 2
 
 
 def test_values_that_are_kinds_of_numbers_go_as_numbers():
