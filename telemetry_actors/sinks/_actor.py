@@ -17,6 +17,7 @@ from typing import Any
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors._breaker import Breaker
+from telemetry_actors._unseen import unseen
 from telemetry_actors.batch_actor import BatchActor, SinkItem
 from telemetry_actors.dead_letters import Among
 from telemetry_actors.ledger import Reason
@@ -244,7 +245,8 @@ class RecordSinkActor(BatchActor):
 
     def _export(self, records: Sequence[Any]) -> ExportResult:
         timeout_s = self._budget.limit(self._attempt_timeout_s)
-        return self._sink.export(self._kind, records, timeout_s)
+        with unseen():
+            return self._sink.export(self._kind, records, timeout_s)
 
     def _settle(self, flight: InFlight, sending: _Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""

@@ -2,7 +2,8 @@
 
 A `GrpcChannel` belongs to one signal kind and is used by one thread at a time: calls block,
 and gRPC starts no Python thread for them. The time-out is the call's deadline, from
-looking up the name to the last byte. After a failure of the transport the next call
+looking up the name to the last byte; on a channel that was used before, a call gets a share of it
+(`_kept.py`). After a failure of the transport the next call
 makes a new channel: gRPC's own would wait for up to two minutes before it connects
 again, and the waits between attempts are ours.
 
@@ -22,9 +23,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from supervisors import SystemClock
 from telemetry_actors._otlp_target import check_url
 from telemetry_actors.sinks._grpc_answer import NOT_CONNECTED, Reply
 from telemetry_actors.sinks._grpc_fork import fork_gate
+from telemetry_actors.sinks._kept import Trust
 
 __all__ = ["GrpcChannel", "GrpcTls"]
 
@@ -49,6 +52,7 @@ def _import_quietly() -> Any:
 
 grpc = _import_quietly()
 
+_now_s = SystemClock().now_s  # a call's deadline is real time
 _PORTS = {"http": 80, "https": 443}
 _TRANSPORT = frozenset(("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"))
 _OPTIONS = (
@@ -100,6 +104,7 @@ class GrpcChannel:
         self._options = (*_OPTIONS, ("grpc.primary_user_agent", agent))
         self._channel: Any = None
         self._call: Any = None
+        self._trust = Trust()
 
     def post(self, body: bytes, timeout_s: float) -> Reply:
         """Send *body* once; wait for the reply, *timeout_s* seconds in all.
@@ -107,9 +112,15 @@ class GrpcChannel:
         Raises:
             Exception: only by a defect; what the network can do comes back as a `Reply`.
         """
+        began_s = _now_s()
+        if self._call is not None and self._trust.is_fresh(began_s):
+            timeout_s = self._trust.share_s(timeout_s)
+        elif self._call is not None:
+            self.close()
         with fork_gate().call(self):
             try:
                 reply = self._ready()(body, timeout=timeout_s, metadata=self._metadata)
+                self._trust.answered(_now_s() - began_s, _now_s())
             except grpc.RpcError as error:
                 return self._failed(error)
             except OSError as error:  # a certificate's file; SSLError is one

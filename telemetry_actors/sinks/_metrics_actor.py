@@ -21,6 +21,7 @@ from telemetry_actors._breaker import Breaker
 from telemetry_actors._say import warn
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors._timing import Timing
+from telemetry_actors._unseen import unseen
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.ports import (
     ExportResult,
@@ -168,7 +169,8 @@ class MetricSinkActor(SupervisedActor):
         if self._wait(self._breaker.ask(now_s, SignalKind.METRICS, hurry=hurry)):
             return Collected.NOT_NOW
         until_s = now_s + self._budget.limit(timeout_s)
-        result = self._send(points, until_s)
+        with unseen():
+            result = self._send(points, until_s)
         self.check_revoked()
         took_s = self._clock.now_s() - now_s
         self._note(self._sink.name, SignalKind.METRICS, result, took_s, len(points))

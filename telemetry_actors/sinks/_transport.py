@@ -1,4 +1,4 @@
-"""One POST, and all that can become of it: the border to `requests`.
+"""One POST, and all that can become of it: the border to HTTP.
 
 A `Channel` belongs to one signal kind and is used by one thread at a time. It follows
 no redirect, keeps no cookie, asks no ``.netrc``, reads at most 64 KiB of an answer, and
@@ -7,7 +7,9 @@ the receiver have it (semantics.md, ``unconfirmed``).
 
 The time-out is one for the whole attempt: a peer that sends a byte now and then doesn't
 prolong it. (Looking up the host's name is the operating system's, and has none.) Another
-thread can end it before that (`_wire.py`).
+thread can end it before that (`_wire.py`). The connection is kept for the next request; one
+that has died quietly (a load balancer, a NAT) costs a share of the attempt's time, since
+what is kept is not trusted as what is new.
 
 Import on first use: `requests` costs a process 100 ms.
 """
@@ -15,34 +17,25 @@ Import on first use: `requests` costs a process 100 ms.
 from __future__ import annotations
 
 import gzip
-import http
 import http.client
-import io
-import queue
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, cast
 
 import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util.ssltransport import SSLTransport
 
 from supervisors import SystemClock
-from supervisors._native import is_patched, wait_for
 from telemetry_actors.sinks._answer import Answer, decoded
-from telemetry_actors.sinks._wire import Wire, dial
+from telemetry_actors.sinks._http import Connection, route_to
+from telemetry_actors.sinks._kept import Trust
+from telemetry_actors.sinks._wire import Wire
 
 __all__ = ["Channel", "NoAnswer", "Tls"]
 
 MAX_ANSWER_BYTES = 65_536
 _TOOK_TOO_LONG = 408
-_MOST_INTERIM = 16
 _GZIP_LEVEL = 1  # a quarter of the size for half of level 6's processor time
+_LEAST_S = 0.001
 
 _now_s = SystemClock().now_s  # a socket knows no other clock
 
@@ -64,10 +57,13 @@ class Tls(NamedTuple):
 
 
 class Channel:
-    """A session with one URL."""
+    """Requests to one URL, over one connection at a time.
+
+    Raises:
+        ValueError: the URL, or a proxy of the environment, can't be used.
+    """
 
     def __init__(self, url: str, headers: Mapping[str, str], *, compress: bool, tls: Tls) -> None:
-        self._session = _Session()
         self._wire = Wire()
         self._compress = compress
         own = {"Content-Type": "application/x-protobuf", "Accept-Encoding": "identity"}
@@ -75,14 +71,17 @@ class Channel:
             own["Content-Encoding"] = "gzip"
         names = {name.lower() for name in own}
         given = {name: value for name, value in headers.items() if name.lower() not in names}
+        session = _Session()
         # Prepared once: doing it anew for each request costs as much as sending it.
-        request = requests.Request("POST", url, headers={**given, **own})
-        self._template = self._session.prepare_request(request)
+        request = session.prepare_request(requests.Request("POST", url, headers={**given, **own}))
         certificate = tls.client_certificate_file
         cert = (certificate, tls.client_key_file) if tls.client_key_file else certificate
-        self._options = self._session.merge_environment_settings(
-            url, {}, True, tls.ca_file, cast("Any", cert)
-        )
+        options = session.merge_environment_settings(url, {}, True, tls.ca_file, cast("Any", cert))
+        self._route = route_to(cast("str", request.url), options)
+        request.headers.pop("Content-Length", None)
+        self._headers = [*request.headers.items(), *self._route.headers.items()]
+        self._kept: Connection | None = None
+        self._trust = Trust()
 
     def post(self, body: bytes, timeout_s: float) -> Answer | NoAnswer:
         """Send *body* once; wait for the final answer, *timeout_s* seconds in all.
@@ -90,65 +89,106 @@ class Channel:
         Nothing is raised that a peer, or the library on what it sends, can bring about: not even a
         chunk of -5 bytes.
         """
-        content = _Content(gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._compress else body)
-        request = self._template.copy()
-        request.headers["Content-Length"] = str(len(content))
-        request.body = cast("Any", content)
-        timeout = cast("Any", urllib3.Timeout(total=timeout_s))
+        content = gzip.compress(body, _GZIP_LEVEL, mtime=0) if self._compress else body
+        sending = _Sending(content, _now_s() + timeout_s)
         try:
             with self._wire.in_use():
-                response = self._session.send(
-                    request, timeout=timeout, allow_redirects=False, **self._options
-                )
-                return _read(response)
+                return self._exchange(sending)
         except Exception as error:  # noqa: BLE001 -- whatever a peer makes a library raise
-            return NoAnswer(_root_cause(error), content.sent)
+            return NoAnswer(_root_cause(error), sending.sent)
+        finally:
+            sending.end()
+
+    def _exchange(self, sending: _Sending) -> Answer:
+        began_s = _now_s()
+        kept, self._kept = self._kept, None
+        if kept is not None and self._trust.is_fresh(began_s) and kept.is_connected:
+            sending.until_s = min(sending.until_s, began_s + self._trust.share_s(sending.left_s()))
+            sending.connection = kept
+        else:
+            if kept is not None:
+                kept.close()
+            sending.connection = self._route.connect()
+            sending.connection.timeout = sending.left_s()
+            sending.connection.connect()
+        response = sending.send(self._route.target, self._headers)
+        answer, whole = _read(response)
+        if whole:
+            self._trust.answered(_now_s() - began_s, _now_s())
+            self._kept, sending.connection = sending.connection, None
+        return answer
 
     def cancel(self) -> None:
         """End the request on its way, and each later one. Any thread."""
         self._wire.cut()
 
     def close(self) -> None:
-        """Close idle connections."""
-        self._session.close()
+        """Close the connection that is kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
 
-class _Content:
-    """A body that knows when it has been sent: asked for more after the last byte."""
+class _Sending:
+    """One request on its way."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, content: bytes, until_s: float) -> None:
+        self._content = content
+        self.until_s = until_s
+        self.connection: Connection | None = None
         self.sent = False
+        """All of it."""
 
-    def __len__(self) -> int:
-        return len(self._body)
+    def left_s(self) -> float:
+        """Seconds until the attempt is over."""
+        return max(_LEAST_S, self.until_s - _now_s())
 
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._body
+    def send(self, target: str, headers: list[tuple[str, str]]) -> http.client.HTTPResponse:
+        """Send it, and read the head of the final answer."""
+        connection = self.connection
+        assert connection is not None
+        connection.sock.settimeout(self.left_s())
+        connection.putrequest("POST", target, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(self._content)))
+        connection.endheaders()
+        connection.send(self._content)
         self.sent = True
+        connection.sock.settimeout(self.left_s())
+        # urllib3's own would log a head that it can't parse, and reads the body.
+        return http.client.HTTPConnection.getresponse(connection)
+
+    def end(self) -> None:
+        """Close what isn't kept: an answer not read to its end would be the next one's."""
+        if self.connection is not None:
+            self.connection.close()
 
 
-def _read(response: requests.Response) -> Answer:
-    with response:  # closes the connection unless the body has been read to its end
-        # One that is told it took too long has been waited for; its connection is not kept.
-        body = b"" if response.status_code == _TOOK_TOO_LONG else _body(response)
-        headers = response.headers
-        plain, whole = decoded(body, headers.get("Content-Encoding", ""), MAX_ANSWER_BYTES)
-        return Answer(
-            status=response.status_code,
-            body=plain,
-            whole=whole,
-            content_type=headers.get("Content-Type", ""),
-            retry_after=headers.get("Retry-After", ""),
-            date=headers.get("Date", ""),
-        )
+def _read(response: http.client.HTTPResponse) -> tuple[Answer, bool]:
+    """The answer, and whether the connection is good for another request."""
+    # One that is told it took too long has been waited for; its connection is not kept.
+    body = b"" if response.status == _TOOK_TOO_LONG else _body(response)
+    headers = response.headers
+    plain, all_of_it = decoded(body, headers.get("Content-Encoding", ""), MAX_ANSWER_BYTES)
+    answer = Answer(
+        status=response.status,
+        body=plain,
+        whole=all_of_it,
+        content_type=headers.get("Content-Type", ""),
+        retry_after=headers.get("Retry-After", ""),
+        date=headers.get("Date", ""),
+    )
+    return answer, response.isclosed() and not response.will_close
 
 
-def _body(response: requests.Response) -> bytes:
+def _body(response: http.client.HTTPResponse) -> bytes:
     try:
-        body: bytes = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+        body = response.read(MAX_ANSWER_BYTES + 1)
+        if response.length and len(body) <= MAX_ANSWER_BYTES:
+            raise http.client.IncompleteRead(body, response.length)
     except Exception:
-        if response.ok and not response.is_redirect:
+        if 200 <= response.status < 300:
             raise  # the body would have said how many records were rejected
         return b""
     return body
@@ -164,164 +204,15 @@ def _root_cause(error: BaseException) -> str:
         error = inner
 
 
-# -- requests, without what a session does for a person ------------------------------------------
-
-
 class _Session(requests.Session):
+    """Prepares a request, without what it does for a person. It sends none."""
+
     def __init__(self) -> None:
         super().__init__()
         self.headers.clear()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.auth = _as_it_is  # else .netrc would replace our authorization header
-        adapter = _Adapter(pool_connections=1, pool_maxsize=1)
-        self.mount("http://", adapter)
-        self.mount("https://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """There is none: `requests` would read the whole body to prepare the next request."""
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
-class _Reader(io.RawIOBase):
-    """Reads with what is left of the time-out; a socket by itself grants it anew to each read."""
-
-    def __init__(self, raw: Any, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-        timeout_s = sock.gettimeout()
-        self._until_s = None if timeout_s is None else _now_s() + timeout_s
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._until_s is not None:
-            left_s = self._until_s - _now_s()
-            if left_s <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left_s)
-        return cast("int | None", self._raw.readinto(buffer))
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(cast("Any", self.fp).detach(), sock))
-
-    def begin(self) -> None:
-        """Read heads up to that of the final answer: 102 and 103 only say that one will come.
-
-        `http.client` passes over 100 alone, and would take the next one for the whole answer; the
-        real one would then be that of the next request.
-        """
-        for _ in range(_MOST_INTERIM):
-            super().begin()
-            if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                return
-            self.headers = self.msg = cast("Any", None)
-        raise http.client.HTTPException("answers that are not final, without end")
-
-
-class _OnWire:
-    """Of a connection: what it connects and sends on can be cut."""
-
-    def _new_conn(self) -> socket.socket:
-        own = cast("Any", self)
-        where = own._dns_host, own.port, own.timeout
-        try:
-            return dial(*where, own.source_address, own.socket_options)
-        except OSError as error:  # by itself urllib3 takes some for a peer that has hung up
-            raise urllib3.exceptions.NewConnectionError(own, str(error)) from error
-
-    def putrequest(self, *arguments: Any, **options: Any) -> None:
-        own = cast("Any", self)
-        if own.sock is not None:  # kept from an earlier request, or a TLS socket by now
-            Wire.take_here(own.sock)
-        super().putrequest(*arguments, **options)  # type: ignore[misc]
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether an idle connection can be used again; as urllib3 asks, but past gevent."""
-        sock = cast("Any", self).sock
-        return sock is not None and not wait_for(sock, 0.0)
-
-
-class _Http(_OnWire, HTTPConnection):
-    response_class = _Response
-
-
-class _Https(_OnWire, HTTPSConnection):
-    response_class = _Response
-
-    def connect(self) -> None:
-        if self.ssl_context is None and is_patched("ssl"):
-            self.ssl_context = _context_past_gevent()
-        super().connect()
-
-
-def _context_past_gevent() -> ssl.SSLContext:
-    """TLS sockets of gevent's belong to a hub: here OpenSSL gets its bytes from a plain socket."""
-
-    class Context(ssl.SSLContext):
-        def wrap_socket(self, sock: Any, *_: Any, server_hostname: Any = None, **__: Any) -> Any:
-            return SSLTransport(sock, self, server_hostname)
-
-    context = Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET  # as urllib3's own
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-class _Idle:
-    """Connections that wait to be used again, last in first out; of one thread.
-
-    In the place of a queue, which a thread could wait at, and which gevent replaces by its own.
-    """
-
-    def __init__(self, maxsize: int = 0) -> None:
-        self._most = maxsize
-        self._held: list[Any] = []
-
-    def qsize(self) -> int:
-        return len(self._held)
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if 0 < self._most <= len(self._held):
-            raise queue.Full
-        self._held.append(item)
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if not self._held:
-            raise queue.Empty
-        return self._held.pop()
-
-
-class _HttpPool(HTTPConnectionPool):
-    QueueCls = cast("Any", _Idle)
-    ConnectionCls = cast("Any", _Http)
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    QueueCls = cast("Any", _Idle)
-    ConnectionCls = cast("Any", _Https)
-
-
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}

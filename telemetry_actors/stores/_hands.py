@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from supervisors._native import Lock, SimpleQueue, get_ident
 from supervisors._thread import Thread, new_thread
+from telemetry_actors._unseen import unseen
 from telemetry_actors.inside import inside_the_tree
 
 __all__ = ["Errand", "Hands"]
@@ -48,7 +49,7 @@ class Errand:
     def run(self) -> None:
         """Do the work and say so. The hand's thread; never raises."""
         try:
-            with inside_the_tree():
+            with inside_the_tree(), unseen():
                 self.result = self._work()
         except BaseException as error:  # noqa: BLE001 -- a foreign store may raise anything
             self.error = error

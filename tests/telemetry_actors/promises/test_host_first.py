@@ -4,6 +4,7 @@ import dis
 import gc
 import logging
 import os
+import queue
 import select
 import signal
 import subprocess
@@ -11,12 +12,17 @@ import sys
 import threading
 import weakref
 from collections import Counter
+from logging.handlers import QueueHandler, QueueListener
 
 import pytest
+import requests
+import urllib3
+from opentelemetry import context
 
 from supervisors import SystemClock
 from telemetry_actors import Admission, TelemetryCase, TelemetryGateway, TelemetrySettings
 from telemetry_actors.testing import RecordingSink, running_gateway
+from tests.receivers.faulty import FaultyReceiver, answer
 from tests.telemetry_actors.promises import hostile
 
 APP = {"app_id": "a1", "mode": "chat"}
@@ -432,6 +438,81 @@ def test_g03_our_own_warnings_never_enter_the_tree(shipping):
     with gateway:  # says that there is no sink
         assert shipping.returned == [Admission.NOT_ELIGIBLE]
         assert gateway.ledger().accepted == 0
+
+
+@pytest.mark.parametrize("statuses", [(200,), (200, 503)], ids=["well", "flapping"])
+def test_g03_a_log_that_is_sent_from_another_thread_gets_no_loop(statuses):
+    """A1: what `dictConfig` builds since 3.12. Nobody can tell there whose the record was."""
+    lines, accepted = queue.SimpleQueue(), []
+
+    class Emitting(logging.Handler):
+        def emit(self, record):
+            accepted.append(gateway.emit("app_created", TENANT, APP))
+
+    root, to_queue = logging.getLogger(), QueueHandler(lines)
+    listener = QueueListener(lines, Emitting())
+    before = root.level
+    answers = [answer(status) for status in statuses] * 40
+    settings = {"gateway": {"linger_s": 0.0}, "sink": {"linger_s": 0.0}}
+    with FaultyReceiver(*answers, answer(200)) as receiver:
+        settings |= {"enterprise_otlp_endpoint": receiver.endpoint, "otlp": {"backoff_min_s": 0.01}}
+        gateway = TelemetryGateway(TelemetrySettings.enabled(**settings))
+        root.setLevel(logging.DEBUG)
+        root.addHandler(to_queue)
+        listener.start()
+        try:
+            with gateway:
+                logging.getLogger("host").warning("a line of the host's")
+                for _ in range(20):
+                    assert gateway.flush(10)
+                emitted = len(accepted)
+        finally:
+            root.removeHandler(to_queue)
+            root.setLevel(before)
+            listener.stop()
+
+    # The host's own; and our few lines about a receiver that flaps, which are bounded.
+    assert emitted <= (1 if len(statuses) == 1 else 1 + 3 * 5)
+
+
+# -- what our threads do in shared libraries ------------------------------------------------------
+
+
+def test_our_requests_are_invisible_to_the_hosts_tracing():
+    """A2: as those of OpenTelemetry's exporters. All instrumentations look at this key."""
+    seen = []
+
+    class Looking(RecordingSink):
+        def export(self, kind, encoded, timeout_s):
+            seen.append(context.get_value("suppress_instrumentation"))
+            return super().export(kind, encoded, timeout_s)
+
+        def export_metrics(self, points, timeout_s):
+            seen.append(context.get_value("suppress_instrumentation"))
+            return super().export_metrics(points, timeout_s)
+
+    with TelemetryGateway(TelemetrySettings.enabled(), sinks=[Looking()]) as gateway:
+        gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(5)
+
+    assert set(seen) == {True}
+    assert context.get_value("suppress_instrumentation") is None
+
+
+def test_our_http_goes_through_nothing_that_tracing_patches(monkeypatch):
+    """Session.send, and the pools' urlopen, which also log each request."""
+
+    def patched(*_args, **_options):
+        raise AssertionError("a request of ours came by")
+
+    monkeypatch.setattr(requests.Session, "send", patched)
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", patched)
+    with FaultyReceiver(answer(200)) as receiver:
+        settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=receiver.endpoint)
+        with TelemetryGateway(settings) as gateway:
+            gateway.emit("app_created", TENANT, APP)
+            assert gateway.flush(5)
+            assert gateway.ledger().exported == 1
 
 
 # -- g05: nothing global is touched ---------------------------------------------------------------

@@ -134,7 +134,6 @@ class TestRequest:
             send(sink)
 
         assert "cookie" not in receiver.requests[1].headers
-        assert list(sink._lines[LOGS].channel._session.cookies) == []
 
     def test_goes_through_the_proxy_of_the_environment(self, sink_to, monkeypatch):
         """As `requests` reads it, once."""

@@ -5,11 +5,13 @@ import gzip
 
 import pytest
 
+from supervisors.testing import FakeClock
 from telemetry_actors.ports import Verdict
 from telemetry_actors.signals import LogSignal, SignalKind
-from telemetry_actors.sinks import OtlpSink, _resource
+from telemetry_actors.sinks import OtlpSink, _resource, _transport
 from telemetry_actors.sinks._encode import encode_log
 from tests.receivers.faulty import FaultyReceiver, answer, close, hang, in_turn, raw, slowly
+from tests.stopwatch import Stopwatch
 
 A_LOG = LogSignal("dify.app.created", "metric_only", ("k",), ("v",), b"", b"", 1, 2)
 
@@ -91,6 +93,48 @@ def test_g19_no_answer_makes_anything_raise_and_what_was_sent_may_have_arrived(s
 
     assert result.verdict in (Verdict.RETRY, Verdict.ACCEPTED)
     assert result.verdict is Verdict.ACCEPTED or result.unconfirmed
+
+
+# -- a connection that has died quietly -----------------------------------------------------------
+
+
+@pytest.mark.timed
+def test_a_kept_connection_that_is_never_answered_costs_a_share_of_the_attempt(sink_to):
+    """A5: a load balancer has forgotten it. A new one gets all the time that is left."""
+    with FaultyReceiver(answer(200), hang, answer(200)) as receiver:
+        sink = sink_to(receiver)
+        record = [sink.encode(SignalKind.LOGS, A_LOG)]
+        verdicts, watch = [], Stopwatch()
+        for _ in range(3):
+            result = sink.export(SignalKind.LOGS, record, 4.0)
+            verdicts.append((result.verdict, result.unconfirmed))
+
+        assert verdicts == [
+            (Verdict.ACCEPTED, False),
+            (Verdict.RETRY, True),
+            (Verdict.ACCEPTED, False),
+        ]
+        assert receiver.connections == 2
+    assert watch.took_s() < 2.0
+
+
+def test_a_new_connection_gets_the_whole_attempt(sink_to):
+    with FaultyReceiver(slowly(0.2, answer(200))) as receiver:
+        sink = sink_to(receiver)
+        results = [sent(sink) for _ in range(3)]  # 0.3 s; and as slow as that again on the kept one
+
+    assert {result.verdict for result in results} == {Verdict.ACCEPTED}
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(sink_to, monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(_transport, "_now_s", clock.now_s)
+    with FaultyReceiver(answer(200)) as receiver:
+        sink = sink_to(receiver)
+        for wait_s in (0.0, 30.0, 60.0):
+            clock.advance(wait_s)
+            assert sent(sink).verdict is Verdict.ACCEPTED
+        assert receiver.connections == 2
 
 
 # -- encodings, and a time-out of the receiver's ---------------------------------------------------
