@@ -92,14 +92,14 @@ def stops(name):
     return ("TERM",) if name.startswith("gunicorn") else ("TERM", "INT")
 
 
-def each(names, signals):
+def each(names, signals, in_ci=IN_CI):
     return pytest.mark.parametrize(
         ("name", "signal"),
         [
             pytest.param(
                 name,
                 signal,
-                marks=[] if name in IN_CI and signal == "TERM" else [pytest.mark.slow],
+                marks=[] if name in in_ci and signal == "TERM" else [pytest.mark.slow],
             )
             for name in names
             for signal in signals
@@ -151,7 +151,7 @@ def test_g23_after_the_last_answer_nothing_is_lost(
     nothing_is_lost(server, row, answers, shared_tap)
 
 
-@each(ROWS, ["TERM", "INT"])
+@each(ROWS, ["TERM", "INT"], in_ci={"hypercorn trio fastapi"})
 def test_g23_requests_that_are_being_served_lose_nothing(
     name, signal, tmp_path, mark, settings, shared_tap
 ):
@@ -164,7 +164,7 @@ def test_g23_requests_that_are_being_served_lose_nothing(
     nothing_is_lost(server, row, answers, shared_tap)
 
 
-@each(ROWS, ["TERM"])
+@each(ROWS, ["TERM"], in_ci={"uvicorn two raising"})
 def test_g23_with_a_dead_receiver_each_process_says_one_line_and_ends_on_time(
     name, signal, tmp_path, mark, shared_tap
 ):

@@ -98,7 +98,7 @@ def books(host, answers, tap):
     return len(came.uids), said
 
 
-@pytest.mark.parametrize("name", some_slow(WAYS, "recycled", "cold"))
+@pytest.mark.parametrize("name", some_slow(WAYS, "recycled"))
 def test_g23_with_the_kit_what_tasks_have_emitted_arrives_however_a_worker_ends(
     name, worker, queue, settings, shared_tap
 ):

@@ -88,7 +88,7 @@ def books(host, answers, tap, count, *, all_come=True):
     balance(answers, accepted, came, said, all_come=all_come)
 
 
-@pytest.mark.parametrize("name", rows("celery", CELERY, in_ci=("threads", "prefork recycled")))
+@pytest.mark.parametrize("name", rows("celery", CELERY, in_ci=("threads",)))
 def test_g23_a_celery_worker_that_is_told_to_stop_after_its_last_task_loses_nothing(
     name, celery, queue, settings, shared_tap
 ):
@@ -148,7 +148,7 @@ def rq_worker(kind, tmp_path, mark, shared_redis, settings, *, burst):
     return Host(command, tmp_path, mark, settings)
 
 
-@pytest.mark.parametrize("kind", rows("rq", RQ, in_ci=("simple", "fork")))
+@pytest.mark.parametrize("kind", rows("rq", RQ, in_ci=("simple",)))
 def test_g23_an_rq_worker_that_has_done_its_jobs_loses_nothing(
     kind, tmp_path, mark, shared_redis, rq_queue, settings, shared_tap
 ):

@@ -68,7 +68,7 @@ compare(live, ROUNDS)
 
 
 @pytest.mark.parametrize(
-    "rounds", [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    "rounds", [10, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )
 @pytest.mark.parametrize("program", [FORKS, LIVES], ids=["forks", "lives"])
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

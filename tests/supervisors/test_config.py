@@ -296,7 +296,7 @@ def supervisors(below):
 
 TREES = supervisors(supervisors(st.just(SupervisorSpec())))
 PATIENT = settings(
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 

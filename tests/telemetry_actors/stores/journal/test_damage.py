@@ -49,13 +49,18 @@ def adopted(folder, to, name, data):
     return recovered, rig.status
 
 
+STRIDES = pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+"""Every byte in soak, every third in CI."""
+
+
 @pytest.mark.timeout(60)
+@STRIDES
 def test_g28_a_bit_flipped_at_any_byte_of_a_segment_costs_one_event_and_it_is_counted(
-    folder, tmp_path
+    folder, tmp_path, stride
 ):
     name = "0000000001.seg"
     data = (folder / name).read_bytes()
-    for at in range(len(data)):
+    for at in range(0, len(data), stride):
         flipped = bytearray(data)
         flipped[at] ^= 1 << at % 8
         recovered, status = adopted(folder, tmp_path / "copy", name, bytes(flipped))
@@ -66,13 +71,14 @@ def test_g28_a_bit_flipped_at_any_byte_of_a_segment_costs_one_event_and_it_is_co
 
 
 @pytest.mark.timeout(60)
+@STRIDES
 def test_g28_a_segment_cut_off_at_any_byte_costs_what_is_cut_off_and_it_is_counted(
-    folder, tmp_path
+    folder, tmp_path, stride
 ):
     name = "0000000001.seg"
     data = (folder / name).read_bytes()
     ends = list(itertools.accumulate(len(data) // 5 for _ in IDS))
-    for at in range(len(data)):
+    for at in range(0, len(data), stride):
         recovered, status = adopted(folder, tmp_path / "copy", name, data[:at])
         whole = [i for i, end in zip(IDS, ends, strict=True) if end <= at]
         assert recovered == [i for i in whole if i not in ENDED]
