@@ -81,7 +81,7 @@ def counted(life: Life) -> dict[str, Any]:
     providers["full"] = providers.get("full", 0) + full
     return {
         "since": life.began_ns,
-        "now": life.clock.now_ns(),
+        "now": max(life.clock.now_ns(), life.began_ns),  # also where it was set back
         "cases": [case for case in cases if case.admissions],
         "made": made,
         "parkings": _parkings(life),

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from supervisors._native import Lock
 from telemetry_actors._marks import cut
+from telemetry_actors._wall_clock import NeverBack
 from telemetry_actors.ports import InstrumentState, MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
 
@@ -79,13 +80,13 @@ class MetricAggregates:
         label_bytes: int = 1024,
         on_overflow: Callable[[str, int], None] = _nobody,
     ) -> None:
-        self._now_ns = now_ns
+        self._now_ns = NeverBack(now_ns)
         self._bounds = bounds
         self._limit = cardinality_limit
         self._label_bytes = label_bytes
         self._on_overflow = on_overflow
         self._to_tell: list[str] = []
-        self._start_ns = now_ns()
+        self._start_ns = self._now_ns()
         self._lock = Lock()
         self._series: dict[Instrument, _Series] = {}
         self.recorded = 0

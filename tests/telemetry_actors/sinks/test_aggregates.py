@@ -237,3 +237,15 @@ def test_threads_lose_no_count(aggregates):
 
     assert [p.value for p in aggregates.collect()] == [10_000, 5_000.0]
     assert aggregates.recorded == 20_000
+
+
+def test_no_point_is_before_its_start_when_the_clock_is_set_back():
+    """A14: 278 of 278 points were, until the restart."""
+    now = [10**18]
+    aggregates = MetricAggregates(now_ns=lambda: now[0])
+    aggregates.record([Measurement(COUNTER, (), (), 1)])
+    [before] = aggregates.collect()
+    now[0] -= 3600 * 10**9
+    [point] = aggregates.collect()
+
+    assert point.start_ns <= before.time_ns <= point.time_ns
