@@ -193,6 +193,7 @@ class Blueprint:
             "attempt_timeout_s": self._patience().attempt_timeout_s,
             "budget": self._parts.budget,
             "note": self._parts.note,
+            "note_export": self._parts.note_export,
         }
 
     def _provider_child(self) -> ChildSpec:

@@ -64,6 +64,7 @@ def parts_of(life: Life) -> Parts:
         budget=StopBudget(life.clock.now_s),
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
+        note_export=life.note_export,
         payloads=life.payloads,
         process=life.process,
         journal=life.journal,

@@ -185,10 +185,6 @@ def records(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> dict
     """Fields of `SinkStatus` by name: how many have ended in which way, and the requests."""
     from telemetry_actors.tree import sink_id
 
-    requests = [
-        RequestStatus(status_code=code, error_type=error_type, timing=_timing(timing))
-        for (code, error_type), timing in health.requests.copy().items()
-    ]
     exported, dropped = _ended(life, sink, kind, health)
     part = sink_id(len(life.sinks), sink, kind)
     return {
@@ -197,8 +193,16 @@ def records(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> dict
         "transport": health.transport,
         "exported": exported,
         "dropped": dropped,
-        "requests": requests,
+        "requests": _by_answer(health.requests),
+        "exports": _by_answer(health.exports),
     }
+
+
+def _by_answer(timings: dict[tuple[int | None, str], Timing]) -> list[RequestStatus]:
+    return [
+        RequestStatus(status_code=code, error_type=error_type, timing=_timing(timing))
+        for (code, error_type), timing in timings.copy().items()
+    ]
 
 
 def _next_try_s(

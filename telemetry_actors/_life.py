@@ -318,6 +318,10 @@ class Life:
         health.count(result, took_s, points)
         health.note(self.clock.now_ns(), result)
 
+    def note_export(self, sink: str, kind: SignalKind, result: ExportResult, took_s: float) -> None:
+        """What was sent has its end; *result* is the last answer. The sink's thread."""
+        self.health[sink, kind].count_export(result, took_s)
+
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([claim_of(item) for item in items])
 

@@ -155,7 +155,7 @@ _SDK = (
     _sdk("exporter.metric_data_point.exported", _COUNTER, "{data_point}", (*_EXPORTER, _ERROR),
          "Metric points of collections before this one, the gateway's own among them"),
     _sdk("exporter.operation.duration", _HISTOGRAM, "s", (*_EXPORTER, _STATUS_CODE, _ERROR),
-         "Time from a request to the end of its answer"),
+         "Time from an export's first request to the end of its last answer"),
     _sdk("metric_reader.collection.duration", _HISTOGRAM, "s", _COMPONENT,
          "Time for collecting all points, the gateway's own among them"),
 )  # fmt: skip

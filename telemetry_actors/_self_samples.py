@@ -169,10 +169,10 @@ def _exported(kind: str) -> Callable[[Status], Iterator[Row]]:
     return rows
 
 
-def _requests(status: Status) -> Iterator[Row]:
+def _exports(status: Status) -> Iterator[Row]:
     for sink in status.sinks:
-        for request in sink.requests:
-            yield (*_exporter(sink), request.status_code, request.error_type), request.timing
+        for export in sink.exports:
+            yield (*_exporter(sink), export.status_code, export.error_type), export.timing
 
 
 def _collections(status: Status) -> Iterator[Row]:
@@ -233,6 +233,6 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "otel.sdk.exporter.span.inflight": _in_flight("spans"),
     "otel.sdk.exporter.span.exported": _exported("spans"),
     "otel.sdk.exporter.metric_data_point.exported": _exported("metrics"),
-    "otel.sdk.exporter.operation.duration": _requests,
+    "otel.sdk.exporter.operation.duration": _exports,
     "otel.sdk.metric_reader.collection.duration": _collections,
 }

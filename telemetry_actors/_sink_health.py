@@ -93,6 +93,8 @@ class SinkHealth:
         self.last_warning = ""
         self.requests: dict[tuple[int | None, str], Timing] = {}
         """How long requests took, by HTTP status and ``error.type``."""
+        self.exports: dict[tuple[int | None, str], Timing] = {}
+        """How long exports took, retries and waits between them included; by the last answer."""
         self.points: Counter[str] = Counter()
         """Metrics: points by ``error.type``; "" = exported."""
         self._what = what
@@ -113,6 +115,12 @@ class SinkHealth:
         self.points["rejected"] += rejected
         self.points["encode_error"] += result.left_out
         self.points[""] += points - rejected - result.left_out
+
+    def count_export(self, result: ExportResult, took_s: float) -> None:
+        """What was sent, perhaps again and again, has its end. As `note`."""
+        key = (result.status_code, error_type_of(result))
+        timing = self.exports.get(key) or self.exports.setdefault(key, Timing())
+        timing.add(took_s)
 
     def note(self, now_ns: int, result: ExportResult) -> None:
         """Take an answer. The sink's thread."""

@@ -49,6 +49,8 @@ class Parts(NamedTuple):
     """By sink and kind of signal: that of their endpoint."""
     note: Callable[[str, SignalKind, ExportResult, float, int], None]
     """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
+    note_export: Callable[[str, SignalKind, ExportResult, float], None]
+    """Told when what was sent has its end: sink, kind, last answer, seconds since the first try."""
     registered: Mapping[str, CaseDefinition[Any]]
     """The user's own cases."""
     payloads: PayloadKeeper

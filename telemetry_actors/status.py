@@ -222,6 +222,8 @@ class SinkStatus(StatusModel):
     """Records by reason; points by ``error.type``, for metrics (the next collection says all that
     they would have said)."""
     requests: list[RequestStatus] = Field(default_factory=list)
+    exports: list[RequestStatus] = Field(default_factory=list)
+    """From the first request of an export to the end of its last one, by how that ended."""
 
 
 class InstrumentStatus(StatusModel):

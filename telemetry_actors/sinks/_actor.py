@@ -45,6 +45,10 @@ class _Sending:
         """To it, until what it means has been noted down: a crash in between changes nothing."""
         self.crashes = 0
         self.plan: RetryPlan | None = None
+        self.first_s: float | None = None
+        """When the present chunk was sent for the first time."""
+        self.last: ExportResult | None = None
+        """The last answer to it."""
         self.accepted = False
         """Some of it was."""
         self.probed = False
@@ -76,6 +80,7 @@ class _Sending:
         on_wire, work = self.on_wire, list(self.work)
         new = _Sending(work, list(self.ends))
         new.crashes, new.plan = self.crashes, self.plan
+        new.first_s, new.last = self.first_s, self.last
         new.accepted, new.probed, new.unheard = self.accepted, self.probed, self.unheard
         new.answer = self.answer
         if work and work[0] is on_wire:
@@ -99,6 +104,7 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: seconds for one request.
         budget: what is left of the time to stop in, once the tree is stopping.
         note: told of each answer, for `status()`: sink, kind, answer, seconds, 0.
+        note_export: told of each chunk's end: sink, kind, last answer, seconds since the first try.
         holds: whether the journal holds the event at a place. As long as it does, its export is
             tried again.
     """
@@ -116,6 +122,7 @@ class RecordSinkActor(BatchActor):
         attempt_timeout_s: float,
         budget: StopBudget,
         note: Any,
+        note_export: Any = lambda *_what: None,
         holds: Callable[[int | None], bool] | None = None,
     ) -> None:
         super().__init__(f"sinks/{kind}", books)
@@ -128,6 +135,7 @@ class RecordSinkActor(BatchActor):
         self._attempt_timeout_s = attempt_timeout_s
         self._budget = budget
         self._note = note
+        self._note_export = note_export
         self._takes_nothing = False
         """Of the last batch the receiver could take no record at all, not even alone."""
         self._holds = holds
@@ -197,11 +205,12 @@ class RecordSinkActor(BatchActor):
             return self._hold(flight, sending, sending.plan, wait_s)
         records = [flight.results[index] for index in chunk]
         sending.on_wire = chunk
+        sending.first_s = now_s if sending.first_s is None else sending.first_s
         self.check_revoked()  # whoever gives us up after this finds it there
         with flight.whole_batch("request"):  # on the wire nothing is overdue
             result = self._export(records)
         self.check_revoked()
-        sending.answer = chunk, result
+        sending.answer, sending.last = (chunk, result), result
         self._note(self._sink.name, self._kind, result, self._clock.now_s() - now_s, 0)
         return self._settle(flight, sending)
 
@@ -284,6 +293,7 @@ class RecordSinkActor(BatchActor):
         batch. If of the last batch nothing could be taken, two records of this one are tried
         alone, and only if one of them passes is the rest worth looking through.
         """
+        self._over(sending)
         if not self._takes_nothing:
             half = len(chunk) // 2
             sending.work[:1] = [chunk[:half], chunk[half:]]
@@ -315,11 +325,19 @@ class RecordSinkActor(BatchActor):
         return Drop(reason, self._stage, error, Among.of(list(ids), rejected))
 
     def _end(self, sending: _Sending, chunk: Chunk, drop: Drop | None) -> None:
+        self._over(sending)
         for index in chunk:
             sending.ends[index] = drop
         del sending.work[0]
         sending.plan = None
         sending.crashes = 0
+
+    def _over(self, sending: _Sending) -> None:
+        """Of the present chunk as it is: that is the end of an export."""
+        if sending.first_s is not None and sending.last is not None:
+            took_s = self._clock.now_s() - sending.first_s
+            self._note_export(self._sink.name, self._kind, sending.last, took_s)
+        sending.first_s = sending.last = None
 
     def _again_later(self, flight: InFlight, sending: _Sending, result: ExportResult) -> bool:
         assert sending.plan is not None

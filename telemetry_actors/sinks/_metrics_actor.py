@@ -95,6 +95,7 @@ class MetricSinkActor(SupervisedActor):
         max_retry_after_s: float,
         budget: StopBudget,
         note: Callable[[str, SignalKind, ExportResult, float, int], None],
+        note_export: Callable[[str, SignalKind, ExportResult, float], None],
     ) -> None:
         super().__init__()
         self._sink = sink
@@ -111,6 +112,7 @@ class MetricSinkActor(SupervisedActor):
         """The receiver has asked to be left alone until then."""
         self._budget = budget
         self._note = note
+        self._note_export = note_export
 
     def on_start(self) -> None:
         """Begin the first interval."""
@@ -174,6 +176,7 @@ class MetricSinkActor(SupervisedActor):
         self.check_revoked()
         took_s = self._clock.now_s() - now_s
         self._note(self._sink.name, SignalKind.METRICS, result, took_s, len(points))
+        self._note_export(self._sink.name, SignalKind.METRICS, result, took_s)
         now_s, failed = self._clock.now_s(), result.verdict is Verdict.RETRY
         self._breaker.told(
             now_s, SignalKind.METRICS, failed=failed, retry_after_s=result.retry_after_s

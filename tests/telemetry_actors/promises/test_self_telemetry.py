@@ -175,7 +175,7 @@ def test_books_status_own_metrics_and_receiver_agree(flooded):
 
 def test_success_is_what_the_receiver_has_said_and_nothing_else(flooded):
     """The reference's self-telemetry counts a rejected batch as exported without `error.type`."""
-    _, judge, _ = flooded
+    gateway, judge, _ = flooded
     own = judge.self_metrics()
     durations = [
         (dict(zip(p.label_keys, p.label_values, strict=True)), p.measurements)
@@ -184,11 +184,14 @@ def test_success_is_what_the_receiver_has_said_and_nothing_else(flooded):
     ]
     of_logs = [(a, n) for a, n in durations if "log" in a["otel.component.type"]]
 
-    assert {a.get("error.type") for a, _ in of_logs} == {None, "503", "rejected"}
+    # A 503 was followed by a yes: one export, from its first request to the end of its last answer.
+    assert {a.get("error.type") for a, _ in of_logs} == {None, "rejected"}
     assert {a["server.address"] for a, _ in durations} == {"judge"}
     assert {a["server.port"] for a, _ in durations} == {4318}
-    of_all = sum(n for a, n in durations if "metric" not in a["otel.component.type"])
-    assert of_all == judge.requests
+    records = [sink for sink in gateway.status().sinks if sink.kind != "metrics"]
+    asked = [request for sink in records for request in sink.requests]
+    assert "503" in {request.error_type for request in asked}
+    assert sum(sum(request.timing.counts) for request in asked) == judge.requests
 
 
 def test_the_text_for_prometheus_says_the_same(flooded):

@@ -430,3 +430,29 @@ def test_g22_when_the_time_of_a_stop_is_up_no_attempt_is_begun(books, clock, sin
     assert not send_all(sink, flight)
     assert flight.due_s == clock.now_s() + 0.05
     assert wire.requests == []
+
+
+def test_an_export_is_from_the_first_try_to_the_end_of_the_last(books, clock, wire):
+    """A18: each attempt was one observation."""
+    wire.answers = [ExportResult(Verdict.RETRY, status_code=503)] * 2
+    sink, seen = a_sink(books, clock, wire), []
+    sink._note_export = lambda *what: seen.append(what)
+    flight = a_flight(books, b"a", b"b")
+    while not send_all(sink, flight):
+        clock.advance(1.5)
+
+    [(_, _, result, took_s)] = seen
+    assert (result.verdict, took_s) == (Verdict.ACCEPTED, pytest.approx(3.0, abs=1.5))
+    assert len(wire.requests) == 3
+
+
+def test_an_export_that_is_given_up_has_ended_as_its_last_answer(books, clock, wire):
+    wire.answers = [ExportResult(Verdict.RETRY, status_code=503)] * 50
+    sink, seen = a_sink(books, clock, wire, breaker=a_breaker(failures=1000)), []
+    sink._note_export = lambda *what: seen.append(what)
+    flight = a_flight(books, b"a")
+    while not send_all(sink, flight):
+        clock.advance(1.0)
+
+    [(_, _, result, took_s)] = seen
+    assert (result.status_code, took_s > 5) == (503, True)
