@@ -10,22 +10,29 @@ Bytes from outside are read with bounds on size and depth (g28).
 
 from __future__ import annotations
 
-import base64
-import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import pydantic_core
 from pydantic import ValidationError
 
-from telemetry_actors.envelope import Envelope, TelemetryEnvelope, unpack_map
+from telemetry_actors._forms import text_of_any
+from telemetry_actors.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import derived_id, new_event_id
+from telemetry_actors.sanitise import text
 
 __all__ = ["Incoming", "from_json", "to_json"]
 
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_ID_BYTES: Final = 1024
 _MAX_NS: Final = 2**63
+_ESCAPE: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+"""A pair of surrogates, or (the group) half of one, or any other escape of JSON."""
 _FIELDS: Final = tuple(TelemetryEnvelope.model_fields)
 
 
@@ -80,7 +87,7 @@ def from_json(data: object, holder: str) -> Incoming:
     Raises:
         EnvelopeError: it is no envelope, or out of bounds. The words have no content in them.
     """
-    model = _model(_fields(data))
+    model = _model(_fields(data), holder)
     metadata = model.metadata or {}
     context = metadata.get("context")
     kept: dict[str, Any] = {"origin": _origin(metadata.get("origin"), holder)}
@@ -104,7 +111,10 @@ def _fields(data: object) -> dict[str, Any]:
     if len(data) > _MAX_BYTES:
         raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
     try:
-        read = pydantic_core.from_json(data)  # its depth is bounded
+        try:
+            read = pydantic_core.from_json(data)  # its depth is bounded
+        except ValueError:
+            read = pydantic_core.from_json(_without_lone_surrogates(data))
     except ValueError as error:
         raise EnvelopeError("not JSON, or too deep") from error
     if type(read) is not dict:
@@ -112,7 +122,21 @@ def _fields(data: object) -> dict[str, Any]:
     return {name: read[name] for name in _FIELDS if name in read}
 
 
-def _model(fields: dict[str, Any]) -> TelemetryEnvelope:
+def _without_lone_surrogates(data: str | bytes) -> str:
+    """U+FFFD for each half of a pair, as `emit()` does; Python's own `json` writes them."""
+    written = data if isinstance(data, str) else data.decode("utf-8")
+    return _ESCAPE.sub(_whole_or_replaced, text(written))
+
+
+def _whole_or_replaced(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape[1] else escape[0]
+
+
+def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:
+    fields |= {key: _text(fields[key]) for key in ("tenant_id", "event_id") if key in fields}
+    if fields.get("event_id") == "":
+        # As in `emit()` it is no id. The same for a task that is delivered again.
+        fields["event_id"] = derived_id(holder, "task") if holder else new_event_id()
     fallback = fields.get("payload_fallback")
     if type(fallback) is str:
         fields["payload_fallback"] = _bytes(fallback)
@@ -124,12 +148,15 @@ def _model(fields: dict[str, Any]) -> TelemetryEnvelope:
     raise EnvelopeError(words[:300])  # outside: the other one holds the payload
 
 
-def _bytes(text: str) -> bytes:
+def _text(value: object) -> object:
+    """As for `emit()`: an int is its decimal text, null is nothing. What is no text is refused."""
+    return "" if value is None else value if type(value) is bool else text_of_any(value) or value
+
+
+def _bytes(written: str) -> bytes:
     """Ours is base64; era S wrote the bytes themselves as a text."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return text.encode("utf-8", "replace")
+    found = base64_bytes(written)
+    return written.encode("utf-8", "replace") if found is None else found
 
 
 def _origin(value: object, holder: str) -> list[str | int]:

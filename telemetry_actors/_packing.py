@@ -12,51 +12,98 @@ from typing import Any
 import msgpack
 
 from telemetry_actors._entries import Entry
+from telemetry_actors._forms import tenant_of
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.sanitise import sanitise
 
-__all__ = ["pack_context", "pack_payload"]
+__all__ = ["pack_context", "pack_event"]
+
+Packed = tuple[bytes, str, bytes]
+"""Context, whose event it is, payload."""
 
 _Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
+_BIN_8 = 0xC4
+"""Before packed bytes of less than 256. In UTF-8, too: it says that they may be there."""
 
 
-def pack_payload(entry: Entry, payload: Any) -> bytes | None:
-    """Without content where that is off. None: it can't be packed."""
-    if type(payload) is not dict:
-        if not issubclass(type(payload), Mapping):
-            return None
-        payload = _as_dict(payload)
+def pack_event(entry: Entry, context: Any, payload: Any) -> Packed | None:
+    """Both packed, the payload without content where that is off, and whose event it is.
+
+    None: one of them is no map, or can't be packed even when it is cleaned.
+
+    Raises:
+        MemoryError: there is none left.
+    """
+    packed = None
+    try:
+        if type(payload) is not dict:
+            payload = _payload_dict(payload)
+        if type(context) is not dict:
+            context = _context_dict(context)
+        if entry.gated:
+            payload = gate(entry.route, payload)
+        payload_says, whole = payload.get("tenant_id"), _Packer().pack(payload)
+        if entry.gated and _BIN_8 in whole:
+            _check_keys(payload)
+        packed = whole
+        packed_context, tenant_id = _Packer().pack(context), context.get("tenant_id")
+        if payload_says is not None or type(tenant_id) is not str:
+            tenant_id = tenant_of(payload_says, tenant_id)
+        return packed_context, tenant_id, packed
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
+        return _pack_cleaned(entry, context, payload, packed)
+
+
+def _pack_cleaned(entry: Entry, context: Any, payload: Any, packed: bytes | None) -> Packed | None:
+    """What is left to be packed, cleaned: all that has no *packed* yet."""
+    if payload is None or context is None:
+        return None
+    if packed is None:
+        payload = _cleaned(entry, payload)
         if payload is None:
             return None
-    if entry.gated:
-        payload = gate(entry.route, payload)
-    return _packed(payload)
+        packed = _Packer().pack(payload)
+        return _with_context(context, payload, packed)
+    return _with_context(sanitise(context), payload, packed)
 
 
-def pack_context(context: Any) -> tuple[bytes, str] | None:
-    """The packed context, and its tenant. None: it is none."""
-    if type(context) is not dict:
-        context = _context_dict(context)
-        if context is None:
-            return None
-    tenant_id = context.get("tenant_id")
-    if type(tenant_id) is str:
-        try:
-            return _Packer().pack(context), tenant_id
-        except Exception:  # noqa: BLE001 -- what msgpack can't carry is cleaned below
-            tenant_id = None
-    cleaned = sanitise(context)
-    tenant_id = cleaned.get("tenant_id")
-    return _Packer().pack(cleaned), "" if tenant_id is None else str(tenant_id)
-
-
-def _packed(payload: dict[Any, Any]) -> bytes | None:
+def _with_context(context: Any, payload: dict[str, Any], packed: bytes) -> Packed:
     try:
-        return _Packer().pack(payload)  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
-        cleaned = sanitise(payload)
-        return _Packer().pack(cleaned) if type(cleaned) is dict else None
+        packed_context = _Packer().pack(context)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 -- as above
+        context = sanitise(context)
+        packed_context = _Packer().pack(context)
+    tenant_id = tenant_of(payload.get("tenant_id"), context.get("tenant_id"))
+    return packed_context, tenant_id, packed
+
+
+def pack_context(context: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Of an event whose payload is elsewhere: the packed context, and whose it says it is."""
+    found = _with_context(dict(context), {}, b"")
+    return found[0], found[1]
+
+
+def _check_keys(payload: dict[Any, Any]) -> None:
+    """Raises `TypeError` where a key of bytes has passed the gate: the payload is to be cleaned."""
+    if not all(type(key) is str for key in payload):
+        raise TypeError
+
+
+def _cleaned(entry: Entry, payload: dict[Any, Any]) -> dict[str, Any] | None:
+    cleaned = sanitise(payload)
+    if type(cleaned) is not dict:
+        return None
+    # Once more: a key may have been no text before, and so have passed the gate.
+    return gate(entry.route, cleaned) if entry.gated else cleaned
+
+
+def _payload_dict(payload: Any) -> dict[Any, Any] | None:
+    return _as_dict(payload) if issubclass(type(payload), Mapping) else None
 
 
 def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:

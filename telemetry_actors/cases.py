@@ -20,6 +20,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
+from telemetry_actors._forms import is_number, text_of_any
+
 __all__ = [
     "CASE_ROUTING",
     "CASE_TO_TRACE_TASK_NAME",
@@ -37,8 +39,8 @@ GATED: Final = "[gated]"
 
 _DATASET_KEYS: Final = ("dataset_id", "dataset_name")
 _DOCUMENT_TEXTS: Final = ("document_id", "segment_id")
-_NO_TEXT: Final = (bool, int, float, list, tuple, dict)
-_NO_NUMBER: Final = (bool, str, bytes, list, tuple, dict)
+_NO_TEXT: Final = (float, list, tuple, dict)  # and bool; an int is its decimal text
+_NO_NUMBER: Final = (bool, bytes, list, tuple, dict)  # and a text that is no number
 
 
 class TelemetryCase(StrEnum):
@@ -265,8 +267,13 @@ def _reduce(reduction: Reduction, value: object) -> object:
     return [_document(item) for item in items]
 
 
+def _is_no_text(value: object) -> bool:
+    kind = type(value)
+    return issubclass(kind, _NO_TEXT) or kind is bool
+
+
 def _text(value: object) -> object:
-    return [] if issubclass(type(value), _NO_TEXT) else GATED
+    return [] if _is_no_text(value) else GATED
 
 
 def _document(document: object) -> object:
@@ -274,13 +281,16 @@ def _document(document: object) -> object:
         return GATED
     kept = {key: _id_or_name(dict.get(document, key)) for key in _DATASET_KEYS}
     for key in _DOCUMENT_TEXTS:
-        if issubclass(type(dict.get(document, key)), _NO_TEXT):
+        if _is_no_text(dict.get(document, key)):
             kept[key] = []
-    if issubclass(type(dict.get(document, "score")), _NO_NUMBER):
+    score = dict.get(document, "score")
+    if issubclass(type(score), _NO_NUMBER) or (type(score) is str and not is_number(score)):
         kept["score"] = []
     return kept
 
 
 def _id_or_name(value: object) -> object:
-    """A text or null as it is; anything else as ``[]``, which no model takes for a text."""
-    return value if value is None or issubclass(type(value), str) else []
+    """A text or null as it is, or its text (an int, a UUID); else ``[]``, which is none."""
+    if value is None or issubclass(type(value), str):
+        return value
+    return [] if _is_no_text(value) else text_of_any(value) or []
