@@ -47,44 +47,45 @@ def pack_event(entry: Entry, context: Any, payload: Any) -> Packed | None:
         if entry.gated and _BIN_8 in whole:
             _check_keys(payload)
         packed = whole
-        packed_context, tenant_id = _Packer().pack(context), context.get("tenant_id")
-        if payload_says is not None or type(tenant_id) is not str:
-            tenant_id = tenant_of(payload_says, tenant_id)
-        return packed_context, tenant_id, packed
+        tenant_id = context.get("tenant_id")
+        if type(tenant_id) is str and (payload_says is None or type(payload_says) is str):
+            # `tenant_of`, without the call
+            return _Packer().pack(context), payload_says or tenant_id, packed
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
         return _pack_cleaned(entry, context, payload, packed)
+    return _with_context(context, payload_says, packed)
 
 
 def _pack_cleaned(entry: Entry, context: Any, payload: Any, packed: bytes | None) -> Packed | None:
-    """What is left to be packed, cleaned: all that has no *packed* yet."""
+    """The same of what could not be packed as it was: all that has no *packed* yet is cleaned."""
     if payload is None or context is None:
         return None
-    if packed is None:
-        payload = _cleaned(entry, payload)
-        if payload is None:
-            return None
-        packed = _Packer().pack(payload)
-        return _with_context(context, payload, packed)
-    return _with_context(sanitise(context), payload, packed)
+    if packed is not None:
+        return _with_context(sanitise(context), payload.get("tenant_id"), packed)
+    payload = _cleaned(entry, payload)
+    if payload is None:
+        return None
+    return _with_context(context, payload.get("tenant_id"), _Packer().pack(payload))
 
 
-def _with_context(context: Any, payload: dict[str, Any], packed: bytes) -> Packed:
+def _with_context(context: dict[Any, Any], payload_says: Any, packed: Any) -> Packed:
+    tenant_id = context.get("tenant_id")
     try:
-        packed_context = _Packer().pack(context)
+        if type(tenant_id) is str or tenant_id is None:
+            return _Packer().pack(context), tenant_of(payload_says, tenant_id), packed
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 -- as above
-        context = sanitise(context)
-        packed_context = _Packer().pack(context)
-    tenant_id = tenant_of(payload.get("tenant_id"), context.get("tenant_id"))
-    return packed_context, tenant_id, packed
+    except Exception:  # noqa: BLE001, S110 -- as above
+        pass
+    cleaned = sanitise(context)
+    return _Packer().pack(cleaned), tenant_of(payload_says, cleaned.get("tenant_id")), packed
 
 
 def pack_context(context: Mapping[str, Any]) -> tuple[bytes, str]:
     """Of an event whose payload is elsewhere: the packed context, and whose it says it is."""
-    found = _with_context(dict(context), {}, b"")
+    found = _with_context(dict(context), None, b"")
     return found[0], found[1]
 
 
