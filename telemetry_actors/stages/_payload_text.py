@@ -74,5 +74,5 @@ def packed_of(text: bytes) -> bytes:
 def _packed(payload: dict[str, Any]) -> bytes:
     try:
         return cast("bytes", msgpack.packb(payload))
-    except ValueError:  # another writer's: an escape of half a surrogate pair, a huge int
+    except UnicodeError:  # another writer's: an escape of half a surrogate pair
         return cast("bytes", msgpack.packb(sanitise(payload)))
