@@ -10,7 +10,7 @@ Bytes from outside are read with bounds on size and depth (g28).
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -21,18 +21,13 @@ from telemetry_actors._forms import text_of_any
 from telemetry_actors.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.ids import derived_id, new_event_id
-from telemetry_actors.sanitise import text
+from telemetry_actors.sanitise import sanitise, text
 
 __all__ = ["Incoming", "from_json", "to_json"]
 
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_ID_BYTES: Final = 1024
 _MAX_NS: Final = 2**63
-_ESCAPE: Final = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
-"""A pair of surrogates, or (the group) half of one, or any other escape of JSON."""
 _FIELDS: Final = tuple(TelemetryEnvelope.model_fields)
 
 
@@ -110,26 +105,24 @@ def _fields(data: object) -> dict[str, Any]:
         raise EnvelopeError(f"a {type(data).__name__}, not JSON text")
     if len(data) > _MAX_BYTES:
         raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
-    try:
-        try:
-            read = pydantic_core.from_json(data)  # its depth is bounded
-        except ValueError:
-            read = pydantic_core.from_json(_without_lone_surrogates(data))
-    except ValueError as error:
-        raise EnvelopeError("not JSON, or too deep") from error
+    read = _read(data)
     if type(read) is not dict:
         raise EnvelopeError(f"a {type(read).__name__}, not an object")
     return {name: read[name] for name in _FIELDS if name in read}
 
 
-def _without_lone_surrogates(data: str | bytes) -> str:
-    """U+FFFD for each half of a pair, as `emit()` does; Python's own `json` writes them."""
-    written = data if isinstance(data, str) else data.decode("utf-8")
-    return _ESCAPE.sub(_whole_or_replaced, text(written))
-
-
-def _whole_or_replaced(escape: re.Match[str]) -> str:
-    return "\\ufffd" if escape[1] else escape[0]
+def _read(data: str | bytes) -> Any:
+    try:
+        return pydantic_core.from_json(data)  # its depth is bounded
+    except TypeError:  # a text with half a surrogate pair in it, as it is
+        return _read(text(str(data)))
+    except ValueError as error:
+        if "hex escape" not in str(error):
+            raise EnvelopeError("not JSON, or too deep") from error
+    try:  # of half a pair, which Python's own `json` writes: a mark, as by `emit()`
+        return sanitise(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        raise EnvelopeError("not JSON, or too deep") from error
 
 
 def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:

@@ -191,8 +191,8 @@ def _object(value: Any, depth: int, budget: _Budget) -> Any:
 def _fields(value: Any) -> list[str] | None:
     """Names of the fields of whatever is a record of named values; null: it is none.
 
-    A dataclass, a model of pydantic's first version (which would pass for an iterable), or a class of
-    attrs. None of them is imported for it.
+    A dataclass, a model of pydantic's first version (which would pass for an iterable), or a class
+    of attrs. None of them is imported for it.
     """
     kind = type(value)
     if dataclasses.is_dataclass(kind):
