@@ -13,12 +13,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgpack
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    field_serializer,
+    field_validator,
+)
 
-from telemetry_actors._forms import CONTEXT_KEYS, text_of_any
+from telemetry_actors._forms import text_of_any
 from telemetry_actors._marks import distinct
 from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
@@ -61,6 +69,18 @@ _BINS = (0xC4, 0xC5, 0xC6)
 """One of them is before any packed bytes. In UTF-8, too: where there is none, there are none."""
 
 
+def _as_text(value: Any) -> Any:
+    """As in a plain mapping: an int id is its decimal text, a UUID its text."""
+    found = text_of_any(value)
+    return value if found is None else found
+
+
+_Text = Annotated[
+    Annotated[str, Strict()] | Annotated[str, BeforeValidator(_as_text)],
+    Field(union_mode="left_to_right"),  # nearly all are texts, and those cost no call
+]
+
+
 class TelemetryContext(BaseModel):
     """Who and where: the same for every event of one request.
 
@@ -69,19 +89,12 @@ class TelemetryContext(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    tenant_id: str = ""
+    tenant_id: _Text = ""
     """Workspace id; ``""`` when unknown."""
-    user_id: str | None = None
-    app_id: str | None = None
-    app_name: str | None = None
-    workspace_name: str | None = None
-
-    @field_validator(*CONTEXT_KEYS, mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        """As in a plain mapping: an int id is its decimal text, a UUID its text."""
-        found = text_of_any(value)
-        return value if found is None else found
+    user_id: _Text | None = None
+    app_id: _Text | None = None
+    app_name: _Text | None = None
+    workspace_name: _Text | None = None
 
 
 class Ticket(NamedTuple):

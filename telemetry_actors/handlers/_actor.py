@@ -22,7 +22,7 @@ from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._forms import PayloadReader
 from telemetry_actors.handlers._limits import limited, surely_short
-from telemetry_actors.handlers._records import DEGRADED_KEY, UNREADABLE_KEY, flagged, marked
+from telemetry_actors.handlers._records import degraded, flagged, unreadable
 from telemetry_actors.handlers.rehydration import rehydration_failed
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import MetricRecorder
@@ -100,13 +100,13 @@ class HandlerActor(BatchActor):
         signals = self._definition.map(self._facts(envelope, context), payload, self._settings)
         if odd or unread:
             flight.notes.setdefault(_UNREADABLE, {})[index] = unread + odd
-            signals = marked(signals, UNREADABLE_KEY, ", ".join(unread + odd))
+            signals = unreadable(signals, unread + odd)
         return self._finished(signals, envelope)
 
     def _finished(self, signals: Signals, envelope: Envelope) -> Signals:
         """With what a mapping need not think of: marks, flags, limits."""
         if is_degraded(envelope):
-            signals = marked(signals, DEGRADED_KEY, True)
+            signals = degraded(signals)
         if self._settings.sampling_rate < 1.0:
             signals = flagged(signals, self._settings.sampling_rate)
         most_bytes = self._settings.attribute_bytes

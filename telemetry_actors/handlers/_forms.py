@@ -34,7 +34,7 @@ Reader = Callable[[object, list[str], str], Any]
 """Value, names of what is left out (to be added to), the value's own name; raises `Unreadable`."""
 
 _PLAIN: Final[Mapping[object, Form]] = {
-    str: Form(text_of, "a text, or an int"),
+    str: Form(text_of, "a text or an int"),
     bool: Form(flag_of, "a bool"),
     int: Form(count_of, "a whole number"),
     float: Form(number_of, "a finite number"),

@@ -19,10 +19,11 @@ __all__ = [
     "METRIC_ONLY",
     "SPAN_DETAIL",
     "UNREADABLE_KEY",
+    "degraded",
     "flagged",
     "log_record",
     "log_type",
-    "marked",
+    "unreadable",
 ]
 
 DEGRADED_KEY: Final = "dify.telemetry.degraded"
@@ -83,7 +84,7 @@ def log_record(
     )
 
 
-def marked(signals: Signals, key: str, value: AttributeValue) -> Signals:
+def _marked(signals: Signals, key: str, value: AttributeValue) -> Signals:
     """The same signals, each log and span with one attribute more."""
     logs = tuple(
         [log._replace(keys=(*log.keys, key), values=(*log.values, value)) for log in signals.logs]
@@ -95,6 +96,16 @@ def marked(signals: Signals, key: str, value: AttributeValue) -> Signals:
         ]
     )
     return signals._replace(logs=logs, spans=spans)
+
+
+def degraded(signals: Signals) -> Signals:
+    """The same signals, each log and span with a mark that something may be missing in it."""
+    return _marked(signals, DEGRADED_KEY, True)
+
+
+def unreadable(signals: Signals, keys: Iterable[str]) -> Signals:
+    """The same signals, each log and span with the names of what could not be read."""
+    return _marked(signals, UNREADABLE_KEY, ", ".join(keys))
 
 
 def flagged(signals: Signals, rate: float) -> Signals:

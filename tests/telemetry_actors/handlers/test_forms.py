@@ -95,7 +95,7 @@ def test_b6_a_required_key_costs_the_event_and_the_words_say_what_is_right():
         READERS["moderation_check"].read({"flagged": SECRET, "query": SECRET, "categories": 7})
 
     assert str(caught.value) == (
-        "flagged: unreadable, must be a bool; action: missing, must be a text, or an int"
+        "flagged: unreadable, must be a bool; action: missing, must be a text or an int"
     )
 
 
@@ -115,9 +115,9 @@ def test_a_model_of_the_users_own_says_itself_what_it_takes():
 def test_whatever_an_optional_key_holds_the_event_is_good(data, case):
     definition = DEFINITIONS[case]
     optional = sorted(definition.model.__annotations__.keys() - REQUIRED[case].keys())
-    more = {key: data.draw(anything) for key in data.draw(st.sets(st.sampled_from(optional)))}
+    more = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(optional, anything)))
 
     payload, lost = read(case, **more)
 
-    assert set(REQUIRED[case]) <= set(payload)
-    assert {name.partition(".")[0] for name in lost} <= set(more)
+    assert REQUIRED[case].keys() <= payload.keys()
+    assert {name.partition(".")[0] for name in lost} <= more.keys()
