@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import pydantic_core
 from pydantic import ValidationError
 
-from telemetry_actors._forms import text_of_any
+from telemetry_actors._forms import id_of_any
 from telemetry_actors.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.ids import derived_id, new_event_id
@@ -143,7 +143,7 @@ def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:
 
 def _text(value: object) -> object:
     """As for `emit()`: an int is its decimal text, null is nothing. What is no text is refused."""
-    return "" if value is None else value if type(value) is bool else text_of_any(value) or value
+    return "" if value is None else value if type(value) is bool else id_of_any(value) or value
 
 
 def _bytes(written: str) -> bytes:

@@ -23,16 +23,19 @@ __all__ = [
     "Unreadable",
     "count_of",
     "flag_of",
+    "id_of",
+    "id_of_any",
+    "is_id_key",
     "index_of",
     "is_number",
     "number_of",
     "ns_of_number",
     "price_of",
     "read_context",
+    "said_of",
     "seconds_of",
     "tenant_of",
     "text_of",
-    "text_of_any",
 ]
 
 CONTEXT_KEYS: Final = ("tenant_id", "user_id", "app_id", "app_name", "workspace_name")
@@ -69,18 +72,16 @@ class Form(NamedTuple):
 
 
 def text_of(value: object) -> str:
-    """A text; an int is its decimal text, and bytes of UTF-8 are what they say.
+    """A text; bytes of UTF-8 are what they say.
 
     Raises:
-        Unreadable: a bool, a float, a list or a map: no id was ever meant by it.
+        Unreadable: anything else.
 
-    >>> text_of(42), text_of("a")
-    ('42', 'a')
+    >>> text_of("a"), text_of(b"a")
+    ('a', 'a')
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if isinstance(value, bytes):
         found = bytes_text(value)
         if not _is_mark(found):
@@ -88,13 +89,36 @@ def text_of(value: object) -> str:
     raise Unreadable
 
 
-def text_of_any(value: Any) -> str | None:
-    """The text of a value as a host has it (a UUID, an enum, an int ...). Null: it has none.
+def id_of(value: object) -> str:
+    """A text, or an int as its decimal text.
+
+    Raises:
+        Unreadable: a bool, a float, a list or a map: no id was ever meant by it.
+
+    >>> id_of(42), id_of("a")
+    ('42', 'a')
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text_of(value)
+
+
+def is_id_key(key: str) -> bool:
+    """Whether a key of a payload or context holds an id, or a list of them: by its name.
+
+    >>> is_id_key("user_id"), is_id_key("dataset_ids"), is_id_key("status")
+    (True, True, False)
+    """
+    return key.endswith(("_id", "_ids"))
+
+
+def id_of_any(value: Any) -> str | None:
+    """The text of an id as a host has it (a UUID, an enum, an int ...). Null: it has none.
 
     Never raises. A mark that `sanitise` leaves is no text: two of them would pass for one.
 
     >>> import uuid
-    >>> text_of_any(uuid.UUID(int=1)), text_of_any(object()), text_of_any(True)
+    >>> id_of_any(uuid.UUID(int=1)), id_of_any(object()), id_of_any(True)
     ('00000000-0000-0000-0000-000000000001', None, None)
     """
     if type(value) is str:
@@ -102,7 +126,7 @@ def text_of_any(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        found = text_of(sanitise(value))
+        found = id_of(sanitise(value))
     except Unreadable:
         return None
     return None if _is_mark(found) else found
@@ -126,12 +150,12 @@ def tenant_of(payload_says: Any, context_says: Any) -> str:
     ('acme', '42', '')
     """
     if payload_says is not None:
-        found = payload_says if type(payload_says) is str else text_of_any(payload_says)
+        found = payload_says if type(payload_says) is str else id_of_any(payload_says)
         if found:
             return found
     if type(context_says) is str:
         return context_says
-    return text_of_any(context_says) or ""
+    return id_of_any(context_says) or ""
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -249,6 +273,12 @@ def _float_ns(value: float, unit_ns: int) -> int:
 # -- contexts -------------------------------------------------------------------------------------
 
 
+def said_of(context: Mapping[str, Any], key: str) -> str:
+    """What a context says of *key*. Raises `Unreadable`."""
+    value = context.get(key)
+    return id_of(value) if is_id_key(key) else text_of(value)
+
+
 def read_context(context: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """The context with its five keys as texts, and which of them can't be read (left out).
 
@@ -265,7 +295,7 @@ def read_context(context: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[s
     found, lost = dict(context), []
     for key in odd:
         try:
-            found[key] = text_of(found[key])
+            found[key] = said_of(found, key)
         except Unreadable:
             del found[key]
             lost.append(f"context.{key}")

@@ -23,7 +23,7 @@ from pydantic_core import CoreConfig, CoreSchema, SchemaValidator
 
 from telemetry_actors._definition_check import check_gated, check_mapping, check_model, checked
 from telemetry_actors._emits import Emits
-from telemetry_actors._forms import Unreadable, text_of
+from telemetry_actors._forms import Unreadable, said_of
 from telemetry_actors.cases import (
     CASE_ROUTING,
     CaseRoute,
@@ -63,9 +63,9 @@ class EventFacts(NamedTuple):
     """The payload is the fallback of an off-loaded one that did not come back."""
 
     def said(self, key: str) -> str:
-        """What the context says of *key* (an int is its decimal text); "" where it says none."""
+        """What the context says of *key* (an int id is its decimal text); "" where it says none."""
         try:
-            return text_of(self.context.get(key))
+            return said_of(self.context, key)
         except Unreadable:
             return ""
 

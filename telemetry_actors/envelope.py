@@ -26,7 +26,7 @@ from pydantic import (
     field_validator,
 )
 
-from telemetry_actors._forms import text_of_any
+from telemetry_actors._forms import id_of_any
 from telemetry_actors._marks import distinct
 from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
@@ -69,14 +69,14 @@ _BINS = (0xC4, 0xC5, 0xC6)
 """One of them is before any packed bytes. In UTF-8, too: where there is none, there are none."""
 
 
-def _as_text(value: Any) -> Any:
+def _as_id(value: Any) -> Any:
     """As in a plain mapping: an int id is its decimal text, a UUID its text."""
-    found = text_of_any(value)
+    found = id_of_any(value)
     return value if found is None else found
 
 
-_Text = Annotated[
-    Annotated[str, Strict()] | Annotated[str, BeforeValidator(_as_text)],
+_Id = Annotated[
+    Annotated[str, Strict()] | Annotated[str, BeforeValidator(_as_id)],
     Field(union_mode="left_to_right"),  # nearly all are texts, and those cost no call
 ]
 
@@ -89,12 +89,12 @@ class TelemetryContext(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    tenant_id: _Text = ""
+    tenant_id: _Id = ""
     """Workspace id; ``""`` when unknown."""
-    user_id: _Text | None = None
-    app_id: _Text | None = None
-    app_name: _Text | None = None
-    workspace_name: _Text | None = None
+    user_id: _Id | None = None
+    app_id: _Id | None = None
+    app_name: str | None = None
+    workspace_name: str | None = None
 
 
 class Ticket(NamedTuple):

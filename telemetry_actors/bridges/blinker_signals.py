@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from telemetry_actors._forms import text_of_any
+from telemetry_actors._forms import id_of_any
 from telemetry_actors._process import emit
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.gateway import TelemetryGateway
@@ -137,7 +137,7 @@ def _receiver(emit: Callable[..., Admission], case: TelemetryCase) -> Callable[.
 def _read(sender: Any, said: Mapping[str, Any], places: tuple[str, ...]) -> str | None:
     """A text, from what the signal said of it or else from the sender; null if there is none."""
     for name in places:
-        value = text_of_any(said.get(name))
+        value = id_of_any(said.get(name))
         if value is None:
             value = _text_of(sender, name)
         if value is not None:
@@ -150,4 +150,4 @@ def _text_of(sender: Any, name: str) -> str | None:
         value = sender.get(name) if isinstance(sender, Mapping) else getattr(sender, name, None)
     except Exception:  # noqa: BLE001 -- a property of the host's: its fault costs this key alone
         return None
-    return text_of_any(value)
+    return id_of_any(value)

@@ -22,6 +22,8 @@ from telemetry_actors._forms import (
     Unreadable,
     count_of,
     flag_of,
+    id_of,
+    is_id_key,
     number_of,
     text_of,
 )
@@ -33,12 +35,13 @@ __all__ = ["PayloadReader"]
 Reader = Callable[[object, list[str], str], Any]
 """Value, names of what is left out (to be added to), the value's own name; raises `Unreadable`."""
 
+_TEXT: Final = Form(text_of, "a text")
 _PLAIN: Final[Mapping[object, Form]] = {
-    str: Form(text_of, "a text or an int"),
     bool: Form(flag_of, "a bool"),
     int: Form(count_of, "a whole number"),
     float: Form(number_of, "a finite number"),
 }
+_ID: Final = Form(id_of, "a text or an int")
 _MOST_WORDS: Final = 300
 
 
@@ -125,36 +128,38 @@ def _read_fields(
 @cache
 def _fields_of(model: Any) -> Mapping[str, _Field]:
     hints = get_type_hints(model, include_extras=True)
-    return {key: _field_of(kind) for key, kind in hints.items()}
+    return {key: _field_of(kind, _ID if is_id_key(key) else _TEXT) for key, kind in hints.items()}
 
 
-def _field_of(kind: Any) -> _Field:
+def _field_of(kind: Any, text: Form) -> _Field:
     required = get_origin(kind) is Required
-    read, words = _reader_of(get_args(kind)[0] if required else kind)
+    read, words = _reader_of(get_args(kind)[0] if required else kind, text)
     return _Field(required, read, words)
 
 
-def _reader_of(kind: Any) -> tuple[Reader, str]:
+def _reader_of(kind: Any, text: Form) -> tuple[Reader, str]:
+    """How a value of the type *kind* is read, whose texts are read as *text* says; and in words."""
     origin = get_origin(kind)
     if origin is Annotated:
-        return _annotated(*get_args(kind))
+        return _annotated(text, *get_args(kind))
     if origin in (Union, types.UnionType):
         (kind,) = (one for one in get_args(kind) if one is not type(None))
-        return _reader_of(kind)
+        return _reader_of(kind, text)
     if origin is list:
-        return _list_of(get_args(kind)[0]), "a list"
+        return _list_of(get_args(kind)[0], text), "a list"
     if origin is dict:
-        return _map_of(get_args(kind)[1]), "a map"
+        return _map_of(get_args(kind)[1], text), "a map"
     if is_typeddict(kind):
         return _record_of(kind), "a map"
-    return _simple(_PLAIN[kind]) if kind in _PLAIN else (_as_it_is, "anything")
+    form = text if kind is str else _PLAIN.get(kind)
+    return (_as_it_is, "anything") if form is None else _simple(form)
 
 
-def _annotated(kind: Any, *notes: Any) -> tuple[Reader, str]:
+def _annotated(text: Form, kind: Any, *notes: Any) -> tuple[Reader, str]:
     form = next((note for note in notes if isinstance(note, Form)), None)
     if form is not None:
         return _simple(form)
-    read, words = _reader_of(kind)
+    read, words = _reader_of(kind, text)
     before = next((note.func for note in notes if isinstance(note, BeforeValidator)), None)
     return (read if before is None else _after(before, read)), words
 
@@ -180,8 +185,8 @@ def _as_it_is(value: object, _lost: list[str], _name: str) -> Any:
     return value
 
 
-def _list_of(kind: Any) -> Reader:
-    inner, _ = _reader_of(kind)
+def _list_of(kind: Any, text: Form) -> Reader:
+    inner, _ = _reader_of(kind, text)
 
     def read(value: object, lost: list[str], name: str) -> Any:
         if not isinstance(value, list | tuple):
@@ -191,8 +196,8 @@ def _list_of(kind: Any) -> Reader:
     return read
 
 
-def _map_of(kind: Any) -> Reader:
-    inner, _ = _reader_of(kind)
+def _map_of(kind: Any, text: Form) -> Reader:
+    inner, _ = _reader_of(kind, text)
 
     def read(value: object, lost: list[str], name: str) -> Any:
         if not isinstance(value, dict):

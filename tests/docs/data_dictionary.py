@@ -29,7 +29,7 @@ What each case takes and what comes of it: one log record per event, a span for 
 measurements. Nothing else is ever sent. How the tables are to be read:
 
 - **Payload.** A key that is not required may be null, which is the same as absent. Which other
-  forms are right is told in [values](values.md#forms-of-a-key): an int for a text, a number for a
+  forms are right is told in [values](values.md#forms-of-a-key): an int for an id, a number for a
   time. A required key that can't be read makes the event invalid, another one is left out. Keys
   that are not listed are ignored. `.*` stands for any key of a map, `[]` for any entry of a list.
 - `tenant_id` says whose event it is, before the context's ([values](values.md#whose-event-it-is)).

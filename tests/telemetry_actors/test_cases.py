@@ -144,18 +144,17 @@ def test_questions_become_as_many_markers(questions):
 
 
 def test_a_question_that_is_no_text_is_nothing_that_a_model_takes_for_one():
-    questions = [1.5, None, {"a": "SECRET"}, "SECRET", 1]
+    questions = [1, None, {"a": "SECRET"}, "SECRET"]
 
-    assert gate(QUESTIONS, {"questions": questions}) == {"questions": [[], None, [], GATED, GATED]}
+    assert gate(QUESTIONS, {"questions": questions}) == {"questions": [[], None, [], GATED]}
 
 
-@pytest.mark.parametrize("value", [True, 0.5, ["SECRET"], {"a": "SECRET"}])
+@pytest.mark.parametrize("value", [7, True, 0.5, ["SECRET"], {"a": "SECRET"}])
 def test_a_text_that_is_none_is_nothing_that_a_model_takes_for_one(value):
     route = CASE_ROUTING[TelemetryCase.MODERATION_CHECK]
 
     assert gate(route, {"query": value}) == {"query": []}
     assert gate(route, {"query": "SECRET"}) == {"query": GATED}
-    assert gate(route, {"query": 7}) == {"query": GATED}
     assert gate(route, {"query": None}) == {"query": None}
 
 

@@ -12,13 +12,15 @@ from telemetry_actors._forms import (
     Unreadable,
     count_of,
     flag_of,
+    id_of,
+    id_of_any,
     index_of,
+    is_id_key,
     number_of,
     read_context,
     seconds_of,
     tenant_of,
     text_of,
-    text_of_any,
 )
 from telemetry_actors.sanitise import sanitise
 from tests.properties.payloads import anything
@@ -33,14 +35,25 @@ class Mode(enum.Enum):
     ("value", "text"),
     [("a", "a"), ("", ""), (42, "42"), (-1, "-1"), (b"a", "a"), ("<a>", "<a>")],
 )
-def test_a_text(value, text):
-    assert text_of(value) == text
+def test_an_id(value, text):
+    assert id_of(value) == text
 
 
 @pytest.mark.parametrize("value", [True, 1.5, None, [], {}, ["a"], b"\xff"])
-def test_what_has_no_text(value):
+def test_what_is_no_id(value):
     with pytest.raises(Unreadable):
-        text_of(value)
+        id_of(value)
+
+
+def test_an_int_is_an_id_and_no_other_text():
+    assert text_of("a") == text_of(b"a") == "a"
+    with pytest.raises(Unreadable):
+        text_of(42)
+
+
+def test_an_id_is_told_by_the_name_of_its_key():
+    assert all(map(is_id_key, ("user_id", "dataset_ids", "parent_workflow_run_id")))
+    assert not any(map(is_id_key, ("status", "idea", "id_card", "app_name")))
 
 
 @pytest.mark.parametrize(
@@ -58,13 +71,13 @@ def test_what_has_no_text(value):
         ({}, None),
     ],
 )
-def test_the_text_of_what_a_host_has(value, text):
-    assert text_of_any(value) == text
+def test_the_id_that_a_host_has(value, text):
+    assert id_of_any(value) == text
 
 
 @pytest.mark.parametrize("thing", values().values(), ids=values())
 def test_g01_whatever_it_is_asked_for_it_raises_nothing(thing):
-    assert isinstance(text_of_any(thing), str | None)
+    assert isinstance(id_of_any(thing), str | None)
     assert isinstance(tenant_of(thing, thing), str)
 
 
@@ -73,11 +86,11 @@ def test_one_value_has_one_text_at_the_door_and_behind_it(value):
     """So the two never disagree about whose event it is."""
     behind = sanitise(value)
     try:
-        text = text_of(behind)
+        text = id_of(behind)
     except Unreadable:
         text = None
 
-    assert text_of_any(value) in (text, None if text is None or text[:1] == "<" else value)
+    assert id_of_any(value) in (text, None if text is None or text[:1] == "<" else value)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +174,13 @@ def test_a_context_of_texts_is_not_even_copied():
     context = dict.fromkeys(CONTEXT_KEYS, "x") | {"user_id": None, "more": [1]}
 
     assert read_context(context)[0] is context
+
+
+def test_a_name_in_a_context_is_no_id():
+    assert read_context({"app_name": 7, "workspace_name": b"w"}) == (
+        {"workspace_name": "w"},
+        ("context.app_name",),
+    )
 
 
 def test_what_a_context_says_of_an_app_or_a_user_is_read_as_in_a_payload():

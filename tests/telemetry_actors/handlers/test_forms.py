@@ -32,7 +32,7 @@ def read(case, **more):
         ("index", 3.0, 3),
         ("start_time", "1970-01-01T00:00:01Z", 10**9),
         ("dataset_ids", [1, "b"], ["1", "b"]),
-        ("node_type", 7, "7"),
+        ("node_id", 7, "7"),
     ],
 )
 def test_b6_a_value_in_another_form_is_read(key, given, kept):
@@ -53,6 +53,7 @@ def test_b6_a_value_in_another_form_is_read(key, given, kept):
         ("start_time", float("inf")),
         ("user_id", ["u"]),
         ("title", 1.5),
+        ("title", 7),
         ("dataset_ids", ["a", None]),
         ("dataset_ids", "a"),
         ("total_price", "free"),
@@ -95,7 +96,16 @@ def test_b6_a_required_key_costs_the_event_and_the_words_say_what_is_right():
         READERS["moderation_check"].read({"flagged": SECRET, "query": SECRET, "categories": 7})
 
     assert str(caught.value) == (
-        "flagged: unreadable, must be a bool; action: missing, must be a text or an int"
+        "flagged: unreadable, must be a bool; action: missing, must be a text"
+    )
+
+
+def test_a_required_id_may_be_an_int_and_no_other_text():
+    with pytest.raises(InvalidPayload) as caught:
+        READERS["workflow_run"].read({"workflow_id": 7, "workflow_run_id": 1.5, "status": 7})
+
+    assert str(caught.value) == (
+        "workflow_run_id: unreadable, must be a text or an int; status: unreadable, must be a text"
     )
 
 

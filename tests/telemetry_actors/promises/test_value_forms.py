@@ -40,6 +40,10 @@ class Anything(TypedDict, total=False):
     tenant_id: object
 
 
+class Key(enum.Enum):
+    INPUTS = "inputs"
+
+
 class Seen:
     """What came of some events."""
 
@@ -217,12 +221,17 @@ def test_b6_a_required_key_costs_the_event_and_its_letter_says_what_is_right():
 def test_b6_a_payload_has_the_same_marks_with_content_off(content):
     payload = {
         "query": 7,
-        "documents": [{"dataset_id": uuid.UUID(int=1), "score": "0.5"}, {"dataset_id": 1.5}],
+        "documents": [
+            {"dataset_id": uuid.UUID(int=1), "dataset_name": Key.INPUTS, "score": "0.5"},
+            {"dataset_id": 1.5, "dataset_name": 7},
+            {"dataset_id": 8},
+        ],
     }
     seen = Seen(("dataset_retrieval", CONTEXT, payload), enterprise_include_content=content)
 
-    assert json.loads(seen.log["dify.dataset.id"]) == [str(uuid.UUID(int=1))]
-    assert seen.log[UNREADABLE] == "documents.dataset_id"
+    assert json.loads(seen.log["dify.dataset.id"]) == [str(uuid.UUID(int=1)), "8"]
+    assert json.loads(seen.log["dify.dataset.name"]) == ["inputs"]
+    assert seen.log[UNREADABLE] == "documents.dataset_id, documents.dataset_name"
 
 
 @pytest.mark.parametrize(
@@ -267,10 +276,6 @@ def test_b4_a_key_of_bytes_is_its_text_on_both_ways_of_packing(more):
         "n": [{"x": "y"}],
         **({"s": [1]} if more else {}),
     }
-
-
-class Key(enum.Enum):
-    INPUTS = "inputs"
 
 
 @pytest.mark.parametrize("key", [b"inputs", Key.INPUTS])
