@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -131,6 +132,14 @@ def test_an_id_that_is_no_uuid_is_one_all_the_same(source):
     assert (trace_id, span_id) == (run_trace_id(source), own_span_id(source))
     assert trace_id != run_trace_id(f"{source}x")
     assert span_id != own_span_id(f"{source}x")
+
+
+def test_the_derivation_is_that_of_the_page():
+    """Others may want to meet these traces."""
+    text = "run-17 é"
+
+    assert run_trace_id(text) == sha256(b"trace:" + text.encode()).digest()[:16]
+    assert own_span_id(text) == sha256(b"span:" + text.encode()).digest()[:8]
 
 
 def test_a_uuid_is_taken_as_it_is():
