@@ -123,7 +123,8 @@ class Intake:
             verdict = self._admit(entry, context, payload, manager, event_id)
         except MemoryError:
             verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
-            self.out_of_memory += verdict is not _ACCEPTED
+            if verdict is not _ACCEPTED:
+                self.out_of_memory += 1
         except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
             verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
         except BaseException:  # the host's own, out of a signal handler: not ours to keep
