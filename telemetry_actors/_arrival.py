@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors._entries import UNKNOWN_CASE
+from telemetry_actors._forms import tenant_of
 from telemetry_actors._gating import fallback_as_it_may_travel
-from telemetry_actors._packing import pack_context, pack_payload
+from telemetry_actors._packing import pack_context, pack_event
 from telemetry_actors._readmission import let_in, refusal_of
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
 from telemetry_actors.ledger import Admission
@@ -60,7 +61,7 @@ def may_arrive(life: Life, event: Incoming) -> bool:
     if entry.row in life.intake.parked:
         return False
     charged = life.settings.gateway.max_context_bytes
-    tenant_id = str(event.context["tenant_id"])
+    tenant_id = tenant_of((event.payload or {}).get("tenant_id"), event.context.get("tenant_id"))
     return life.pressure.want_of_room(entry.priority, tenant_id, charged) is None
 
 
@@ -82,14 +83,17 @@ def _admissible(life: Life, entry: Entry, event: Incoming) -> Item | Admission:
 
 def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
     """Packed as `emit()` packs."""
-    packed = None if event.payload is None else pack_payload(entry, event.payload)
-    head = pack_context(event.context)
-    if head is None or (packed is None) is not (event.payload is None):
+    event_packed: tuple[bytes, str, bytes | None] | None
+    if event.payload is None:
+        event_packed = (*pack_context(event.context), None)
+    else:
+        event_packed = pack_event(entry, event.context, event.payload)
+    if event_packed is None:
         return None
     pickle = life.settings.rehydrator.allow_pickle_fallback
     fallback = fallback_as_it_may_travel(entry, event.fallback, pickle)
     at_ns = life.clock.now_ns() if event.emitted_at is None else event.emitted_at
-    context, tenant_id = head
+    context, tenant_id, packed = event_packed
     return Envelope(
         entry.name,
         tenant_id,

@@ -108,8 +108,8 @@ class Books:
         self.duplicate = [0] * cases
         self.dropped: list[Counter[str]] = [Counter() for _ in range(cases)]
         self.assumed: list[Counter[str]] = [Counter() for _ in range(cases)]
-        self.sampled_out = 0
-        self.diagnostic = 0
+        self.sampled_out = self.diagnostic = 0
+        self.unreadable: Counter[tuple[str, str]] = Counter()  # values, by case and key
         self.measured = [0, 0]
         self.providers: Counter[str] = Counter()
         self.lines = {

@@ -23,6 +23,7 @@ from telemetry_actors.status import (
     ParkingStatus,
     RequestStatus,
     TimingStatus,
+    ValuesStatus,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ def counted(life: Life) -> dict[str, Any]:
         )
         providers = dict(books.providers)
         kept = len(books.dead_letters)
+        unreadable: dict[str, dict[str, int]] = {}
+        for (case, key), n in books.unreadable.items():
+            unreadable.setdefault(case, {})[key] = n
     given, full = shard.given
     providers["given"] = providers.get("given", 0) + given
     providers["full"] = providers.get("full", 0) + full
@@ -84,6 +88,7 @@ def counted(life: Life) -> dict[str, Any]:
         "now": max(life.clock.now_ns(), life.began_ns),  # also where it was set back
         "cases": [case for case in cases if case.admissions],
         "made": made,
+        "values": ValuesStatus(unreadable=unreadable),
         "parkings": _parkings(life),
         "timings": {part: _timing(t) for part, t in books.timings.copy().items()},
         "providers": providers,

@@ -134,6 +134,10 @@ def check_gated(
     if not gated and not reduced:
         return (), {}
     fields = _keys_of(case, schema)
+    if "tenant_id" in gated:
+        raise CaseError(
+            case, "gated key 'tenant_id' says whose event it is, so it can't be content"
+        )
     for key in gated:
         if not any(key in keys for keys in fields):
             known = ", ".join(sorted(set().union(*fields)))
@@ -212,9 +216,17 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
         problem = _problem_of(signals, known)
         if problem is not None:
             raise TypeError(f"the mapping of {case} made {problem}")
-        return signals
+        return _without_orphans(signals)
 
     return look
+
+
+def _without_orphans(signals: Signals) -> Signals:
+    """A span id says nothing without its trace id, and receivers refuse it: it is left out."""
+    if all(log.trace_id or not log.span_id for log in signals.logs):
+        return signals
+    logs = [log if log.trace_id else log._replace(span_id=b"") for log in signals.logs]
+    return signals._replace(logs=tuple(logs))
 
 
 def _problem_of(signals: object, known: frozenset[Instrument]) -> str | None:

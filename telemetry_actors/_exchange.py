@@ -10,16 +10,18 @@ Bytes from outside are read with bounds on size and depth (g28).
 
 from __future__ import annotations
 
-import base64
-import binascii
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import pydantic_core
 from pydantic import ValidationError
 
-from telemetry_actors.envelope import Envelope, TelemetryEnvelope, unpack_map
+from telemetry_actors._forms import id_of_any
+from telemetry_actors.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import derived_id, new_event_id
+from telemetry_actors.sanitise import sanitise, text
 
 __all__ = ["Incoming", "from_json", "to_json"]
 
@@ -80,7 +82,7 @@ def from_json(data: object, holder: str) -> Incoming:
     Raises:
         EnvelopeError: it is no envelope, or out of bounds. The words have no content in them.
     """
-    model = _model(_fields(data))
+    model = _model(_fields(data), holder)
     metadata = model.metadata or {}
     context = metadata.get("context")
     kept: dict[str, Any] = {"origin": _origin(metadata.get("origin"), holder)}
@@ -103,16 +105,31 @@ def _fields(data: object) -> dict[str, Any]:
         raise EnvelopeError(f"a {type(data).__name__}, not JSON text")
     if len(data) > _MAX_BYTES:
         raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
-    try:
-        read = pydantic_core.from_json(data)  # its depth is bounded
-    except ValueError as error:
-        raise EnvelopeError("not JSON, or too deep") from error
+    read = _read(data)
     if type(read) is not dict:
         raise EnvelopeError(f"a {type(read).__name__}, not an object")
     return {name: read[name] for name in _FIELDS if name in read}
 
 
-def _model(fields: dict[str, Any]) -> TelemetryEnvelope:
+def _read(data: str | bytes) -> Any:
+    try:
+        return pydantic_core.from_json(data)  # its depth is bounded
+    except TypeError:  # a text with half a surrogate pair in it, as it is
+        return _read(text(str(data)))
+    except ValueError as error:
+        if "hex escape" not in str(error):
+            raise EnvelopeError("not JSON, or too deep") from error
+    try:  # of half a pair, which Python's own `json` writes: a mark, as by `emit()`
+        return sanitise(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        raise EnvelopeError("not JSON, or too deep") from error
+
+
+def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:
+    fields |= {key: _text(fields[key]) for key in ("tenant_id", "event_id") if key in fields}
+    if fields.get("event_id") == "":
+        # As in `emit()` it is no id. The same for a task that is delivered again.
+        fields["event_id"] = derived_id(holder, "task") if holder else new_event_id()
     fallback = fields.get("payload_fallback")
     if type(fallback) is str:
         fields["payload_fallback"] = _bytes(fallback)
@@ -124,12 +141,15 @@ def _model(fields: dict[str, Any]) -> TelemetryEnvelope:
     raise EnvelopeError(words[:300])  # outside: the other one holds the payload
 
 
-def _bytes(text: str) -> bytes:
+def _text(value: object) -> object:
+    """As for `emit()`: an int is its decimal text, null is nothing. What is no text is refused."""
+    return "" if value is None else value if type(value) is bool else id_of_any(value) or value
+
+
+def _bytes(written: str) -> bytes:
     """Ours is base64; era S wrote the bytes themselves as a text."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return text.encode("utf-8", "replace")
+    found = base64_bytes(written)
+    return written.encode("utf-8", "replace") if found is None else found
 
 
 def _origin(value: object, holder: str) -> list[str | int]:

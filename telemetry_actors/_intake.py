@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from supervisors import Clock, Mailbox
 from supervisors._native import get_ident
 from telemetry_actors._entries import UNKNOWN_CASE, Entry
-from telemetry_actors._packing import pack_context, pack_payload
+from telemetry_actors._packing import pack_event
 from telemetry_actors._pressure import Pressure
 from telemetry_actors._shards import Shards
 from telemetry_actors._trace_providers import TraceProviders
@@ -82,6 +82,8 @@ class Intake:
         self.closed = False
         self._looked_ns = 0
         self._look_now = False
+        self.out_of_memory = 0
+        """Events that were refused as ``invalid`` because memory ran out; about how many."""
         self.asleep = True
         """No tree has been started yet."""
         self.parked: frozenset[int] = frozenset()
@@ -119,6 +121,10 @@ class Intake:
         verdict = Admission.INVALID
         try:
             verdict = self._admit(entry, context, payload, manager, event_id)
+        except MemoryError:
+            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+            if verdict is not _ACCEPTED:
+                self.out_of_memory += 1
         except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
             verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
         except BaseException:  # the host's own, out of a signal handler: not ours to keep
@@ -163,10 +169,10 @@ class Intake:
             return entry.refusal
         if THREADS and is_inside():
             return Admission.NOT_ELIGIBLE  # our own records never re-enter the tree (g03)
-        packed, head = pack_payload(entry, payload), pack_context(context)
-        if packed is None or head is None:
+        event = pack_event(entry, context, payload)
+        if event is None:
             return Admission.INVALID if entry.refusal is None else entry.refusal
-        packed_context, tenant_id = head
+        packed_context, tenant_id, packed = event
         if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
             return Admission.TOO_LARGE if entry.refusal is None else entry.refusal
         now_ns = self._now_ns()

@@ -12,51 +12,99 @@ from typing import Any
 import msgpack
 
 from telemetry_actors._entries import Entry
+from telemetry_actors._forms import tenant_of
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.sanitise import sanitise
 
-__all__ = ["pack_context", "pack_payload"]
+__all__ = ["pack_context", "pack_event"]
+
+Packed = tuple[bytes, str, bytes]
+"""Context, whose event it is, payload."""
 
 _Packer = msgpack.Packer  # one per call: a packer shared by a thread is not re-entrant
+_BIN_8 = 0xC4
+"""Before packed bytes of less than 256. In UTF-8, too: it says that they may be there."""
 
 
-def pack_payload(entry: Entry, payload: Any) -> bytes | None:
-    """Without content where that is off. None: it can't be packed."""
-    if type(payload) is not dict:
-        if not issubclass(type(payload), Mapping):
-            return None
-        payload = _as_dict(payload)
-        if payload is None:
-            return None
-    if entry.gated:
-        payload = gate(entry.route, payload)
-    return _packed(payload)
+def pack_event(entry: Entry, context: Any, payload: Any) -> Packed | None:
+    """Both packed, the payload without content where that is off, and whose event it is.
 
+    None: one of them is no map, or can't be packed even when it is cleaned.
 
-def pack_context(context: Any) -> tuple[bytes, str] | None:
-    """The packed context, and its tenant. None: it is none."""
-    if type(context) is not dict:
-        context = _context_dict(context)
-        if context is None:
-            return None
-    tenant_id = context.get("tenant_id")
-    if type(tenant_id) is str:
-        try:
-            return _Packer().pack(context), tenant_id
-        except Exception:  # noqa: BLE001 -- what msgpack can't carry is cleaned below
-            tenant_id = None
-    cleaned = sanitise(context)
-    tenant_id = cleaned.get("tenant_id")
-    return _Packer().pack(cleaned), "" if tenant_id is None else str(tenant_id)
-
-
-def _packed(payload: dict[Any, Any]) -> bytes | None:
+    Raises:
+        MemoryError: there is none left.
+    """
+    packed = None
     try:
-        return _Packer().pack(payload)  # type: ignore[no-any-return]
+        if type(payload) is not dict:
+            payload = _payload_dict(payload)
+        if type(context) is not dict:
+            context = _context_dict(context)
+        if entry.gated:
+            payload = gate(entry.route, payload)
+        payload_says, whole = payload.get("tenant_id"), _Packer().pack(payload)
+        if entry.gated and _BIN_8 in whole:
+            _check_keys(payload)
+        packed = whole
+        tenant_id = context.get("tenant_id")
+        if type(tenant_id) is str and (payload_says is None or type(payload_says) is str):
+            # `tenant_of`, without the call
+            return _Packer().pack(context), payload_says or tenant_id, packed
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
-        cleaned = sanitise(payload)
-        return _Packer().pack(cleaned) if type(cleaned) is dict else None
+        return _pack_cleaned(entry, context, payload, packed)
+    return _with_context(context, payload_says, packed)
+
+
+def _pack_cleaned(entry: Entry, context: Any, payload: Any, packed: bytes | None) -> Packed | None:
+    """The same of what could not be packed as it was: all that has no *packed* yet is cleaned."""
+    if payload is None or context is None:
+        return None
+    if packed is not None:
+        return _with_context(sanitise(context), payload.get("tenant_id"), packed)
+    payload = _cleaned(entry, payload)
+    if payload is None:
+        return None
+    return _with_context(context, payload.get("tenant_id"), _Packer().pack(payload))
+
+
+def _with_context(context: dict[Any, Any], payload_says: Any, packed: Any) -> Packed:
+    tenant_id = context.get("tenant_id")
+    try:
+        if type(tenant_id) is str or tenant_id is None:
+            return _Packer().pack(context), tenant_of(payload_says, tenant_id), packed
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110 -- as above
+        pass
+    cleaned = sanitise(context)
+    return _Packer().pack(cleaned), tenant_of(payload_says, cleaned.get("tenant_id")), packed
+
+
+def pack_context(context: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Of an event whose payload is elsewhere: the packed context, and whose it says it is."""
+    found = _with_context(dict(context), None, b"")
+    return found[0], found[1]
+
+
+def _check_keys(payload: dict[Any, Any]) -> None:
+    """Raises `TypeError` where a key of bytes has passed the gate: the payload is to be cleaned."""
+    if not all(type(key) is str for key in payload):
+        raise TypeError
+
+
+def _cleaned(entry: Entry, payload: dict[Any, Any]) -> dict[str, Any] | None:
+    cleaned = sanitise(payload)
+    if type(cleaned) is not dict:
+        return None
+    # Once more: a key may have been no text before, and so have passed the gate.
+    return gate(entry.route, cleaned) if entry.gated else cleaned
+
+
+def _payload_dict(payload: Any) -> dict[Any, Any] | None:
+    return _as_dict(payload) if issubclass(type(payload), Mapping) else None
 
 
 def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:

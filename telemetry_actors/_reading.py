@@ -349,6 +349,10 @@ def _problems(life: Life) -> list[str]:
         found.append(f"the payload store fails: {life.payloads.last_failure}")
     if life.journal is not None:
         found += life.journal.problems()
+    if life.intake.out_of_memory:
+        found.append(
+            f"memory ran out in emit(): {life.intake.out_of_memory} events refused as invalid"
+        )
     if life.tree is not None and not life.sinks:
         found.append("no sink: events end as dropped (no_sink)")
     if life.letters is not None and (problem := life.letters.state().problem):

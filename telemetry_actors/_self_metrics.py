@@ -39,6 +39,7 @@ class SelfMetric(NamedTuple):
 
 
 _CASE, _PART = "telemetry_actors.case", "telemetry_actors.part"
+_KEY = "telemetry_actors.key"
 _ADMISSION = "telemetry_actors.admission"
 _OUTCOME, _REASON = "telemetry_actors.outcome", "telemetry_actors.reason"
 _SINK, _STATE = "telemetry_actors.sink", "telemetry_actors.breaker.state"
@@ -78,6 +79,8 @@ _EVENTS = (
          "Events that the way out is done with: without error.type the broker has confirmed them"),
     _own("provider.calls", _COUNTER, "{call}", ("telemetry_actors.result",),
          "Calls of trace managers and providers: called, raised, hung, full, absent"),
+    _own("values.unreadable", _COUNTER, "{value}", (_CASE, _KEY),
+         "Values of optional keys in a form that can't be read; each cost its key, not its event"),
     _own("metric.overflowed", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
          "Measurements whose label set was one too many; they are in otel.metric.overflow"),
 )  # fmt: skip
@@ -171,6 +174,7 @@ ATTRIBUTES: Final = MappingProxyType({
     _ADMISSION: "the words of `Admission`",
     _OUTCOME: "the words of `Outcome`",
     _REASON: "the words of `Reason`",
+    _KEY: "name of a payload key, as the data dictionary has it; of a context's, after `context.`",
     "telemetry_actors.result": "`called`, `raised`, `hung`, `full`, `absent`",
     "telemetry_actors.instrument": "name of a metric",
     _PART: "place in the tree: `stages/router`, `handlers/message_run/handler`, `sinks/logs` …;"

@@ -77,6 +77,12 @@ def _provider_calls(status: Status) -> Iterator[Row]:
             yield (result,), count
 
 
+def _unreadable(status: Status) -> Iterator[Row]:
+    for case, keys in status.values.unreadable.items():
+        for key, count in keys.items():
+            yield (case, key), count
+
+
 def _overflowed(status: Status) -> Iterator[Row]:
     return (((i.name,), i.overflowed) for i in status.instruments if i.overflowed)
 
@@ -201,6 +207,7 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.bridge.inflight": _in_flight("bridge"),
     "telemetry_actors.bridge.exported": _exported("bridge"),
     "telemetry_actors.provider.calls": _provider_calls,
+    "telemetry_actors.values.unreadable": _unreadable,
     "telemetry_actors.metric.overflowed": _overflowed,
     "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),
     "telemetry_actors.queue.capacity": _of_mailboxes(lambda m: m.items_capacity),

@@ -20,6 +20,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
+from telemetry_actors._forms import id_of_any, is_number
+
 __all__ = [
     "CASE_ROUTING",
     "CASE_TO_TRACE_TASK_NAME",
@@ -35,10 +37,10 @@ __all__ = [
 GATED: Final = "[gated]"
 """Stands where content was. A text, so that it passes for a value of any gated key."""
 
-_DATASET_KEYS: Final = ("dataset_id", "dataset_name")
-_DOCUMENT_TEXTS: Final = ("document_id", "segment_id")
+_DOCUMENT_IDS: Final = ("document_id", "segment_id")
 _NO_TEXT: Final = (bool, int, float, list, tuple, dict)
-_NO_NUMBER: Final = (bool, str, bytes, list, tuple, dict)
+_NO_ID: Final = (float, list, tuple, dict)  # and bool; an int is its decimal text
+_NO_NUMBER: Final = (bool, bytes, list, tuple, dict)  # and a text that is no number
 
 
 class TelemetryCase(StrEnum):
@@ -272,15 +274,26 @@ def _text(value: object) -> object:
 def _document(document: object) -> object:
     if not _is_dict(document):
         return GATED
-    kept = {key: _id_or_name(dict.get(document, key)) for key in _DATASET_KEYS}
-    for key in _DOCUMENT_TEXTS:
-        if issubclass(type(dict.get(document, key)), _NO_TEXT):
+    kept: dict[str, object] = {
+        "dataset_id": _shown(dict.get(document, "dataset_id"), _NO_ID),
+        "dataset_name": _shown(dict.get(document, "dataset_name"), _NO_TEXT),
+    }
+    for key in _DOCUMENT_IDS:
+        if _is_no_id(dict.get(document, key)):
             kept[key] = []
-    if issubclass(type(dict.get(document, "score")), _NO_NUMBER):
+    score = dict.get(document, "score")
+    if issubclass(type(score), _NO_NUMBER) or (type(score) is str and not is_number(score)):
         kept["score"] = []
     return kept
 
 
-def _id_or_name(value: object) -> object:
-    """A text or null as it is; anything else as ``[]``, which no model takes for a text."""
-    return value if value is None or issubclass(type(value), str) else []
+def _is_no_id(value: object) -> bool:
+    kind = type(value)
+    return kind is bool or issubclass(kind, _NO_ID)
+
+
+def _shown(value: object, no_text: tuple[type, ...]) -> object:
+    """A text or null as it is, or its text (an int, a UUID); else ``[]``, which is none."""
+    if value is None or issubclass(type(value), str):
+        return value
+    return [] if issubclass(type(value), no_text) else id_of_any(value) or []

@@ -23,6 +23,7 @@ from pydantic_core import CoreConfig, CoreSchema, SchemaValidator
 
 from telemetry_actors._definition_check import check_gated, check_mapping, check_model, checked
 from telemetry_actors._emits import Emits
+from telemetry_actors._forms import Unreadable, said_of
 from telemetry_actors.cases import (
     CASE_ROUTING,
     CaseRoute,
@@ -49,21 +50,24 @@ class EventFacts(NamedTuple):
 
     event_id: str
     tenant_id: str
-    """The envelope's; "" when unknown."""
+    """Whose event it is, as it was decided when it came in: by the payload's ``tenant_id``, else by
+    the context's. "" when unknown."""
     emitted_at_ns: int
     """When `emit` was called, ns since the epoch."""
     observed_ns: int
     """When the event is mapped, ns since the epoch."""
     context: Mapping[str, object]
-    """``user_id``, ``app_id``, ``app_name``, ``workspace_name``; values that are no text
-    count as missing."""
+    """``user_id``, ``app_id``, ``app_name``, ``workspace_name``; what can't be read as a text
+    counts as missing (`said`)."""
     degraded: bool = False
     """The payload is the fallback of an off-loaded one that did not come back."""
 
     def said(self, key: str) -> str:
-        """What the context says of *key*: a text, "" where it says none."""
-        value = self.context.get(key)
-        return value if isinstance(value, str) else ""
+        """What the context says of *key* (an int id is its decimal text); "" where it says none."""
+        try:
+            return said_of(self.context, key)
+        except Unreadable:
+            return ""
 
     def log(
         self,

@@ -13,14 +13,24 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgpack
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    field_serializer,
+    field_validator,
+)
 
+from telemetry_actors._forms import id_of_any
 from telemetry_actors._marks import distinct
 from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.sanitise import key_text
 
 __all__ = [
     "DEGRADED",
@@ -32,6 +42,7 @@ __all__ = [
     "TelemetryContext",
     "TelemetryEnvelope",
     "Ticket",
+    "base64_bytes",
     "claim_of",
     "is_degraded",
     "unpack_map",
@@ -54,6 +65,20 @@ _FIELDS = 9
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_TEXT_BYTES = 65_536
 _MAX_ITEMS = 1_000_000
+_BINS = (0xC4, 0xC5, 0xC6)
+"""One of them is before any packed bytes. In UTF-8, too: where there is none, there are none."""
+
+
+def _as_id(value: Any) -> Any:
+    """As in a plain mapping: an int id is its decimal text, a UUID its text."""
+    found = id_of_any(value)
+    return value if found is None else found
+
+
+_Id = Annotated[
+    Annotated[str, Strict()] | Annotated[str, BeforeValidator(_as_id)],
+    Field(union_mode="left_to_right"),  # nearly all are texts, and those cost no call
+]
 
 
 class TelemetryContext(BaseModel):
@@ -64,10 +89,10 @@ class TelemetryContext(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    tenant_id: str = ""
+    tenant_id: _Id = ""
     """Workspace id; ``""`` when unknown."""
-    user_id: str | None = None
-    app_id: str | None = None
+    user_id: _Id | None = None
+    app_id: _Id | None = None
     app_name: str | None = None
     workspace_name: str | None = None
 
@@ -229,8 +254,14 @@ def _no_extension(code: int, _data: bytes) -> Any:
 def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
-        found[distinct(key if type(key) is str else str(key), found)] = value
+        found[distinct(key if type(key) is str else key_text(key), found)] = value
     return found
+
+
+def _has_bytes_key(value: Any) -> bool:
+    if type(value) is dict:
+        return any(type(key) is bytes for key in value) or any(map(_has_bytes_key, value.values()))
+    return type(value) is list and any(map(_has_bytes_key, value))
 
 
 def _unpack(data: bytes, **options: Any) -> Any:
@@ -259,11 +290,29 @@ def unpack_map(data: bytes) -> dict[str, Any]:
     """
     try:
         value = _unpack(data)
+        odd = any(mark in data for mark in _BINS) and _has_bytes_key(value)
     except EnvelopeError:
+        odd = True
+    if odd:
         value = _unpack(data, strict_map_key=False, object_pairs_hook=_text_keys)
     if not isinstance(value, dict):
         raise EnvelopeError(f"a {type(value).__name__}, not a map")
     return value
+
+
+def base64_bytes(text: str) -> bytes | None:
+    r"""The bytes of base64 in any form: either alphabet, line ends, with padding or without.
+
+    Null: it is none of them.
+
+    >>> base64_bytes("-_8="), base64_bytes("+/8"), base64_bytes("+/ 8\n"), base64_bytes("{}")
+    (b'\xfb\xff', b'\xfb\xff', b'\xfb\xff', None)
+    """
+    bare = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
 
 
 class TelemetryEnvelope(BaseModel):
@@ -287,10 +336,10 @@ class TelemetryEnvelope(BaseModel):
     def _from_base64(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        try:
-            return base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ValueError("payload_fallback is not base64") from error
+        found = base64_bytes(value)
+        if found is None:
+            raise ValueError("payload_fallback is not base64")
+        return found
 
     @field_validator("payload_fallback")
     @classmethod

@@ -2,8 +2,9 @@
 
 A trace id and a span id are *derived* from the ids of the run and the node, so that
 logs, spans and nested runs made by different processes meet without ever talking.
-Where the source is no UUID, the "random" ids come out of the event id: mapping stays
-a pure function, and an event that is mapped twice has the same ids both times.
+Where the source is no UUID, they are derived from its text all the same; where there is none, they
+come out of the event id: mapping stays a pure function, and an event that is mapped twice has
+the same ids both times.
 
 An event id costs no system call: 74 random bits per process, and a count. The child of a fork
 draws bits of its own before its first id, however it was forked (`supervisors/_process.py`).
@@ -28,11 +29,15 @@ __all__ = [
     "EventIds",
     "derived_id",
     "event_ids",
+    "is_id",
     "is_sampled",
+    "log_ids",
     "log_span_id",
     "log_trace_id",
     "new_event_id",
+    "own_span_id",
     "parse_uuid",
+    "run_trace_id",
     "span_id_of",
     "substitute_ids",
     "trace_id_of",
@@ -76,16 +81,55 @@ def trace_id_of(source: str | None) -> bytes:
 def span_id_of(source: str | None) -> bytes:
     """The span id that belongs to *source*: the low 64 bits of the UUID, and 1 for 0.
 
-    ``b""`` if the source is missing or no UUID.
+    ``b""`` if the source is missing, nil or no UUID.
 
     >>> span_id_of("00000000-0000-0001-0000-000000000000").hex()
     '0000000000000001'
     """
     parsed = parse_uuid(source)
-    if parsed is None:
+    if parsed is None or parsed == _NIL_TRACE_ID:
         return _NO_ID
     low = parsed[8:]
     return low if low != _NIL_SPAN_ID else _never_zero(low)
+
+
+def is_id(source: str | None) -> bool:
+    """Whether *source* names anything: neither missing nor empty, nor the nil UUID.
+
+    >>> is_id("run-17"), is_id(""), is_id("00000000-0000-0000-0000-000000000000")
+    (True, False, False)
+    """
+    return bool(source) and parse_uuid(source) != _NIL_TRACE_ID
+
+
+def run_trace_id(source: str | None) -> bytes:
+    """The trace id of the run *source*: of its UUID, else derived from its text.
+
+    So a run and its nodes meet in one trace whatever their ids look like. ``b""``: it is no id.
+    """
+    return trace_id_of(source) or _derived(b"trace:", source)[:16]
+
+
+def own_span_id(source: str | None) -> bytes:
+    """The span id of the run or node *source*, by the same rule as `run_trace_id`."""
+    return span_id_of(source) or _derived(b"span:", source)[:8]
+
+
+def _derived(purpose: bytes, source: str | None) -> bytes:
+    if not source or not is_id(source):
+        return _NO_ID
+    digest = sha256(purpose + _as_bytes(source)).digest()
+    return _never_zero(digest[:8]) + digest[8:]  # no part that is used is zero
+
+
+def log_ids(trace: str | None, span: str | None) -> tuple[bytes, bytes]:
+    """Both ids of a log that has no span. A trace id may be alone; a span id never is.
+
+    >>> log_ids(None, "00000000-0000-0000-0000-0000000000ff")
+    (b'', b'')
+    """
+    trace_id = log_trace_id(trace)
+    return trace_id, log_span_id(span) if trace_id else _NO_ID
 
 
 def log_trace_id(source: str | None) -> bytes:
@@ -115,7 +159,7 @@ def log_span_id(source: str | None) -> bytes:
 
 
 def substitute_ids(event_id: str) -> tuple[bytes, bytes]:
-    """A trace id and a span id for an event whose sources are no UUIDs.
+    """A trace id and a span id for an event whose sources are no ids: missing, empty or nil.
 
     As good as random, never zero, and the same whenever the event is mapped again.
     """

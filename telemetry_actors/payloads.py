@@ -6,8 +6,9 @@ that the handlers validate by, so they can't say anything else. Use one as a con
 functions of `telemetry_actors.typed`.
 
 They say what keys there are and of which type; what each means is in the data dictionary. A
-timestamp is RFC 3339 text or an int of nanoseconds since the epoch, a duration is in seconds. A
-payload may always be a plain dict, and may have more keys: they are ignored.
+timestamp is RFC 3339 text, or a number since the epoch whose size tells its unit
+(docs/values.md); a duration is in seconds. A payload may always be a plain dict, and may have
+more keys: they are ignored.
 
 Importing this makes the validators (tens of milliseconds). Under ``if TYPE_CHECKING:`` it costs
 nothing.

@@ -36,7 +36,7 @@ from telemetry_actors._marks import (
     unread,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "sanitise", "text"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "key_text", "sanitise", "text"]
 
 MAX_DEPTH = 100
 """Levels of nesting that are kept; what is deeper becomes a mark."""
@@ -69,6 +69,17 @@ def text(value: str) -> str:
         return str.__str__(value)
     except UnicodeError:
         return str.encode(value, "utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def key_text(key: Any) -> str:
+    """A key that is no text as one: bytes as a value of bytes is, all else as its own text.
+
+    >>> key_text(b"k"), key_text(7)
+    ('k', '7')
+    """
+    if isinstance(key, bytes):
+        return bytes_text(key)
+    return cut(text(str(key)), _MAX_TEXT_BYTES)
 
 
 def _clean(value: Any, depth: int, budget: _Budget) -> Any:
@@ -133,7 +144,7 @@ def _key(key: Any) -> str:
     if isinstance(key, str):
         return text(key)
     try:
-        return cut(text(str(key.value if isinstance(key, enum.Enum) else key)), _MAX_TEXT_BYTES)
+        return key_text(key.value if isinstance(key, enum.Enum) else key)
     except BaseException as error:  # noqa: BLE001 -- foreign __str__
         return f"<unreadable key: {type_name(type(error))}>"
 
@@ -165,9 +176,9 @@ def _standard(value: Any, depth: int, budget: _Budget) -> Any:
 def _object(value: Any, depth: int, budget: _Budget) -> Any:
     if hasattr(type(value), "model_dump"):
         return _clean(value.model_dump(), depth, budget)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return _clean(fields, depth, budget)
+    fields = _fields(value)
+    if fields is not None:
+        return _clean({name: getattr(value, name) for name in fields}, depth, budget)
     if isinstance(value, Sequence | AbstractSet | ValuesView):
         return [_clean(v, depth, budget) for v in list(islice(value, budget.nodes + 1))]
     if hasattr(type(value), "item") or hasattr(type(value), "tolist"):
@@ -175,6 +186,22 @@ def _object(value: Any, depth: int, budget: _Budget) -> Any:
     if isinstance(value, Iterable | Iterator):
         return unread(value)
     return _text_of(value)
+
+
+def _fields(value: Any) -> list[str] | None:
+    """Names of the fields of whatever is a record of named values; null: it is none.
+
+    A dataclass, a model of pydantic's first version (which would pass for an iterable), or a class
+    of attrs. None of them is imported for it.
+    """
+    kind = type(value)
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    if hasattr(kind, "__fields__") and hasattr(kind, "__fields_set__"):
+        return [str(name) for name in kind.__fields__]
+    if hasattr(kind, "__attrs_attrs__"):
+        return [field.name for field in kind.__attrs_attrs__]
+    return None
 
 
 def _numeric(value: Any, depth: int, budget: _Budget) -> Any:

@@ -57,6 +57,8 @@ class LogSignal(NamedTuple):
     """When the event was emitted, ns since the epoch."""
     observed_ns: int
     """When it was mapped, ns since the epoch."""
+    sampled: bool = True
+    """The spans of its trace are kept: the flag of a record with a trace id says so."""
 
     @property
     def attributes(self) -> dict[str, AttributeValue]:

@@ -33,6 +33,7 @@ __all__ = [
     "StopReport",
     "TimingStatus",
     "TreeNode",
+    "ValuesStatus",
 ]
 
 
@@ -85,6 +86,14 @@ class CaseStatus(StatusModel):
     duplicate: int
     dropped: dict[str, int]
     """By reason."""
+
+
+class ValuesStatus(StatusModel):
+    """Values of payloads and contexts that had none of the forms that their key can take."""
+
+    unreadable: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """By case and key, of optional keys alone: each cost its key, and its event went on without it.
+    A key of a context has ``context.`` before it."""
 
 
 class MadeStatus(StatusModel):
@@ -287,6 +296,7 @@ class Status(StatusModel):
     cases: list[CaseStatus] = Field(default_factory=list)
     """Of cases that have had an event."""
     made: MadeStatus | None = None
+    values: ValuesStatus = ValuesStatus()
     parkings: list[ParkingStatus] = Field(default_factory=list)
     """Parts that have parked; none in a good life."""
     timings: dict[str, TimingStatus] = Field(default_factory=dict)

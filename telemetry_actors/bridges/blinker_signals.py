@@ -10,10 +10,10 @@ Needs the extra ``signals`` (``pip install "telemetry-actors[signals]"``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from telemetry_actors._forms import id_of_any
 from telemetry_actors._process import emit
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.gateway import TelemetryGateway
@@ -137,7 +137,7 @@ def _receiver(emit: Callable[..., Admission], case: TelemetryCase) -> Callable[.
 def _read(sender: Any, said: Mapping[str, Any], places: tuple[str, ...]) -> str | None:
     """A text, from what the signal said of it or else from the sender; null if there is none."""
     for name in places:
-        value = _text(said.get(name))
+        value = id_of_any(said.get(name))
         if value is None:
             value = _text_of(sender, name)
         if value is not None:
@@ -150,15 +150,4 @@ def _text_of(sender: Any, name: str) -> str | None:
         value = sender.get(name) if isinstance(sender, Mapping) else getattr(sender, name, None)
     except Exception:  # noqa: BLE001 -- a property of the host's: its fault costs this key alone
         return None
-    return _text(value)
-
-
-def _text(value: Any) -> str | None:
-    """Ids may be UUIDs and modes enums; what has no text is missing."""
-    if value is None or type(value) is str:
-        return value
-    try:
-        plain = value.value if isinstance(value, Enum) else value
-        return None if plain is None else str(plain)
-    except Exception:  # noqa: BLE001 -- as above
-        return None
+    return id_of_any(value)

@@ -116,7 +116,7 @@ class CeleryBridge:
         try:
             event: Incoming | None = from_json(envelope_json, task_id)
         except EnvelopeError as error:
-            warn("a task's envelope is refused as invalid: %s", error)
+            warn("the envelope of task %s is refused as invalid: %s", task_id or "(no id)", error)
             event = None
         return _Taking(life).take(event)
 
@@ -207,7 +207,7 @@ def _task_of(bridge: CeleryBridge) -> Callable[..., None]:
         try:
             verdict = bridge.take(envelope_json, str(task.request.id or ""))
         except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
-            warn("a task could not be taken in: %s", type(error).__name__)
+            warn("task %s could not be taken in: %s", task.request.id, type(error).__name__)
             return
         if verdict in _FOR_NOW:
             raise Reject(str(verdict), requeue=True)  # Celery's own word, no failure

@@ -1,8 +1,8 @@
 """JSONL of events → events, with the bad lines told apart.
 
 A line is ``{"case", "context", "payload", "event_id"?, "at"?}``; further keys are ignored,
-so that recorded vectors can be replayed as they are. ``at`` is an RFC 3339 time, an int of
-nanoseconds since the epoch, or a number of seconds on any scale.
+so that recorded vectors can be replayed as they are. ``at`` is an RFC 3339 time, or a number since
+the epoch whose size tells its unit, as with the times of a payload (docs/values.md).
 
 Only the form is judged here. What a payload must hold is its handler's business: an
 event with a bad payload is emitted and counted.
@@ -11,10 +11,10 @@ event with a bad payload is emitted and counted.
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from telemetry_actors._forms import ns_of_number
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.demo._event import BadLine, MadeEvent
 from telemetry_actors.demo._lines import LONGEST_LINE_BYTES, numbered_lines
@@ -26,7 +26,6 @@ __all__ = ["event_of_line", "read_jsonl"]
 
 _CASES = frozenset(TelemetryCase)
 _LONGEST_ID = 1024
-_FIRST_NS = 10**15  # an int from here on is nanoseconds; as seconds it is in 31 million years
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,9 +97,10 @@ def _at_ns(at: Any) -> int | None:
         return None
     if isinstance(at, str):
         return _instant_ns(at)
-    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
-        raise ValueError("at is neither a time nor a number")
-    return int(at) if isinstance(at, int) and at >= _FIRST_NS else int(at * 1_000_000_000)
+    try:
+        return ns_of_number(at)
+    except ValueError:
+        raise ValueError("at is neither a time nor a number of s, ms, us or ns") from None
 
 
 def _instant_ns(text: str) -> int:

@@ -8,21 +8,21 @@ crashes this actor: one event, one immediate restart (g12, g14).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from pydantic import ValidationError
-
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors._books import Books, Drop, Ending
+from telemetry_actors._forms import InvalidPayload, read_context
 from telemetry_actors.batch_actor import BatchActor, SinkItem, forward_records
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import Envelope, Item, is_degraded, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.handlers._forms import PayloadReader
 from telemetry_actors.handlers._limits import limited, surely_short
-from telemetry_actors.handlers._records import degraded
+from telemetry_actors.handlers._records import degraded, flagged, unreadable
 from telemetry_actors.handlers.rehydration import rehydration_failed
 from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import MetricRecorder
@@ -31,8 +31,13 @@ from telemetry_actors.signals import LogSignal, SignalKind, Signals, SpanSignal
 __all__ = ["HandlerActor", "outlets_not_reached"]
 
 _LOST = Drop(
-    Reason.REHYDRATION_FAILED, "stages/recall", "neither the object nor the fallback can be read"
+    Reason.REHYDRATION_FAILED,
+    "stages/recall",
+    "neither the object nor the fallback can be read"
+    " (a fallback that is a pickle is read with rehydrator.allow_pickle_fallback only)",
 )
+_UNREADABLE = "unreadable"
+"""Key of a flight's notes: names of what could not be read, by number of the event."""
 _FIRST_OUTLET = 3
 """Number of the forward that goes to the first sink; see `HandlerActor.deliver`."""
 
@@ -66,6 +71,7 @@ class HandlerActor(BatchActor):
     ) -> None:
         super().__init__(f"handlers/{definition.case}", books)
         self._definition = definition
+        self._reader = PayloadReader(definition)
         self._built_in = definition.case in set(TelemetryCase)
         self._settings = settings
         self._clock = clock
@@ -82,24 +88,33 @@ class HandlerActor(BatchActor):
         if envelope.payload is None:
             return self._lost(envelope)
         try:
-            context = unpack_map(envelope.context)
-            payload = self._definition.validate(unpack_map(envelope.payload))
-        except ValidationError as error:
+            context, odd = read_context(unpack_map(envelope.context))
+            payload, unread = self._reader.read(unpack_map(envelope.payload))
+        except InvalidPayload as error:
             if is_degraded(envelope):  # what is left of it is not enough
                 flight.batch[index] = (item[0], envelope._replace(payload=None))
                 return self._lost(envelope)
-            return Drop(Reason.INVALID_PAYLOAD, self._stage, _words(error))
+            return Drop(Reason.INVALID_PAYLOAD, self._stage, str(error))
         except EnvelopeError as error:
             return Drop(Reason.INVALID_PAYLOAD, self._stage, str(error))
         signals = self._definition.map(self._facts(envelope, context), payload, self._settings)
+        if odd or unread:
+            flight.notes.setdefault(_UNREADABLE, {})[index] = unread + odd
+            signals = unreadable(signals, unread + odd)
+        return self._finished(signals, envelope)
+
+    def _finished(self, signals: Signals, envelope: Envelope) -> Signals:
+        """With what a mapping need not think of: marks, flags, limits."""
         if is_degraded(envelope):
             signals = degraded(signals)
+        if self._settings.sampling_rate < 1.0:
+            signals = flagged(signals, self._settings.sampling_rate)
         most_bytes = self._settings.attribute_bytes
         if self._built_in and surely_short(_size(envelope), most_bytes):
             return signals
         return limited(signals, most_bytes)
 
-    def _facts(self, envelope: Envelope, context: dict[str, Any]) -> EventFacts:
+    def _facts(self, envelope: Envelope, context: Mapping[str, Any]) -> EventFacts:
         return EventFacts(
             envelope.event_id,
             envelope.tenant_id,
@@ -122,14 +137,15 @@ class HandlerActor(BatchActor):
             if type(result) is Signals
         ]
         self.once(flight, 0, lambda: self.end_dropped(flight))
-        self.once(flight, 1, lambda: self._record(mapped))
+        self.once(flight, 1, lambda: self._record(mapped, flight))
         self.once(flight, 2, lambda: self._open(mapped))
         for step, (kind, mailbox, sink) in enumerate(self._outlets, start=_FIRST_OUTLET):
             self.once(flight, step, partial(self._send, kind, mailbox, sink, mapped))
         self.once(flight, _FIRST_OUTLET + len(self._outlets), lambda: self._end_silent(mapped))
         return True
 
-    def _record(self, mapped: list[tuple[Item, Signals]]) -> None:
+    def _record(self, mapped: list[tuple[Item, Signals]], flight: InFlight) -> None:
+        self._count_unreadable(flight)
         # Those of a replay that was measured before are not recorded again.
         measurements = [
             m for item, signals in mapped if not item[0].measured for m in signals.measurements
@@ -137,6 +153,14 @@ class HandlerActor(BatchActor):
         if measurements:
             recorded = self._recorder.record(measurements)
             self._books.count_measurements(len(measurements), recorded)
+
+    def _count_unreadable(self, flight: InFlight) -> None:
+        found = flight.notes.pop(_UNREADABLE, {}).items()
+        # As with measurements: those of a replay were counted before.
+        keys = [key for index, keys in found if not flight.batch[index][0].measured for key in keys]
+        if keys:
+            with self._books.lock:
+                self._books.unreadable.update((str(self._definition.case), key) for key in keys)
 
     def _open(self, mapped: list[tuple[Item, Signals]]) -> None:
         joins = [
@@ -198,9 +222,3 @@ def outlets_not_reached(
 def _size(envelope: Envelope) -> int:
     """Of all that an attribute can be made of."""
     return len(envelope.payload or b"") + len(envelope.context) + len(envelope.event_id)
-
-
-def _words(error: ValidationError) -> str:
-    """Which keys are wrong and how, without their values."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['type']}" for p in problems)[:300]

@@ -6,8 +6,6 @@ The payload's word counts before the context's; "" counts as nothing said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from typing_extensions import TypedDict
 
 from telemetry_actors.handlers._definition import EventFacts
@@ -54,26 +52,29 @@ class OriginFields(TypedDict, total=False):
 
 
 def owner(facts: EventFacts, payload: OwnerFields) -> tuple[str, str]:
-    """Tenant and app; "" when unknown."""
+    """Tenant and app; "" when unknown.
+
+    The tenant was decided at the door (`tenant_of`), so the payload's counts only where that said
+    nothing: in what an older version has kept.
+    """
     return (
-        payload.get("tenant_id") or facts.tenant_id or _said(facts.context, "tenant_id"),
-        payload.get("app_id") or _said(facts.context, "app_id"),
+        facts.tenant_id or payload.get("tenant_id") or facts.said("tenant_id"),
+        payload.get("app_id") or facts.said("app_id"),
     )
 
 
 def acting_user(facts: EventFacts, payload: UserFields) -> str | None:
     """Who acted; null when unknown."""
-    return payload.get("user_id") or _said(facts.context, "user_id") or None
+    return payload.get("user_id") or facts.said("user_id") or None
 
 
 def identity(facts: EventFacts, payload: IdentityFields) -> tuple[str, str, str | None, str, str]:
     """Tenant, app, user, app's name, workspace's name; "" when unknown, null for the user."""
-    context = facts.context
     return (
         *owner(facts, payload),
         acting_user(facts, payload),
-        payload.get("app_name") or _said(context, "app_name"),
-        payload.get("workspace_name") or _said(context, "workspace_name"),
+        payload.get("app_name") or facts.said("app_name"),
+        payload.get("workspace_name") or facts.said("workspace_name"),
     )
 
 
@@ -97,9 +98,3 @@ def invoked_by(payload: OriginFields, user_id: str | None) -> str:
     if account := payload.get("from_account_id"):
         return f"account:{account}"
     return f"user:{user_id}" if user_id else "anonymous"
-
-
-def _said(context: Mapping[str, object], key: str) -> str:
-    # No model has checked the context. What is no text counts as missing.
-    value = context.get(key)
-    return value if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ from telemetry_actors._emits import Metric
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
 from telemetry_actors.handlers._definition import EventFacts
 from telemetry_actors.handlers._instruments import REQUESTS
-from telemetry_actors.ids import log_span_id, log_trace_id
+from telemetry_actors.ids import log_ids
 from telemetry_actors.signals import AttributeValue, Measurement
 
 __all__ = [
@@ -68,7 +68,7 @@ def common(facts: EventFacts, operation: OperationFields) -> Common:
 
 def operation_ids(operation: OperationFields) -> tuple[bytes, bytes]:
     """Trace id and span id of the log; ``b""`` where the source is missing or no id."""
-    return log_trace_id(_trace(operation)), log_span_id(operation.get("node_execution_id"))
+    return log_ids(_trace(operation), operation.get("node_execution_id"))
 
 
 def _trace(operation: OperationFields) -> str | None:

@@ -11,12 +11,26 @@ from typing import Final
 
 from telemetry_actors._emits import LogType
 from telemetry_actors.handlers._definition import EventFacts
+from telemetry_actors.ids import is_sampled
 from telemetry_actors.signals import AttributeValue, LogSignal, Signals
 
-__all__ = ["DEGRADED_KEY", "METRIC_ONLY", "SPAN_DETAIL", "degraded", "log_record", "log_type"]
+__all__ = [
+    "DEGRADED_KEY",
+    "METRIC_ONLY",
+    "SPAN_DETAIL",
+    "UNREADABLE_KEY",
+    "degraded",
+    "flagged",
+    "log_record",
+    "log_type",
+    "unreadable",
+]
 
 DEGRADED_KEY: Final = "dify.telemetry.degraded"
 """True on each record of an event whose off-loaded payload did not come back; else absent."""
+
+UNREADABLE_KEY: Final = "dify.telemetry.unreadable"
+"""On each record of an event of which optional keys could not be read: their names; else absent."""
 
 SPAN_DETAIL: Final = "span_detail"
 """The signal of a log with a span beside it, whose ids it carries."""
@@ -70,18 +84,34 @@ def log_record(
     )
 
 
-def degraded(signals: Signals) -> Signals:
-    """The same signals, each log and span with a mark that something may be missing in it."""
+def _marked(signals: Signals, key: str, value: AttributeValue) -> Signals:
+    """The same signals, each log and span with one attribute more."""
     logs = tuple(
-        [
-            log._replace(keys=(*log.keys, DEGRADED_KEY), values=(*log.values, True))
-            for log in signals.logs
-        ]
+        [log._replace(keys=(*log.keys, key), values=(*log.values, value)) for log in signals.logs]
     )
     spans = tuple(
         [
-            span._replace(keys=(*span.keys, DEGRADED_KEY), values=(*span.values, True))
+            span._replace(keys=(*span.keys, key), values=(*span.values, value))
             for span in signals.spans
         ]
     )
     return signals._replace(logs=logs, spans=spans)
+
+
+def degraded(signals: Signals) -> Signals:
+    """The same signals, each log and span with a mark that something may be missing in it."""
+    return _marked(signals, DEGRADED_KEY, True)
+
+
+def unreadable(signals: Signals, keys: Iterable[str]) -> Signals:
+    """The same signals, each log and span with the names of what could not be read."""
+    return _marked(signals, UNREADABLE_KEY, ", ".join(keys))
+
+
+def flagged(signals: Signals, rate: float) -> Signals:
+    """The same signals, each log with a word of whether the spans of its trace are kept."""
+    logs = [
+        log._replace(sampled=is_sampled(log.trace_id, rate)) if log.trace_id else log
+        for log in signals.logs
+    ]
+    return signals._replace(logs=tuple(logs))

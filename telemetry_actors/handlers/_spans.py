@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from telemetry_actors.handlers._fields import PAYLOAD, Seconds, Timestamp
 from telemetry_actors.handlers._timestamps import on_the_wire, seconds_ns
-from telemetry_actors.ids import span_id_of, substitute_ids, trace_id_of
+from telemetry_actors.ids import is_id, own_span_id, run_trace_id, substitute_ids
 
 __all__ = [
     "Parent",
@@ -23,6 +23,7 @@ __all__ = [
     "span_error",
     "span_ids",
     "span_times",
+    "starting_point",
 ]
 
 
@@ -47,8 +48,10 @@ class ParentTraceContext(TypedDict, total=False):
 
 def _only_if_nested(value: object) -> object:
     # Without a parent run the whole map is ignored, whatever else is in it.
-    if isinstance(value, dict) and value.get("parent_workflow_run_id") in (None, ""):
-        return None
+    if isinstance(value, dict):
+        run_id = value.get("parent_workflow_run_id")
+        if run_id is None or (isinstance(run_id, str) and not is_id(run_id)):
+            return None
     return value
 
 
@@ -59,9 +62,10 @@ Parent = Annotated[ParentTraceContext | None, BeforeValidator(_only_if_nested)]
 def span_ids(event_id: str, trace: str, own: str, parent: str | None) -> tuple[bytes, bytes, bytes]:
     """A span's trace id, its own id, and its parent's (``b""``: it is a root).
 
-    A source that is no UUID gives a substitute, made of the event id. A parent needs
-    both halves of the link, the trace and the parent's id; else the span is a root, and
-    so is one that would be its own parent.
+    A source that is no UUID gives an id that is derived from its text; one that is no id at all
+    (empty, nil) gives a substitute, made of the event id. A parent needs both halves of the
+    link, the trace and the parent's id; else the span is a root, and so is one that would be
+    its own parent.
 
     Args:
         event_id: of the event, for substitutes.
@@ -69,8 +73,8 @@ def span_ids(event_id: str, trace: str, own: str, parent: str | None) -> tuple[b
         own: what the span is about.
         parent: what its parent is about, or null.
     """
-    trace_id, span_id = trace_id_of(trace), span_id_of(own)
-    parent_id = span_id_of(parent) if trace_id else b""
+    trace_id, span_id = run_trace_id(trace), own_span_id(own)
+    parent_id = own_span_id(parent) if trace_id else b""
     if not (trace_id and span_id):
         substitutes = substitute_ids(event_id)
         trace_id, span_id = trace_id or substitutes[0], span_id or substitutes[1]
@@ -79,7 +83,14 @@ def span_ids(event_id: str, trace: str, own: str, parent: str | None) -> tuple[b
 
 def outermost_run(parent: ParentTraceContext) -> str:
     """The run whose trace a nested run and its nodes are in."""
-    return parent.get("root_workflow_run_id") or parent["parent_workflow_run_id"]
+    root = parent.get("root_workflow_run_id")
+    return root if root and is_id(root) else parent["parent_workflow_run_id"]
+
+
+def starting_point(parent: ParentTraceContext) -> str:
+    """What the span of a nested run is below: the node that started it, else that node's run."""
+    node = parent.get("parent_node_execution_id")
+    return node if node and is_id(node) else parent["parent_workflow_run_id"]
 
 
 def span_times(payload: TimeFields, emitted_at_ns: int) -> tuple[int, int]:

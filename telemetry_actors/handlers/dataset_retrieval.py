@@ -29,7 +29,7 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.ids import log_span_id, log_trace_id
+from telemetry_actors.ids import log_ids
 from telemetry_actors.signals import AttributeValue, Measurement, Signals
 
 __all__ = ["DEFINITION", "DatasetRetrievalPayload", "Document", "EmbeddingModel"]
@@ -131,9 +131,9 @@ def _map(
 def _ids(retrieval: DatasetRetrievalPayload) -> tuple[bytes, bytes]:
     """Of its own: a retrieval outside of a workflow is the span of its message."""
     message_id = retrieval.get("message_id")
-    return (
-        log_trace_id(retrieval.get("workflow_run_id") or message_id),
-        log_span_id(retrieval.get("node_execution_id") or message_id),
+    return log_ids(
+        retrieval.get("workflow_run_id") or message_id,
+        retrieval.get("node_execution_id") or message_id,
     )
 
 

@@ -21,6 +21,7 @@ from telemetry_actors.handlers.node_execution import (
     node_log,
     node_signals,
 )
+from telemetry_actors.ids import is_id
 from telemetry_actors.signals import Signals
 
 __all__ = ["DEFINITION", "DraftNodeExecutionPayload"]
@@ -38,7 +39,8 @@ class DraftNodeExecutionPayload(NodeFields, total=False):
 def _map(facts: EventFacts, node: DraftNodeExecutionPayload, settings: MappingSettings) -> Signals:
     own = node["node_execution_id"]
     run_id = node.get("workflow_run_id") or own
-    ids = span_ids(facts.event_id, trace=run_id, own=own, parent=None)
+    trace = run_id if is_id(run_id) else own
+    ids = span_ids(facts.event_id, trace=trace, own=own, parent=None)
     return node_signals(facts, node, settings, _KIND, run_id, ids)
 
 

@@ -24,7 +24,7 @@ from telemetry_actors.handlers._instruments import (
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
-from telemetry_actors.ids import log_span_id, log_trace_id
+from telemetry_actors.ids import log_ids
 from telemetry_actors.signals import AttributeValue, Measurement, Signals
 
 __all__ = ["DEFINITION", "MessageRunPayload"]
@@ -108,7 +108,7 @@ def _map(facts: EventFacts, message: MessageRunPayload, settings: MappingSetting
 
 def _ids(message: MessageRunPayload) -> tuple[bytes, bytes]:
     trace = message.get("workflow_run_id") or message["message_id"]
-    return log_trace_id(trace), log_span_id(message.get("node_execution_id"))
+    return log_ids(trace, message.get("node_execution_id"))
 
 
 def _values(message: MessageRunPayload, user_id: str | None) -> tuple[AttributeValue, ...]:

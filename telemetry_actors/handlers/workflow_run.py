@@ -31,6 +31,7 @@ from telemetry_actors.handlers._spans import (
     span_error,
     span_ids,
     span_times,
+    starting_point,
 )
 from telemetry_actors.handlers._timestamps import between_s
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics
@@ -122,7 +123,7 @@ def _ids(event_id: str, run: WorkflowRunPayload) -> tuple[bytes, bytes, bytes]:
         event_id,
         trace=outermost_run(parent),
         own=run_id,
-        parent=parent.get("parent_node_execution_id") or parent["parent_workflow_run_id"],
+        parent=starting_point(parent),
     )
 
 

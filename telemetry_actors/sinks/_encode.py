@@ -49,7 +49,7 @@ def encode_log(log: LogSignal) -> bytes:
     record.event_name = log.event_name
     if log.trace_id:
         record.trace_id = _id(log.trace_id, 16)
-        record.flags = _SAMPLED
+        record.flags = _SAMPLED if log.sampled else 0
     if log.span_id:
         record.span_id = _id(log.span_id, 8)
     add_attributes(record.attributes, log.keys, log.values)

@@ -14,6 +14,7 @@ import msgpack
 
 from telemetry_actors.envelope import unpack_map
 from telemetry_actors.ports import Unfit
+from telemetry_actors.sanitise import sanitise
 
 __all__ = ["packed_of", "text_of"]
 
@@ -61,10 +62,17 @@ def packed_of(text: bytes) -> bytes:
         if type(payload) is not dict:
             raise Unfit("not a map")
         _check_depth(payload)
-        packed = cast("bytes", msgpack.packb(payload))
+        packed = _packed(payload)
         unpack_map(packed)  # whoever is next must be able to
     except Unfit:
         raise
     except Exception as error:  # noqa: BLE001 -- a parser of bytes from outside
         raise Unfit(type(error).__name__) from None
     return packed
+
+
+def _packed(payload: dict[str, Any]) -> bytes:
+    try:
+        return cast("bytes", msgpack.packb(payload))
+    except UnicodeError:  # another writer's: an escape of half a surrogate pair
+        return cast("bytes", msgpack.packb(sanitise(payload)))

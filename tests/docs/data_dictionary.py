@@ -28,15 +28,19 @@ _HEAD = """\
 What each case takes and what comes of it: one log record per event, a span for three cases, and
 measurements. Nothing else is ever sent. How the tables are to be read:
 
-- **Payload.** A key that is not required may be null, which is the same as absent. A value of a
-  wrong type makes the event invalid; keys that are not listed are ignored. `.*` stands for any key
-  of a map, `[]` for any entry of a list.
+- **Payload.** A key that is not required may be null, which is the same as absent. Which other
+  forms are right is told in [values](values.md#forms-of-a-key): an int for an id, a number for a
+  time. A required key that can't be read makes the event invalid, another one is left out. Keys
+  that are not listed are ignored. `.*` stands for any key of a map, `[]` for any entry of a list.
+- `tenant_id` says whose event it is, before the context's ([values](values.md#whose-event-it-is)).
 - **Content** marks what is taken out before packing unless `ENTERPRISE_INCLUDE_CONTENT` is on; what
   is kept all the same is named. An attribute that shows it then holds the reference that is named,
   or is absent where none is.
 - **Attributes.** One that is null is not sent. `log.record.uid` is the event's id.
 - `dify.telemetry.degraded` = true is on the log and the span of an event of which only a part came
   back from the [payload store](payload-store.md), and on no other.
+- `dify.telemetry.unreadable` names the optional keys that could not be read; it is on the log and
+  the span of an event that had some, and on no other.
 - **Edition.** With enterprise telemetry off only the cases for every edition are let in.
 
 """

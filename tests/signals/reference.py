@@ -9,13 +9,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CASES", "EVENTS", "INSTRUMENTS", "ON_DEGRADED", "ON_EVERY_LOG", "SERIES", "Event"]
+__all__ = [
+    "CASES",
+    "EVENTS",
+    "INSTRUMENTS",
+    "ON_DEGRADED",
+    "ON_EVERY_LOG",
+    "ON_UNREADABLE",
+    "SERIES",
+    "Event",
+]
 
 ON_EVERY_LOG = ("dify.event.name", "dify.event.signal", "log.record.uid")
 """The last is payloads.md 1.3: OpenTelemetry's standard attribute, and none of the matrix."""
 
 ON_DEGRADED = "dify.telemetry.degraded"
 """On each log and span of an event whose off-loaded payload did not come back, and on no other."""
+
+ON_UNREADABLE = "dify.telemetry.unreadable"
+"""On each log and span of an event with an optional key that could not be read, and on no other."""
 
 _EVENTS = """
 W   workflow_run          span_detail  dify.workflow.run

@@ -13,7 +13,7 @@ from telemetry_actors.handlers import INSTRUMENTS as OURS
 from telemetry_actors.handlers._records import degraded
 from telemetry_actors.signals import Signals
 from tests.signals.events import CONTEXT, every_event
-from tests.signals.reference import CASES, EVENTS, INSTRUMENTS, ON_DEGRADED, SERIES
+from tests.signals.reference import CASES, EVENTS, INSTRUMENTS, ON_DEGRADED, ON_UNREADABLE, SERIES
 from tests.signals.replay import run
 
 SETTINGS = {"include_content": True, "enterprise": True, "gateway_enabled": True}
@@ -99,3 +99,13 @@ def test_a_degraded_event_has_one_name_more_on_its_log_and_on_its_span(case):
             (*marked.logs, *marked.spans), (*one.logs, *one.spans), strict=True
         ):
             assert signal.attributes == {**before.attributes, ON_DEGRADED: True}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_event_with_an_unreadable_key_has_one_name_more(case):
+    vector = {"case": case, "settings": {**SETTINGS, "sampling_rate": 1.0}, "context": CONTEXT}
+    payload = next(payload for event_case, payload in every_event() if event_case == case)
+    seen = run(vector | {"payload": payload | {"tenant_id": [], "app_id": 1.5}})
+
+    assert {log.attributes[ON_UNREADABLE] for log in seen.logs} == {"tenant_id, app_id"}
+    assert all(ON_UNREADABLE in span.attributes for span in seen.spans)

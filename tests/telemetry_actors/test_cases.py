@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, UserDict
 from typing import Any
+from uuid import UUID
 
 import msgpack
 import pytest
@@ -197,18 +198,28 @@ def test_documents_that_are_no_maps_become_the_marker_so_that_maps_can_be_counte
     ]
 
 
-@pytest.mark.parametrize("value", [{"a": "SECRET"}, ["SECRET"], 7])
+@pytest.mark.parametrize("value", [{"a": "SECRET"}, ["SECRET"], 0.5, True])
 def test_a_dataset_id_that_is_no_text_is_nothing_that_a_model_takes_for_one(value):
     documents = gate(DOCUMENTS, {"documents": [{"dataset_id": value}]})["documents"]
 
     assert documents == [{"dataset_id": [], "dataset_name": None}]
 
 
-@pytest.mark.parametrize(("key", "value"), [("document_id", 7), ("segment_id", []), ("score", "1")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("document_id", 0.5), ("segment_id", []), ("score", "x")]
+)
 def test_what_is_wrong_with_a_document_is_wrong_with_what_is_left_of_it(key, value):
     (document,) = gate(DOCUMENTS, {"documents": [{key: value}]})["documents"]
 
     assert document[key] == []
+
+
+def test_an_id_of_another_form_is_its_text_and_a_score_may_be_one():
+    document = {"dataset_id": 7, "dataset_name": UUID(int=1), "document_id": 8, "score": "0.5"}
+
+    assert gate(DOCUMENTS, {"documents": [document]})["documents"] == [
+        {"dataset_id": "7", "dataset_name": str(UUID(int=1))}
+    ]
 
 
 # --- the gate: what it survives -------------------------------------------------------

@@ -221,7 +221,7 @@ def test_a_log_of_the_facts_carries_times_and_the_id_of_the_record():
 
 
 def test_what_the_context_says_is_a_text_or_nothing():
-    assert (FACTS.said("app_id"), FACTS.said("user_id"), FACTS.said("else")) == ("a1", "", "")
+    assert (FACTS.said("app_id"), FACTS.said("user_id"), FACTS.said("else")) == ("a1", "7", "")
 
 
 def test_labels_are_one_series_in_whichever_order_they_are_said():

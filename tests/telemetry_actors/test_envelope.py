@@ -3,6 +3,7 @@
 import base64
 import json
 import tracemalloc
+import uuid
 
 import msgpack
 import pydantic
@@ -358,3 +359,25 @@ def test_g09_the_holder_of_a_claim_is_the_admission():
 )
 def test_g09_who_comes_from_outside_brings_its_holder_along(origin, holder):
     assert claim_of(an_item({"origin": origin})) == ("t", "e", holder)
+
+
+def test_a_key_of_bytes_is_its_text_however_deep_it_lies():
+    """Msgpack takes it for a key of its own beside the text."""
+    packed = msgpack.packb({"a": [{b"k": 1, "k": 2}], b"b": {b"c": b"\xff"}, "é": "Łódź ą Ɔ"})
+
+    assert unpack_map(packed) == {
+        "a": [{"k": 1, "k (2)": 2}],
+        "b": {"c": b"\xff"},
+        "é": "Łódź ą Ɔ",
+    }
+
+
+@pytest.mark.parametrize("value", [42, uuid.UUID(int=42), b"42"])
+def test_a_context_object_takes_what_has_a_text(value):
+    assert TelemetryContext(tenant_id=value).tenant_id in ("42", str(uuid.UUID(int=42)))
+
+
+@pytest.mark.parametrize("value", [True, 1.5, [], object()])
+def test_a_context_object_refuses_what_has_none(value):
+    with pytest.raises(pydantic.ValidationError, match="tenant_id"):
+        TelemetryContext(tenant_id=value)

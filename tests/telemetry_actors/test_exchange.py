@@ -2,6 +2,7 @@
 
 import base64
 import json
+import textwrap
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from telemetry_actors import TelemetryEnvelope
 from telemetry_actors._exchange import from_json, to_json
 from telemetry_actors.envelope import Envelope, Ticket, msgpack, unpack_map, with_origin
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import parse_uuid
 
 OLD = {"case": "app_created", "tenant_id": "t", "event_id": "e", "payload": {"app_id": "a"}}
 
@@ -85,6 +87,68 @@ def test_an_era_s_fallback_that_is_no_base64_is_the_texts_own_bytes():
     assert (read.payload, read.fallback) == (None, '{"a": "é"}'.encode())
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda data: base64.urlsafe_b64encode(data).decode(),
+        lambda data: base64.encodebytes(data).decode(),
+        lambda data: base64.b64encode(data).decode().rstrip("="),
+        lambda data: "\r\n".join(
+            textwrap.wrap(base64.urlsafe_b64encode(data).decode().rstrip("="), 7)
+        ),
+    ],
+    ids=["url-safe", "with line ends", "unpadded", "all of it"],
+)
+def test_c7_a_fallback_is_read_from_base64_of_any_form(form):
+    fallback = msgpack.packb({"app_id": "a?>~" * 20, "n": 2**40, "x": "ÿ"})
+    assert "/" in base64.b64encode(fallback).decode()
+    read = from_json(json.dumps(OLD | {"payload": {}, "payload_fallback": form(fallback)}), "task")
+
+    assert read.fallback == fallback
+    assert TelemetryEnvelope(**OLD, payload_fallback=form(fallback)).payload_fallback == fallback
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_c6_an_empty_event_id_is_none_and_gives_a_new_one(nothing):
+    """The task's own, so that one that is delivered again has the same."""
+    text = json.dumps(OLD | {"event_id": nothing})
+    first, again, other = (from_json(text, task).event_id for task in ("t1", "t1", "t2"))
+    unnamed = {from_json(text, "").event_id for _ in range(3)}
+
+    assert first == again != other
+    assert len(unnamed) == 3
+    assert all(map(parse_uuid, (first, other, *unnamed)))
+
+
+def test_b3_an_id_that_is_an_int_is_its_decimal_text():
+    read = from_json(json.dumps(OLD | {"tenant_id": 42, "event_id": 7}), "task")
+    assert (read.context["tenant_id"], read.event_id) == ("42", "7")
+
+
+@pytest.mark.parametrize("wrong", [True, 1.5, [], {}])
+def test_an_id_that_has_no_text_is_refused(wrong):
+    for key in ("tenant_id", "event_id"):
+        with pytest.raises(EnvelopeError, match=key):
+            from_json(json.dumps(OLD | {key: wrong}), "task")
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_c8_half_a_surrogate_pair_is_replaced_as_by_emit(kind):
+    payload = {"app_id": "x\ud800y", "mode": "\U0001f600\\ud800", "\udc00": 1}
+    text = kind(json.dumps(OLD | {"payload": payload}))
+    assert b"\\ud800" in (text if isinstance(text, bytes) else text.encode())
+
+    assert from_json(text, "task").payload == {
+        "app_id": "x\ufffdy",
+        "mode": "\U0001f600\\ud800",
+        "\ufffd": 1,
+    }
+
+
+def test_c8_so_is_one_that_is_there_as_it_is():
+    assert from_json(json.dumps(OLD).replace('a"}', '\ud800"}'), "").payload == {"app_id": "\ufffd"}
+
+
 def test_a_fallback_may_have_64_kb_and_no_more():
     for size in (65_536, 65_537):
         text = json.dumps(OLD | {"payload_fallback": base64.b64encode(b"x" * size).decode()})
@@ -121,6 +185,8 @@ HOSTILE = [
     json.dumps(OLD | {"tenant_id": "x" * 70_000}),
     json.dumps(OLD | {"payload": []}),
     json.dumps(OLD | {"metadata": []}),
+    '{"a":"\\ud800",' + '"a":[' * 100_000,
+    '{"a":"\\ud800"',
     json.dumps(OLD) + " " * (64 * 1024 * 1024),  # but for its size it is one
 ]
 

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -12,11 +13,15 @@ from telemetry_actors import ids
 from telemetry_actors.ids import (
     EventIds,
     derived_id,
+    is_id,
     is_sampled,
+    log_ids,
     log_span_id,
     log_trace_id,
     new_event_id,
+    own_span_id,
     parse_uuid,
+    run_trace_id,
     span_id_of,
     substitute_ids,
     trace_id_of,
@@ -105,9 +110,53 @@ def test_what_is_no_uuid_gives_no_ids(text):
     assert (trace_id_of(text), span_id_of(text)) == (b"", b"")
 
 
-def test_the_nil_uuid_is_no_trace_id_but_its_span_id_is_one():
-    assert trace_id_of(NIL) == b""
-    assert span_id_of(NIL).hex() == "0000000000000001"
+def test_the_nil_uuid_is_no_id():
+    """Else every event with it would have the span id 1 (Phoenix kept one of four)."""
+    assert (trace_id_of(NIL), span_id_of(NIL), log_span_id(NIL)) == (b"", b"", b"")
+    assert span_id_of("00000000-0000-0001-0000-000000000000").hex() == "0000000000000001"
+
+
+@pytest.mark.parametrize("source", [None, "", NIL, "0" * 32])
+def test_what_is_no_id_gives_none(source):
+    assert not is_id(source)
+    assert (run_trace_id(source), own_span_id(source)) == (b"", b"")
+
+
+@pytest.mark.parametrize("source", ["run-17", "17", " ", "\ud800", "0" * 31])
+def test_an_id_that_is_no_uuid_is_one_all_the_same(source):
+    trace_id, span_id = run_trace_id(source), own_span_id(source)
+
+    assert (len(trace_id), len(span_id)) == (16, 8)
+    assert any(trace_id)
+    assert any(span_id)
+    assert (trace_id, span_id) == (run_trace_id(source), own_span_id(source))
+    assert trace_id != run_trace_id(f"{source}x")
+    assert span_id != own_span_id(f"{source}x")
+
+
+def test_the_derivation_is_that_of_the_page():
+    """Others may want to meet these traces."""
+    text = "run-17 é"
+
+    assert run_trace_id(text) == sha256(b"trace:" + text.encode()).digest()[:16]
+    assert own_span_id(text) == sha256(b"span:" + text.encode()).digest()[:8]
+
+
+def test_a_uuid_is_taken_as_it_is():
+    run = "F3C95789-ace1-4954-ac5d-6baed2eac902"
+
+    assert (run_trace_id(run), own_span_id(run)) == (trace_id_of(run), span_id_of(run))
+
+
+@pytest.mark.parametrize(
+    ("trace", "span", "both"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_a_log_has_no_span_id_without_a_trace_id(trace, span, both):
+    run, node = "f3c95789-ace1-4954-ac5d-6baed2eac902", "f1260ebc-7d56-4b56-b714-dc919b27dbdf"
+    ids = log_ids(run if trace else "no id", node if span else NIL)
+
+    assert (bool(ids[0]), bool(ids[1])) == (trace, both)
 
 
 # --- ids of logs without a span -------------------------------------------------------

@@ -494,3 +494,8 @@ def test_a_text_loses_nothing_but_its_lone_surrogates(value):
     assert clean.encode("utf-8").decode("utf-8") == clean
     if not any("\ud800" <= c <= "\udfff" for c in value):
         assert clean == value
+
+
+@pytest.mark.parametrize(("key", "text"), [(b"k", "k"), (b"\xff", "<1 bytes>"), (7, "7")])
+def test_a_key_that_is_no_text_is_its_text(key, text):
+    assert sanitise({key: 1}) == {text: 1}

@@ -81,7 +81,7 @@ emit_app_created({}, {"mood": "chat"})  # type: ignore[typeddict-unknown-key]
 emit_app_created({}, {"mode": 7})  # type: ignore[typeddict-item]
 emit_message_run({}, {"message_id": "m"})  # type: ignore[typeddict-item]
 emit_message_run({}, run)  # type: ignore[arg-type]
-emit_message_run({}, {"message_id": "m", "status": "ok", "start_time": 0.5})  # type: ignore[typeddict-item]
+emit_message_run({}, {"message_id": "m", "status": "ok", "start_time": [1]})  # type: ignore[typeddict-item]
 emit_workflow_run({}, {**run, "elapsed_time": "3 s"})  # type: ignore[typeddict-item]
 emit_app_created("acme", {})  # type: ignore[arg-type]
 

@@ -1,7 +1,9 @@
 """The way in, without a broker: one process, its tree, and what a task says to Celery."""
 
+import base64
 import contextlib
 import json
+import pickle
 import sys
 
 import pytest
@@ -60,6 +62,47 @@ def test_g09_a_redelivered_task_passes_its_own_claim_and_anothers_does_not(bridg
     ledger = bridge.ledger()
 
     assert (ledger.exported, ledger.duplicate) == (2, 2)
+
+
+def test_c6_events_without_an_id_are_different_events(bridge, recording):
+    for task in ("task-1", "task-2", "task-3", "task-3"):
+        assert bridge.take(json.dumps(OLD | {"event_id": ""}), task)
+    ledger = bridge.ledger()
+
+    assert (ledger.exported, ledger.duplicate) == (4, 0)  # its own claim lets the last one pass
+    assert len({log.attributes["log.record.uid"] for log in recording.logs}) == 3
+
+
+def test_b1_the_tenant_of_an_old_producers_event_is_decided_as_by_emit(bridge, recording):
+    event = {"app_id": "a", "tenant_id": 7}
+    assert bridge.take(json.dumps(OLD | {"payload": event}), "task-1")
+    assert bridge.gateway.emit("app_created", {}, event, event_id="e")
+    assert bridge.gateway.flush()
+
+    assert [log.attributes["dify.tenant_id"] for log in recording.logs] == ["7"]
+    assert bridge.ledger().duplicate == 1
+
+
+def test_b7_times_are_read_as_by_emit(bridge, recording):
+    payload = {"workflow_id": "w", "workflow_run_id": "r", "status": "succeeded"}
+    payload |= {"start_time": 1_795_162_530, "end_time": 1_795_162_538.5}
+    assert bridge.take(json.dumps(OLD | {"case": "workflow_run", "payload": payload}))
+
+    span = recording.spans[0]
+    assert (span.start_ns, span.end_ns - span.start_ns) == (1_795_162_530 * 10**9, 8_500_000_000)
+
+
+def test_c9_the_warning_of_a_refused_envelope_names_its_task(bridge, caplog):
+    assert not bridge.take("{", "task-17")
+    assert "the envelope of task task-17 is refused as invalid" in caplog.text
+
+
+def test_c9_the_letter_of_a_fallback_that_is_a_pickle_names_the_switch(bridge):
+    fallback = base64.b64encode(pickle.dumps({"app_id": "a"})).decode()
+    bridge.take(ours(payload={}, payload_fallback=fallback))
+    (letter,) = bridge.gateway.dead_letters()
+
+    assert "rehydrator.allow_pickle_fallback" in letter.error
 
 
 def test_g21_an_old_producers_content_is_taken_out_at_the_door(bridge, recording):

@@ -31,9 +31,9 @@ def facts(tenant_id="", context=CONTEXT):
     return EventFacts("e", tenant_id, 0, 0, context)
 
 
-def test_the_payload_counts_first():
+def test_the_payload_counts_first_but_for_the_tenant_which_was_decided_at_the_door():
     assert identity(facts("t"), PAYLOAD) == (
-        "payload-t",
+        "t",
         "payload-a",
         "payload-u",
         "payload-an",
@@ -58,9 +58,17 @@ def test_unknown_is_empty_text_and_for_the_user_null():
     assert identity(facts(context={"user_id": ""}), {}) == ("", "", None, "", "")
 
 
-@pytest.mark.parametrize("value", [7, None, ["a"], {"a": 1}, b"a", True])
+@pytest.mark.parametrize("value", [None, ["a"], {"a": 1}, b"\xff", True, 1.5])
 def test_what_is_no_text_in_the_context_counts_as_missing(value):
     assert identity(facts(context=dict.fromkeys(CONTEXT, value)), {}) == ("", "", None, "", "")
+
+
+def test_what_an_older_version_has_kept_says_whose_it_is_in_its_payload():
+    assert owner(facts(), PAYLOAD)[0] == "payload-t"
+
+
+def test_an_id_in_the_context_that_is_an_int_is_its_decimal_text():
+    assert identity(facts(context=dict.fromkeys(CONTEXT, 42)), {}) == ("42", "42", "42", "", "")
 
 
 @pytest.mark.parametrize(

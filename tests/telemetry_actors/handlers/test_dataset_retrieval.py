@@ -187,7 +187,7 @@ def test_rerank_is_both_or_neither(signals_of, provider, model, shown):
         ({"message_id": MESSAGE, "workflow_run_id": RUN}, RUN, "9670c342c6cce996"),
         ({"message_id": MESSAGE, "node_execution_id": NODE}, MESSAGE, "b714dc919b27dbdf"),
         ({"workflow_run_id": RUN, "node_execution_id": NODE}, RUN, "b714dc919b27dbdf"),
-        ({"workflow_run_id": "no id", "message_id": MESSAGE}, "", "9670c342c6cce996"),
+        ({"workflow_run_id": "no id", "message_id": MESSAGE}, "", ""),
         ({"message_id": MESSAGE, "trace_id": NODE}, MESSAGE, "9670c342c6cce996"),
         ({}, "", ""),
     ],

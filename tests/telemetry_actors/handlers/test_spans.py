@@ -10,9 +10,10 @@ from telemetry_actors.handlers._spans import (
     span_error,
     span_ids,
     span_times,
+    starting_point,
 )
 from telemetry_actors.handlers._timestamps import INT64_MAX
-from telemetry_actors.ids import span_id_of, substitute_ids, trace_id_of
+from telemetry_actors.ids import own_span_id, span_id_of, substitute_ids, trace_id_of
 
 RUN = "f3c95789-ace1-4954-ac5d-6baed2eac902"
 NODE = "f1260ebc-7d56-4b56-b714-dc919b27dbdf"
@@ -36,13 +37,31 @@ def test_ids_come_from_what_the_span_its_trace_and_its_parent_are_about():
 def test_an_own_id_that_is_no_uuid_keeps_trace_and_parent():
     assert span_ids("e", trace=RUN, own="exec-17", parent=RUN) == (
         trace_id_of(RUN),
-        substitute_ids("e")[1],
+        own_span_id("exec-17"),
         span_id_of(RUN),
     )
 
 
-@pytest.mark.parametrize("trace", ["run-x", "", NIL])
-def test_a_trace_that_is_no_uuid_or_nil_leaves_the_span_without_a_parent(trace):
+def test_a_run_and_its_nodes_are_in_one_trace_whatever_their_ids_look_like():
+    run = span_ids("e1", trace="run-17", own="run-17", parent=None)
+    node = span_ids("e2", trace="run-17", own="node-1", parent="run-17")
+    other = span_ids("e3", trace="run-17", own="node-2", parent="run-17")
+
+    assert run[0] == node[0] == other[0]
+    assert run[1] == node[2] == other[2]
+    assert len({run[1], node[1], other[1]}) == 3
+    assert run[2] == b""
+
+
+def test_two_runs_that_are_nil_are_two_traces():
+    ids = [span_ids(event, trace=NIL, own=NIL, parent=None) for event in ("e1", "e2")]
+
+    assert ids[0][0] != ids[1][0]
+    assert ids[0][1] != ids[1][1]
+
+
+@pytest.mark.parametrize("trace", ["", NIL])
+def test_a_trace_that_is_no_id_leaves_the_span_without_a_parent(trace):
     assert span_ids("e", trace=trace, own=NODE, parent=RUN) == (
         substitute_ids("e")[0],
         span_id_of(NODE),
@@ -50,7 +69,7 @@ def test_a_trace_that_is_no_uuid_or_nil_leaves_the_span_without_a_parent(trace):
     )
 
 
-@pytest.mark.parametrize("parent", [None, "", "node-7"])
+@pytest.mark.parametrize("parent", [None, "", NIL])
 def test_a_parent_that_cannot_be_derived_is_none(parent):
     assert span_ids("e", trace=RUN, own=NODE, parent=parent)[2] == b""
 
@@ -69,6 +88,7 @@ def test_a_span_is_never_its_own_parent():
         {},
         {"parent_workflow_run_id": None},
         {"parent_workflow_run_id": "", "parent_node_execution_id": 7},
+        {"parent_workflow_run_id": NIL},
     ],
 )
 def test_without_a_parent_run_the_whole_map_is_ignored(value):
@@ -89,9 +109,16 @@ def test_wrong_types_are_not_ignored(value):
         read_parent(value)
 
 
-@pytest.mark.parametrize(("root", "outermost"), [("r", "r"), ("", "p"), (None, "p")])
+@pytest.mark.parametrize(("root", "outermost"), [("r", "r"), ("", "p"), (None, "p"), (NIL, "p")])
 def test_the_outermost_run_is_the_root_or_else_the_parent(root, outermost):
     assert outermost_run({"parent_workflow_run_id": "p", "root_workflow_run_id": root}) == outermost
+
+
+@pytest.mark.parametrize(("node", "point"), [("n", "n"), ("", "p"), (None, "p"), (NIL, "p")])
+def test_a_nested_run_is_below_the_node_that_started_it_or_else_its_run(node, point):
+    said = {"parent_workflow_run_id": "p", "parent_node_execution_id": node}
+
+    assert starting_point(said) == point
 
 
 # --- times ----------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def test_text_without_an_offset_is_utc(instant):
     assert timestamp_ns(instant.isoformat()) == timestamp_ns(instant.isoformat() + "Z")
 
 
-@given(st.integers(0, INT64_MAX))
+@given(st.integers(10**17, INT64_MAX))
 def test_both_forms_give_the_same_instant_to_the_nanosecond(instant_ns):
     second, rest_ns = divmod(instant_ns, 10**9)
     text = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
@@ -78,7 +78,9 @@ def test_spellings_of_rfc_3339(text, instant_ns):
         "0000-11-20T08:15:30Z",
         "٢٠٢٦-11-20T08:15:30Z",
         "1795162530",
-        1.5,
+        float("nan"),
+        float("inf"),
+        1e300,
         True,
         None,
         [],
@@ -87,8 +89,59 @@ def test_spellings_of_rfc_3339(text, instant_ns):
     ],
 )
 def test_nothing_else_is_a_timestamp(value):
-    with pytest.raises(ValueError, match=r"timestamp|time|day|month|hour|year|offset|range"):
+    with pytest.raises(ValueError, match=r"timestamp|time|day|month|hour|year|offset|range|number"):
         timestamp_ns(value)
+
+
+SECOND = 1_795_162_530
+
+
+@pytest.mark.parametrize(
+    ("value", "instant_ns"),
+    [
+        (SECOND, SECOND * 10**9),
+        (SECOND * 10**3 + 123, SECOND * 10**9 + 123_000_000),
+        (SECOND * 10**6 + 123_457, SECOND * 10**9 + 123_457_000),
+        (SECOND * 10**9 + 123_457_001, SECOND * 10**9 + 123_457_001),
+        (SECOND + 0.123457, SECOND * 10**9 + 123_457_000),
+        (SECOND * 10**3 + 123.457, SECOND * 10**9 + 123_457_000),
+        (SECOND * 1e6, SECOND * 10**9),
+        (SECOND * 1e9, SECOND * 10**9),
+        (0, 0),
+        (-1, -(10**9)),
+        (10**11, 10**17),  # as seconds it were in the year 5138
+        (10**14, 10**17),
+        (10**17, 10**17),
+        (10**17 - 1, (10**17 - 1) * 1000),
+    ],
+)
+def test_the_unit_of_a_number_is_told_by_its_size(value, instant_ns):
+    if -INT64_MAX <= instant_ns <= INT64_MAX:
+        assert timestamp_ns(value) == instant_ns
+    else:
+        with pytest.raises(ValueError, match="64 bits"):
+            timestamp_ns(value)
+
+
+@given(st.integers(0, 4 * 10**15))
+def test_a_float_of_seconds_is_the_same_instant_as_its_text(instant_us):
+    text = (EPOCH + timedelta(microseconds=instant_us)).isoformat()
+
+    assert timestamp_ns(instant_us / 10**6) == timestamp_ns(text)
+
+
+def test_an_offset_may_have_seconds():
+    """Local mean time: Amsterdam was 19 minutes and 32 seconds ahead until 1937."""
+    amsterdam = timezone(timedelta(minutes=19, seconds=32))
+    odd = timezone(-timedelta(minutes=1, seconds=2, microseconds=3))
+    for instant in (
+        datetime(1900, 1, 1, tzinfo=amsterdam),
+        datetime.min.replace(tzinfo=amsterdam),
+        datetime(2026, 1, 1, tzinfo=odd),
+    ):
+        exact_us = (instant - EPOCH) // timedelta(microseconds=1)
+
+        assert timestamp_ns(instant.isoformat()) == exact_us * 1000
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=EPOCH.replace(tzinfo=None)))
