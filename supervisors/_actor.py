@@ -22,21 +22,14 @@ from pykka._envelope import Envelope
 
 from supervisors._exit import Exit
 from supervisors._incarnation import Crash, Ignore, Incarnation, Vanished
+from supervisors._stops import ShutDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from supervisors._slot import Slot
 
-__all__ = ["Crash", "Revoked", "ShutDown", "SupervisedActor"]
-
-
-class ShutDown:
-    """A supervisor's word to one incarnation: stop now, before your backlog."""
-
-    def __init__(self, number: int, exit: Exit | None = None) -> None:
-        self.number = number
-        self.exit = exit or Exit.shutdown()
+__all__ = ["Crash", "Revoked", "SupervisedActor"]
 
 
 class Revoked(Exception):

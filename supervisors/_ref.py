@@ -18,10 +18,12 @@ from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervisors import _protocol as to
-from supervisors._actor import Crash, Revoked, ShutDown
+from supervisors._actor import Crash, Revoked
 from supervisors._exit import Exit
 from supervisors._letters import Letter
+from supervisors._messages import is_question
 from supervisors._process import SAME, notice_fork
+from supervisors._stops import ShutDown, answer_stops
 from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.errors import NotRunning
 
@@ -71,6 +73,8 @@ def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
     life = slot.current
     if life is not None and not life.finished:
         slot.mailbox.steer(Envelope(ShutDown(life.number, Exit.normal()), envelope.reply_to))
+        if life.finished:  # meanwhile: it reads no more
+            answer_stops(slot, life.number)
     elif envelope.reply_to is not None:
         envelope.reply_to.set(None)
 
@@ -96,11 +100,13 @@ def _refuse(slot: Slot, message: Any) -> None:
 def _bounce_rest(slot: Slot) -> None:
     """Empty the lanes of a slot that has ended; each message is bounced once.
 
-    What is left in a mailbox that was lent is its owner's.
+    What is left in a mailbox that was lent is its owner's; who asked there is answered.
     """
     mailbox = slot.mailbox
     rest = slot.take_again() + mailbox.drain_system()
-    if not slot.mailbox_is_lent:
+    if slot.mailbox_is_lent:
+        rest += [found for found in mailbox.held() if is_question(found)]
+    else:
         rest += slot.take_in_hand() + mailbox.drain()
     for found in rest:
         _bounce(slot, found if type(found) is Envelope else Envelope(found))

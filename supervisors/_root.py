@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from pykka._envelope import Envelope
 
 from supervisors import _protocol as to
-from supervisors._actor import ShutDown
 from supervisors._clock import new_token, release
 from supervisors._exit import Exit
 from supervisors._incarnation import Ignore, Incarnation
@@ -15,6 +14,7 @@ from supervisors._process import this_process
 from supervisors._protocol import OneLife
 from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
+from supervisors._stops import ShutDown
 from supervisors.errors import ChildStartError, NotRunning
 
 if TYPE_CHECKING:

@@ -183,5 +183,5 @@ class Slot:
             not self.mailbox.user
             and not self.mailbox.system
             and self.in_flight is None
-            and (life is None or (life.handling is None and (life.started or life.finished)))
+            and (life is None or life.finished or (life.handling is None and life.started))
         )

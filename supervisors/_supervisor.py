@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 from pykka._envelope import Envelope
 
 from supervisors import _protocol as to
-from supervisors._actor import ShutDown, SupervisedActor
+from supervisors._actor import SupervisedActor
 from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind, shown
-from supervisors._incarnation import Ignore, Incarnation
+from supervisors._incarnation import Incarnation
 from supervisors._ref import turn_away
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
+from supervisors._stops import ShutDown
 from supervisors._tick import TICK
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
@@ -126,6 +127,8 @@ class Supervisor(SupervisedActor):
         if slot is None:
             return
         self._unset(("start", event.id, event.incarnation))
+        if slot.spec.type == "supervisor" and not isinstance(event, to.ChildUp):
+            turn_away(slot)  # it reads no more
         detail = shown(event.error) if isinstance(event, to.ChildFailed) else ""
         self._tell(_STARTS[type(event)], slot.path, event.incarnation, detail)
 
@@ -163,10 +166,7 @@ class Supervisor(SupervisedActor):
                 self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
             self._runtime.dispatcher_of(slot).launch(incarnation)  # there may be no thread
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
-            incarnation.finished = True
-            ignored = isinstance(error, Ignore)
-            failed = to.ChildFailed(effect.id, effect.incarnation, error)
-            slot.post(to.ChildIgnored(effect.id, effect.incarnation) if ignored else failed)
+            incarnation.fail_to_start(error)
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""
@@ -209,9 +209,8 @@ class Supervisor(SupervisedActor):
 
     def _boot_failed(self, effect: to.BootFailed) -> None:
         assert self._incarnation is not None
-        self._incarnation.finished = True
         self.actor_stopped.set()
-        self.slot.post(to.ChildFailed(self.slot.spec.id, self._incarnation.number, effect.error))
+        self._incarnation.fail_to_start(effect.error)
 
     def _finished(self, effect: to.Finished) -> None:
         self._tell("finished", self.slot.path, 0, f"{effect.cause}: {effect.exit}")
