@@ -98,6 +98,14 @@ class Incarnation:
     def __repr__(self) -> str:
         return f"<Incarnation {self.number} of {self.slot.name}>"
 
+    def is_over(self) -> bool:
+        """`finished`, read anew: it may change at any moment. Any thread."""
+        return self.finished
+
+    def is_at_work(self) -> bool:
+        """It starts, or has a message in hand, and has not ended. Any thread."""
+        return not self.finished and (self.handling is not None or not self.started)
+
     # -- Pykka's inbox ----------------------------------------------------------------------------
 
     def put(self, envelope: Envelope[Any]) -> None:

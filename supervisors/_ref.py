@@ -73,7 +73,7 @@ def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
     life = slot.current
     if life is not None and not life.finished:
         slot.mailbox.steer(Envelope(ShutDown(life.number, Exit.normal()), envelope.reply_to))
-        if life.finished:  # meanwhile: it reads no more
+        if life.is_over():  # meanwhile: it reads no more
             answer_stops(slot, life.number)
     elif envelope.reply_to is not None:
         envelope.reply_to.set(None)

@@ -110,8 +110,9 @@ class SupervisorRef:
 
         Raises:
             KeyError: no child of that id has ever been started here, or it has been deleted.
+            NotRunning: the supervisor has ended, and all addresses with it.
         """
-        return self._runtime.slots[(*self._path, id_)].ref
+        return self._slot_of(id_).ref
 
     def supervisor(self, id_: str) -> SupervisorRef:
         """A child that is a supervisor, from outside.
@@ -119,10 +120,21 @@ class SupervisorRef:
         Raises:
             KeyError: as for `child`.
         """
-        path = (*self._path, id_)
-        if self._runtime.slots[path].spec.type != "supervisor":
-            raise KeyError(id_)
-        return SupervisorRef(self._runtime, path, self._parent)
+        if self._slot_of(id_).spec.type != "supervisor":
+            raise KeyError(f"{id_!r} is a worker; use child()")
+        return SupervisorRef(self._runtime, (*self._path, id_), self._parent)
+
+    def _slot_of(self, id_: str) -> Slot:
+        this_process()  # a fork may not have been noticed yet
+        slots = self._runtime.slots
+        slot = slots.get((*self._path, id_))
+        if slot is not None:
+            return slot
+        here = slots.get(self._path)
+        if here is None:
+            raise self._not_running(None)
+        known = ", ".join(sorted(here.below)) or "none"
+        raise KeyError(f"no child {id_!r} of {'/'.join(self._path)}; there are: {known}")
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""

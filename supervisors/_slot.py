@@ -178,10 +178,9 @@ class Slot:
 
     def idle(self) -> bool:
         """Nothing waits, nothing is in hand, and nobody is starting."""
-        life = self.current
         return (
             not self.mailbox.user
             and not self.mailbox.system
             and self.in_flight is None
-            and (life is None or life.finished or (life.handling is None and life.started))
+            and (self.current is None or not self.current.is_at_work())
         )

@@ -198,6 +198,8 @@ class ChildSpec:
             raise SpecError(f"{self.id}.start", self.start, "a SupervisorSpec (type='supervisor')")
         if self.type == "worker" and (subtree or not callable(self.start)):
             raise SpecError(f"{self.id}.start", self.start, "an actor class (type='worker')")
+        if hasattr(self.start, "_actor_loop"):  # by a name of Pykka's, which is not imported here
+            _check.supervised(f"{self.id}.start", self.start)
 
     def _check_care(self) -> None:
         for name in ("start_timeout_s", "hang_after_s"):

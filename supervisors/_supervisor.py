@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from pykka._envelope import Envelope
 
+from supervisors import _check
 from supervisors import _protocol as to
 from supervisors._actor import SupervisedActor
 from supervisors._core import SupervisorCore
@@ -159,6 +160,7 @@ class Supervisor(SupervisedActor):
         args = (spec.start, self._runtime) if nested else (*spec.args, *effect.extra_args)
         try:
             self._refuse_leaks(effect.id)
+            _check.supervised(f"{effect.id}.start", actor_class)
             actor_class.incarnate(incarnation, args, {} if nested else spec.kwargs)
             if spec.restart is Restart.temporary:
                 slot.spec = spec.without_arguments()  # nothing will be started from them again

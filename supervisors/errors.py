@@ -19,6 +19,7 @@ __all__ = [
     "ChildError",
     "ChildStartError",
     "ConfigError",
+    "HandlerExit",
     "MailboxFull",
     "NotRunning",
     "Refusal",
@@ -237,6 +238,22 @@ class MailboxFull(SupervisorError):
         self.actor = actor
         self.capacity = capacity
         self.message = message
+
+
+class HandlerExit(SupervisorError):
+    """A question was answered by ``SystemExit``, ``KeyboardInterrupt`` or the like; see ``cause``.
+
+    That would have ended the thread, and in plain Pykka every actor of the process. Whoever
+    asked gets this instead, and goes on. Something in the actor wants to end the process:
+    a command line that it calls, a host's time limit, Ctrl-C. Keep it out of the actor.
+    """
+
+    code = "handler-exit"
+
+    def __init__(self, actor: str, cause: BaseException) -> None:
+        super().__init__(f"{actor} did not answer, but raised {shown(cause)}")
+        self.actor = actor
+        self.cause = cause
 
 
 class NotRunning(SupervisorError):

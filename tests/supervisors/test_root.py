@@ -243,6 +243,28 @@ def test_after_the_stop_all_requests_are_turned_away(tree):
     assert one.stop(WITHIN_S)
 
 
+@pytest.mark.parametrize("look", ["child", "supervisor"])
+def test_an_address_of_a_tree_that_has_ended_is_refused_with_how_it_ended(look):
+    tree = tree_of(child("c"), inner("inner"))
+    inside = tree.supervisor("inner")
+    assert tree.stop(WITHIN_S)
+
+    for ref in (tree, inside):
+        with pytest.raises(NotRunning, match=r"is not running: shutdown") as caught:
+            getattr(ref, look)("c")
+        assert caught.value.exit == Exit.shutdown()
+
+
+@pytest.mark.parametrize("look", ["child", "supervisor"])
+def test_one_that_is_not_there_is_refused_with_those_that_are(tree, look):
+    up = tree(child("c"), inner("inner"))
+
+    with pytest.raises(KeyError, match="no child 'a' of root; there are: c, inner"):
+        getattr(up, look)("a")
+    with pytest.raises(KeyError, match="no child 'a' of root/inner; there are: none"):
+        getattr(up.supervisor("inner"), look)("a")
+
+
 def test_a_tree_that_gives_up_says_so_and_turns_all_requests_away(tree):
     """Nobody has called ``stop``; nobody has to, for requests not to hang."""
     one = tree(child("c"), intensity=0)
