@@ -9,6 +9,7 @@ holds up nobody. All supervisors of a tree take turns on one shared control thre
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -197,8 +198,16 @@ class Supervisor(SupervisedActor):
         self._asked.pop(effect.token, None)
         if effect.error is not None:
             effect.token.set_exception((type(effect.error), effect.error, None))
+        elif effect.counted:
+            ended = sum(not self._is_up(*child) for child in effect.counted)
+            effect.token.set(replace(effect.value, active=effect.value.active - ended))
         else:
             effect.token.set(effect.value)
+
+    def _is_up(self, id_: str, incarnation: int) -> bool:
+        """It itself is asked: the news of its end may still be in our mailbox."""
+        slot = self._slot_of(id_, incarnation)
+        return slot is not None and slot.current is not None and not slot.current.finished
 
     def _booted(self, _effect: to.Booted) -> None:
         assert self._incarnation is not None
