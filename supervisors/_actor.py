@@ -15,7 +15,7 @@ Used outside a supervisor it is a plain `pykka.ThreadingActor`; `tests/superviso
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import pykka
 from pykka._envelope import Envelope
@@ -23,14 +23,18 @@ from pykka._envelope import Envelope
 from supervisors._exit import Exit
 from supervisors._incarnation import Crash, Ignore, Incarnation, Vanished
 from supervisors._stops import ShutDown
-from supervisors.errors import HandlerExit
+from supervisors.errors import HandlerExit, NoSuchChild
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from supervisors._ref import Ref
     from supervisors._slot import Slot
 
 __all__ = ["Crash", "Revoked", "SupervisedActor"]
+
+
+A = TypeVar("A", bound="SupervisedActor")
 
 
 class Revoked(Exception):
@@ -92,6 +96,32 @@ class SupervisedActor(pykka.ThreadingActor):
         if self._incarnation is None:
             raise RuntimeError(f"{type(self).__name__} was started without a supervisor")
         return self._incarnation.slot
+
+    @overload
+    def sibling(self, id_: str) -> Ref[Any]: ...
+
+    @overload
+    def sibling(self, id_: str, of: type[A]) -> Ref[A]: ...
+
+    def sibling(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
+        """The address of another child of the same supervisor; it stays the same over restarts.
+
+        One that is started after this one is there once that has begun: not yet in ``__init__``
+        and ``on_start`` of the first life.
+
+        Args:
+            id_: of the child; under simple_one_for_one its label.
+            of: the class of its actors, or a base of it, so that type checkers know it, too.
+
+        Raises:
+            NoSuchChild: no sibling of that id has been started yet, or it has been deleted.
+            TypeError: its actors are not *of* that class.
+            RuntimeError: the actor was started without a supervisor.
+        """
+        above = self.slot.above
+        if above is None:
+            raise NoSuchChild("nobody", id_, [])  # the root
+        return above.child(id_, of)
 
     def stop(self) -> None:
         """End normally once the present message is handled; the backlog is for the next life."""

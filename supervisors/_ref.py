@@ -28,7 +28,16 @@ from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.errors import NotRunning
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from supervisors._actor import SupervisedActor
     from supervisors._slot import Slot
+
+    A = TypeVar("A", bound=SupervisedActor, default=Any)  # `Ref` alone is a `Ref[Any]`
+else:
+    from typing import TypeVar
+
+    A = TypeVar("A")
 
 __all__ = ["Ref", "turn_away"]
 
@@ -126,14 +135,14 @@ def _ended(slot: Slot) -> pykka.ActorDeadError:
     return pykka.ActorDeadError(f"{'/'.join(slot.path)} has ended")
 
 
-class Ref(pykka.ActorRef[Any]):
+class Ref(pykka.ActorRef[A]):
     """Address of a supervised child; made by its supervisor, never by a user.
 
     ``tell``, ``ask``, ``proxy`` and ``stop`` are Pykka's. ``stop()`` ends the present
     incarnation normally; whether there is a next one is the restart type's business.
     """
 
-    def __init__(self, slot: Slot, actor_class: type[Any]) -> None:
+    def __init__(self, slot: Slot, actor_class: type[A]) -> None:
         # not Pykka's __init__: it would bind us to one incarnation's inbox and stop event
         self.actor_class = actor_class
         self.actor_urn = uuid.uuid4().urn
@@ -147,7 +156,7 @@ class Ref(pykka.ActorRef[Any]):
 
     def bind(self, actor: pykka.Actor) -> None:
         """Point proxies at the present incarnation. Supervisor's thread."""
-        self._actor_weakref = weakref.ref(actor)
+        self._actor_weakref = weakref.ref(cast("A", actor))
         self._actor = actor  # what Pykka 4.4 goes by
 
     def tell(self, message: Any) -> None:

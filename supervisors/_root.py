@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, cast, overload
 
 from pykka._envelope import Envelope
 
@@ -15,13 +15,14 @@ from supervisors._protocol import OneLife
 from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors._stops import ShutDown
-from supervisors.errors import ChildStartError, NotRunning
+from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pykka
 
+    from supervisors._actor import SupervisedActor
     from supervisors._clock import Clock
     from supervisors._events import Listener
     from supervisors._ref import Ref
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
+A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
 _ANSWER_S = 30.0
 _UNDO_S = 1.0
@@ -39,7 +41,7 @@ class ChildInfo(NamedTuple):
     """One child of a supervisor, as `SupervisorRef.which_children` lists it."""
 
     id: str
-    ref: Ref | None
+    ref: Ref[Any] | None
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
@@ -105,36 +107,42 @@ class SupervisorRef:
         """The spec of a child, with all defaults."""
         return cast("ChildSpec", self._ask("get_child_spec", id_))
 
-    def child(self, id_: str) -> Ref:
+    @overload
+    def child(self, id_: str) -> Ref[Any]: ...
+
+    @overload
+    def child(self, id_: str, of: type[A]) -> Ref[A]: ...
+
+    def child(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
         """The address of a child; it stays the same over restarts.
 
+        Args:
+            id_: of the child.
+            of: the class of its actors, or a base of it, so that type checkers know it, too.
+
         Raises:
-            KeyError: no child of that id has ever been started here, or it has been deleted.
+            NoSuchChild: none of that id has ever been started here, or it has been deleted. A
+                `KeyError`, too.
             NotRunning: the supervisor has ended, and all addresses with it.
+            TypeError: its actors are not *of* that class.
         """
-        return self._slot_of(id_).ref
+        this_process()  # a fork may not have been noticed yet
+        here = self._runtime.slots.get(self._path)
+        if here is None:
+            raise self._not_running(None)
+        return here.child(id_, of)
 
     def supervisor(self, id_: str) -> SupervisorRef:
         """A child that is a supervisor, from outside.
 
         Raises:
-            KeyError: as for `child`.
+            NoSuchChild: as for `child`, or it is a worker.
+            NotRunning: as for `child`.
         """
-        if self._slot_of(id_).spec.type != "supervisor":
-            raise KeyError(f"{id_!r} is a worker; use child()")
-        return SupervisorRef(self._runtime, (*self._path, id_), self._parent)
-
-    def _slot_of(self, id_: str) -> Slot:
-        this_process()  # a fork may not have been noticed yet
-        slots = self._runtime.slots
-        slot = slots.get((*self._path, id_))
-        if slot is not None:
-            return slot
-        here = slots.get(self._path)
-        if here is None:
-            raise self._not_running(None)
-        known = ", ".join(sorted(here.below)) or "none"
-        raise KeyError(f"no child {id_!r} of {'/'.join(self._path)}; there are: {known}")
+        slot = self.child(id_)._slot
+        if slot.spec.type != "supervisor":
+            raise NoSuchChild("/".join(self._path), id_, [], "supervisor")
+        return SupervisorRef(self._runtime, slot.path, self._parent)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""
@@ -190,6 +198,30 @@ class SupervisorRef:
         are kept.
         """
         self._ask("reload", spec)
+
+    # -- its end ----------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Itself; at the end of the ``with`` block the whole tree is stopped."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the whole tree has ended; `exit` then says how. Not from one of its actors.
+
+        Ctrl-C ends the wait, in the main thread, and not the tree: stop it, or leave its ``with``.
+
+        Args:
+            timeout_s: seconds to wait; None is for ever.
+
+        Returns:
+            Whether it has ended. In the child of a fork, where none of it runs: True, at once.
+        """
+        this_process()  # a fork may not have been noticed yet
+        until_s = None if timeout_s is None else self._runtime.clock.now_s() + timeout_s
+        return self._parent.wait_for_exit(until_s)
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Stop the whole tree, in reverse start order, and its threads.
@@ -286,15 +318,17 @@ class _Parent:
         while not self.up and self.error is None and self.exit is None:
             self._clock.wait(self._token, None)
 
-    def wait_for_exit(self, until_s: float) -> bool:
+    def wait_for_exit(self, until_s: float | None) -> bool:
         """Block until the tree has ended; False if that takes too long."""
-        while self.exit is None and self.error is None:
-            left_s = until_s - self._clock.now_s()
-            if left_s <= 0:
-                return False
-            self._clock.wait(self._token, left_s)
-        release(self._token)  # for whoever else waits
-        return True
+        try:
+            while self.exit is None and self.error is None:
+                left_s = None if until_s is None else until_s - self._clock.now_s()
+                if left_s is not None and left_s <= 0:
+                    return False
+                self._clock.wait(self._token, left_s)
+            return True
+        finally:  # also if Ctrl-C comes in between
+            release(self._token)  # for whoever else waits
 
 
 def start_tree(

@@ -124,8 +124,9 @@ class Runtime:
         if slot is None:
             slot = Slot(path, spec, actor_class, self, post, self._mailboxes.get(path))
             self.slots[path] = slot
-            if path[:-1] in self.slots:
-                self.slots[path[:-1]].below[path[-1]] = slot
+            slot.above = self.slots.get(path[:-1])
+            if slot.above is not None:
+                slot.above.below[path[-1]] = slot
         slot.spec = spec
         slot.post = post
         return slot

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from supervisors._exit import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from supervisors._exit import Exit
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "ConfigError",
     "HandlerExit",
     "MailboxFull",
+    "NoSuchChild",
     "NotRunning",
     "Refusal",
     "RestartLimitReached",
@@ -132,6 +135,28 @@ class ChildError(SupervisorError):
         self.child_id = child_id
         self.incarnation = incarnation
         """The running incarnation, when *reason* is ``already_started``."""
+
+
+class NoSuchChild(ChildError, KeyError):
+    """An address was asked for that isn't there; ``known`` has the ids that are.
+
+    Either the id is wrong, or the child has not been started yet (children start in order, each
+    when the one before is up: ask later, or put it first), or it has been deleted.
+    """
+
+    code = "no-such-child"
+
+    def __init__(
+        self, supervisor: str, child_id: str, known: Sequence[str], what: str = "child"
+    ) -> None:
+        super().__init__(Refusal.not_found, child_id)
+        there = ", ".join(known) or "none"
+        self.args = (f"no {what} {child_id!r} of {supervisor}; there are: {there}",)
+        self.supervisor = supervisor
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # and not its repr, as a KeyError's
 
 
 class ChildStartError(ChildError):

@@ -7,6 +7,7 @@ order, count_children, how the supervisor ended; and the outcome.
 import copy
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -72,9 +73,9 @@ def test_a_difference_is_found_and_told(name, deterministic):
     assert f"{name} is" in line
 
 
-def of_a_burst(op, answer):
+def of_a_burst(op, answer) -> Any:
     """Of each strategy: a trace with *op* in a burst and an answer like that, and where it is."""
-    found = {}
+    found: dict[str, Any] = {}
     for trace in ALL:
         for number, step in enumerate(trace["steps"]):
             if step["cmd"][0] != "burst" or trace["strategy"] in found:
@@ -116,7 +117,7 @@ def test_children_that_were_spoilt_in_a_burst_are_noticed(change):
         return len(answer) > 1 and answer[0][1] == "alive"
 
     for found in of_a_burst("which_children", several_alive):
-        assert spoilt(*found, CHANGES[change])
+        assert spoilt(*found, change=CHANGES[change])
 
 
 def test_the_order_of_children_is_compared_but_for_those_of_a_template():
@@ -152,7 +153,7 @@ def test_after_a_step_the_order_is_compared_in_the_same_way(simple):
 def test_counts_that_were_spoilt_in_a_burst_are_noticed(key, by):
     """Under every strategy."""
     for found in of_a_burst("count_children", lambda answer: isinstance(answer, dict)):
-        assert spoilt(*found, lambda counts: {**counts, key: counts[key] + by})
+        assert spoilt(*found, change=lambda counts: {**counts, key: counts[key] + by})
 
 
 def test_who_is_counted_is_who_is_alive_when_the_answer_is_given():
