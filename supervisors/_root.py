@@ -20,9 +20,8 @@ from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pykka
-
     from supervisors._actor import SupervisedActor
+    from supervisors._answer import Answer
     from supervisors._clock import Clock
     from supervisors._events import Listener
     from supervisors._ref import Ref
@@ -42,6 +41,7 @@ class ChildInfo(NamedTuple):
 
     id: str
     ref: Ref[Any] | None
+    """Its address; None if it has never been started here."""
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
@@ -97,7 +97,7 @@ class SupervisorRef:
         Raises:
             ChildError: ``not_found``.
         """
-        return self._info(self._ask("which_child", id_))
+        return self._ask_info("which_child", id_)
 
     def count_children(self) -> to.ChildCounts:
         """How many specs, living children, supervisors and workers."""
@@ -160,7 +160,7 @@ class SupervisorRef:
             ChildError: ``already_present`` or ``already_started``.
             ChildStartError: it did not start, and nothing was stored.
         """
-        return self._info(self._ask("start_child", spec))
+        return self._ask_info("start_child", spec)
 
     def terminate_child(self, child: str | OneLife) -> None:
         """Stop a child and keep its spec (a temporary one's goes); also cancels a restart.
@@ -181,7 +181,7 @@ class SupervisorRef:
             ChildError: ``running``, ``restarting`` or ``not_found``.
             ChildStartError: it did not start; its spec is kept.
         """
-        return self._info(self._ask("restart_child", id_))
+        return self._ask_info("restart_child", id_)
 
     def delete_child(self, id_: str) -> None:
         """Forget the spec of a child that was stopped; its address ends.
@@ -243,20 +243,25 @@ class SupervisorRef:
         self._runtime.forget(root)
         return ended
 
-    def _info(self, view: to.ChildView) -> ChildInfo:
+    def _ask_info(self, op: to.Operation, argument: Any) -> ChildInfo:
+        answer = self._request(op, argument)
+        view = answer.get(timeout=_ANSWER_S)
+        return self._info(view, answer.address)  # it may have ended meanwhile
+
+    def _info(self, view: to.ChildView, ref: Ref | None = None) -> ChildInfo:
         slot = self._runtime.slots.get((*self._path, view.id))
-        ref = slot.ref if slot is not None else None
+        ref = ref or (slot.ref if slot is not None else None)
         return ChildInfo(view.id, ref, view.state, view.type, view.incarnation, view.starts)
 
     def _ask(self, op: to.Operation, argument: Any) -> Any:
         return self._request(op, argument).get(timeout=_ANSWER_S)
 
-    def _request(self, op: to.Operation, argument: Any = None) -> pykka.Future[Any]:
+    def _request(self, op: to.Operation, argument: Any = None) -> Answer[Any]:
         this_process()  # a fork may not have been noticed yet
         slot = self._runtime.slots.get(self._path)
         if slot is None or _is_down(slot):
             raise self._not_running(slot)
-        answer: pykka.Future[Any] = self._runtime.new_future()
+        answer: Answer[Any] = self._runtime.new_future()
         slot.ref.tell(to.Request(answer, op, argument))
         if _is_down(slot):  # meanwhile: perhaps nobody will ever look
             answer.set_exception((NotRunning, self._not_running(slot), None))

@@ -449,3 +449,23 @@ def test_errors_of_requests_have_one_base(tree):
     assert caught.value.exit == Exit.shutdown()
     assert isinstance(caught.value, SupervisorError)
     assert repr(one) == "<SupervisorRef root>"
+
+
+def test_who_starts_a_child_that_ends_at_once_has_its_address():
+    """What is said of it may be read when the supervisor has long forgotten it."""
+    steps = DeterministicRuntime()
+    tree = tree_of(runtime=steps)
+    brief = child(
+        "c", restart="temporary", starting=lambda: steps.slots["root", "c"].ref.stop(block=False)
+    )
+    with steps.suspended(steps.slots["root",].ref):
+        answer = tree._request("start_child", brief)
+    steps.run_until_idle()
+    tree._request = lambda *_: answer
+    info = tree.start_child(brief)
+
+    assert ("root", "c") not in steps.slots
+    assert info.ref is not None
+    assert not info.ref.is_alive()
+    del tree._request
+    tree.stop()
