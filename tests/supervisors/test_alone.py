@@ -51,6 +51,15 @@ def test_its_init_takes_arguments_that_nobody_wants(base):
 
 
 @pytest.mark.parametrize("base", BOTH)
+def test_it_is_in_the_registry_while_it_lives(base):
+    ref = base.start()
+    assert ref in pykka.ActorRegistry.get_all()
+    assert ref.stop(timeout=WITHIN_S)
+
+    assert ref not in pykka.ActorRegistry.get_all()
+
+
+@pytest.mark.parametrize("base", BOTH)
 def test_it_is_shown_by_its_urn(base):
     actor = base()
 
