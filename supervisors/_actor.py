@@ -106,15 +106,15 @@ class SupervisedActor(pykka.ThreadingActor):
     def sibling(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
         """The address of another child of the same supervisor; it stays the same over restarts.
 
-        One that is started after this one is there once that has begun: not yet in ``__init__``
-        and ``on_start`` of the first life.
+        Addresses are there before the first child is made, so it may be one that is started
+        later: what is told waits for it. Don't ask it while this one starts; it would wait for you.
 
         Args:
             id_: of the child; under simple_one_for_one its label.
             of: the class of its actors, or a base of it, so that type checkers know it, too.
 
         Raises:
-            NoSuchChild: no sibling of that id has been started yet, or it has been deleted.
+            NoSuchChild: there is no sibling of that id; or it has been deleted.
             TypeError: its actors are not *of* that class.
             RuntimeError: the actor was started without a supervisor.
         """

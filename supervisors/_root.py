@@ -41,7 +41,7 @@ class ChildInfo(NamedTuple):
 
     id: str
     ref: Ref[Any] | None
-    """Its address; None if it has never been started here."""
+    """Its address; None if it is of a reload, and has never been started."""
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
@@ -121,8 +121,7 @@ class SupervisorRef:
             of: the class of its actors, or a base of it, so that type checkers know it, too.
 
         Raises:
-            NoSuchChild: none of that id has ever been started here, or it has been deleted. A
-                `KeyError`, too.
+            NoSuchChild: there is none of that id, or it has been deleted. A `KeyError`, too.
             NotRunning: the supervisor has ended, and all addresses with it.
             TypeError: its actors are not *of* that class.
         """

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from supervisors._root import SupervisorRef
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
+    from supervisors._spec import ChildSpec
 
 __all__ = ["Supervisor"]
 
@@ -50,6 +51,7 @@ class Supervisor(SupervisedActor):
     def __init__(self, spec: SupervisorSpec, runtime: Runtime) -> None:
         super().__init__()
         self._runtime = runtime
+        self._spec = spec
         self._core = SupervisorCore(spec, seed=runtime.new_seed(), count_from=self._last_number())
         self._slots: dict[str, Slot] = {}
         self._asked: dict[Any, None] = {}
@@ -85,7 +87,13 @@ class Supervisor(SupervisedActor):
     # -- events in ------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Boot the children; `ChildUp` is posted when they are up."""
+        """Boot the children; `ChildUp` is posted when they are up.
+
+        All have their addresses before the first is made: it may ask for that of a later one.
+        """
+        if self._spec.template is None:
+            for spec in self._spec.children:
+                self._slot_for(spec)
         self._feed(to.Boot())
 
     def on_receive(self, message: Any) -> None:
@@ -148,11 +156,8 @@ class Supervisor(SupervisedActor):
 
     def _start_child(self, effect: to.StartChild) -> None:
         spec = effect.spec
-        nested = isinstance(spec.start, SupervisorSpec)
-        actor_class: Any = Supervisor if nested else spec.start
-        path = (*self.slot.path, effect.id)
-        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.post)
-        self._slots[effect.id] = slot
+        slot = self._slot_for(spec)
+        nested, actor_class = spec.type == "supervisor", slot.ref.actor_class
         incarnation = Incarnation(slot, effect.incarnation)
         if slot.current is not None:
             slot.restarts += 1
@@ -170,6 +175,15 @@ class Supervisor(SupervisedActor):
             self._runtime.dispatcher_of(slot).launch(incarnation)  # there may be no thread
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
             incarnation.fail_to_start(error)
+
+    def _slot_for(self, spec: ChildSpec) -> Slot:
+        """The slot of a child that is to be started from *spec*."""
+        actor_class: Any = Supervisor if isinstance(spec.start, SupervisorSpec) else spec.start
+        path = (*self.slot.path, spec.id)
+        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.post)
+        slot.ref.actor_class = actor_class
+        self._slots[spec.id] = slot
+        return slot
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""

@@ -140,8 +140,8 @@ class ChildError(SupervisorError):
 class NoSuchChild(ChildError, KeyError):
     """An address was asked for that isn't there; ``known`` has the ids that are.
 
-    Either the id is wrong, or the child has not been started yet (children start in order, each
-    when the one before is up: ask later, or put it first), or it has been deleted.
+    Either the id is wrong, or the child has not been added yet, or it has been deleted. A child
+    of the specification has its address from the start, also before it is up.
     """
 
     code = "no-such-child"

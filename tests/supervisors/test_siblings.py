@@ -115,13 +115,42 @@ def test_a_sibling_is_of_the_same_supervisor_and_of_no_other(stepped):
     assert isinstance(error, KeyError)
 
 
-def test_one_that_is_started_later_is_not_there_yet_and_is_by_and_by(stepped):
-    with pytest.raises(ChildStartError) as caught:
-        stepped(ChildSpec("web", Web, args=("init",)), ChildSpec("db", Db))
-    assert str(caught.value.cause) == "no child 'db' of root; there are: web"
+@pytest.mark.parametrize("where", ["init", "start", "message"])
+def test_one_that_is_started_later_has_its_address_already(stepped, where):
+    tree = stepped(ChildSpec("web", Web, args=(where,)), ChildSpec("db", Db))
 
-    tree = stepped(ChildSpec("web", Web), ChildSpec("db", Db))
+    assert tree.child("web").ask(None) is tree.child("db")
     assert tree.child("web").ask(5) == 5
+
+
+class Greeter(SupervisedActor):
+    """Tells another of itself as soon as it is made."""
+
+    def __init__(self, other, got):
+        super().__init__()
+        self._other, self._got = self.sibling(other), got
+        self._other.tell(f"hello {other}")
+
+    def on_receive(self, message):
+        self._got.append(message)
+
+
+def test_two_find_each_other_and_what_is_told_before_one_is_up_waits(stepped, steps):
+    got = []
+    tree = stepped(
+        ChildSpec("a", Greeter, args=("b", got)), ChildSpec("b", Greeter, args=("a", got))
+    )
+    steps.run_until_idle()
+
+    assert sorted(got) == ["hello a", "hello b"]
+    assert [info.starts for info in tree.which_children()] == [1, 1]
+
+
+def test_a_tree_that_does_not_come_up_leaves_no_address(steps):
+    with pytest.raises(ChildStartError):
+        tree_of(child("a", starting=ValueError("no")), child("b"), runtime=steps)
+
+    assert steps.slots == {}
 
 
 def test_one_that_was_deleted_is_gone_and_one_that_was_added_is_there(stepped):

@@ -68,6 +68,8 @@ PROGRAM = """
 import os, signal, sys, threading
 from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec, _native
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+
 class Child(SupervisedActor):
     def on_start(self):
         print("up", flush=True)
