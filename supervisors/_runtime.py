@@ -127,6 +127,8 @@ class Runtime:
             slot.above = self.slots.get(path[:-1])
             if slot.above is not None:
                 slot.above.below[path[-1]] = slot
+        elif slot.current is None:  # its address was there before; slots stand in start order
+            self.slots[path] = self.slots.pop(path)
         slot.spec = spec
         slot.post = post
         return slot

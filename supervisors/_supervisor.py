@@ -210,7 +210,7 @@ class Supervisor(SupervisedActor):
 
     def _reply(self, effect: to.Reply) -> None:
         self._asked.pop(effect.token, None)
-        if isinstance(effect.value, to.ChildView) and effect.value.id in self._slots:
+        if isinstance(effect.value, to.ChildView) and effect.value.state == "running":
             effect.token.address = self._slots[effect.value.id].ref
         if effect.error is not None:
             effect.token.set_exception((type(effect.error), effect.error, None))
