@@ -10,41 +10,35 @@ The border to Pykka, and the only place that bends it. What is overridden, why
   never reaches ``ActorRegistry.stop_all()``, which would stop every actor of the host (row 6);
 - ``_handle_failure``, ``_stop``: no registry, no log line of Pykka's (rows 12, 14).
 
-Used outside a supervisor it is a plain `pykka.ThreadingActor`.
+Used outside a supervisor it is a plain `pykka.ThreadingActor`; `tests/supervisors/test_alone.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 import pykka
 from pykka._envelope import Envelope
 
 from supervisors._exit import Exit
 from supervisors._incarnation import Crash, Ignore, Incarnation, Vanished
+from supervisors._stops import ShutDown
+from supervisors.errors import HandlerExit, NoSuchChild
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from supervisors._ref import Ref
     from supervisors._slot import Slot
 
-__all__ = ["Crash", "Revoked", "ShutDown", "SupervisedActor"]
+__all__ = ["Crash", "Revoked", "SupervisedActor"]
 
 
-class ShutDown:
-    """A supervisor's word to one incarnation: stop now, before your backlog."""
-
-    def __init__(self, number: int, exit: Exit | None = None) -> None:
-        self.number = number
-        self.exit = exit or Exit.shutdown()
+A = TypeVar("A", bound="SupervisedActor")
 
 
 class Revoked(Exception):
     """This incarnation is no longer the one in its slot. Its supervisor has booked its end."""
-
-
-class _FatalExit(Exception):
-    """Carries a ``BaseException`` past Pykka's ``except BaseException``."""
 
 
 class SupervisedActor(pykka.ThreadingActor):
@@ -55,7 +49,6 @@ class SupervisedActor(pykka.ThreadingActor):
     that its dispatcher gives it. ``on_failure`` may be called for a ``BaseException`` too.
     """
 
-    use_daemon_thread = True
     reports_own_start: ClassVar[bool] = False
     """True: the class posts its own `ChildUp` (a supervisor: when its children are up)."""
 
@@ -63,12 +56,20 @@ class SupervisedActor(pykka.ThreadingActor):
     _exit: Exit | None = None
     _start_error: BaseException | None = None
     _vanished = False
+    _is_fatal = False
+    """What was raised last is a ``BaseException``, and a `HandlerExit` carries it past Pykka's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        """Arguments are for subclasses, as in Pykka, and mean nothing here."""
         super().__init__()
         if self._incarnation is not None:
-            self._actor_ref = self._incarnation.slot.ref
-            self.actor_urn = self._actor_ref.actor_urn
+            self._actor_ref = ref = self._incarnation.slot.ref
+            self.actor_urn = ref.actor_urn
+            ref.bind(self)  # now: `__init__` may go on to make a proxy of itself
+
+    def __str__(self) -> str:
+        """As its address is shown; without a supervisor as Pykka does it."""
+        return super().__str__() if self._incarnation is None else str(self._incarnation.slot.ref)
 
     @classmethod
     def incarnate(
@@ -83,7 +84,6 @@ class SupervisedActor(pykka.ThreadingActor):
         actor._incarnation = incarnation
         incarnation.actor = actor
         actor.__init__(*args, **kwargs)  # type: ignore[misc]
-        incarnation.slot.ref.bind(actor)
         return actor
 
     @property
@@ -97,6 +97,32 @@ class SupervisedActor(pykka.ThreadingActor):
             raise RuntimeError(f"{type(self).__name__} was started without a supervisor")
         return self._incarnation.slot
 
+    @overload
+    def sibling(self, id_: str) -> Ref[Any]: ...
+
+    @overload
+    def sibling(self, id_: str, of: type[A]) -> Ref[A]: ...
+
+    def sibling(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
+        """The address of another child of the same supervisor; it stays the same over restarts.
+
+        Addresses are there before the first child is made, so it may be one that is started
+        later: what is told waits for it. Don't ask it while this one starts; it would wait for you.
+
+        Args:
+            id_: of the child; under simple_one_for_one its label.
+            of: the class of its actors, or a base of it, so that type checkers know it, too.
+
+        Raises:
+            NoSuchChild: there is no sibling of that id; or it has been deleted.
+            TypeError: its actors are not *of* that class.
+            RuntimeError: the actor was started without a supervisor.
+        """
+        above = self.slot.above
+        if above is None:
+            raise NoSuchChild("nobody", id_, [])  # the root
+        return above.child(id_, of)
+
     def stop(self) -> None:
         """End normally once the present message is handled; the backlog is for the next life."""
         if self._incarnation is None:
@@ -106,8 +132,13 @@ class SupervisedActor(pykka.ThreadingActor):
             self._incarnation.slot.mailbox.steer(Envelope(own))
 
     def exit(self, exit: Exit) -> None:
-        """End by *exit* once the present message is handled. Only from the actor's own thread."""
+        """End by *exit* once the present message is handled. Only from the actor's own thread.
+
+        Without a supervisor nobody asks how it ended.
+        """
         self._exit = exit
+        if self._incarnation is None:
+            pykka.ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
 
     @staticmethod
@@ -159,6 +190,8 @@ class SupervisedActor(pykka.ThreadingActor):
             self.actor_stopped.set()
 
     def _handle_receive(self, message: Any) -> Any:
+        if self._incarnation is None:
+            return super()._handle_receive(message)
         try:
             if isinstance(message, ShutDown):
                 return self._shut_down(message)
@@ -166,6 +199,7 @@ class SupervisedActor(pykka.ThreadingActor):
                 raise message.error
             return super()._handle_receive(message)
         except Exception as error:
+            self._is_fatal = False
             self._crash_after_reply(error)
             raise
         except Vanished:
@@ -173,9 +207,11 @@ class SupervisedActor(pykka.ThreadingActor):
             self.actor_stopped.set()
             return None
         except BaseException as error:
-            raise _FatalExit(repr(error)) from error
+            self._crash_after_reply(error)
+            self._is_fatal = True
+            raise HandlerExit(str(self), error) from error
 
-    def _crash_after_reply(self, error: Exception) -> None:
+    def _crash_after_reply(self, error: BaseException) -> None:
         """``ask_errors="reply_and_crash"``: the asker gets the error, and then we go, too."""
         life = self._incarnation
         if life is None or life.slot.spec.ask_errors == "reply":
@@ -205,11 +241,11 @@ class SupervisedActor(pykka.ThreadingActor):
             self._exit = Exit.crash(error)
 
     def _handle_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
-        if self._incarnation is None:
+        if self._incarnation is None and isinstance(exception_value, Ignore):
+            self.exit(Exit.normal())
+        elif self._incarnation is None:
             super()._handle_failure(exception_type, exception_value, traceback)
-            return
-        cause = exception_value
-        if isinstance(cause, _FatalExit) and cause.__cause__ is not None:
-            cause = cause.__cause__
-        self._exit = Exit.crash(cause)
-        self.actor_stopped.set()
+        else:
+            carries = self._is_fatal and isinstance(exception_value, HandlerExit)
+            self._exit = Exit.crash(exception_value.cause if carries else exception_value)
+            self.actor_stopped.set()

@@ -35,6 +35,8 @@ class Answer(pykka.Future[T]):
         self._done = False
         self._value: Any = None
         self._error: BaseException | None = None
+        self.address: Any = None
+        """Of the child that the value is about, since it may end before anybody reads this."""
 
     @property
     def done(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from supervisors.errors import SpecError
 
-__all__ = ["at_least", "count", "flag", "keywords", "one_of", "positional", "text"]
+__all__ = ["at_least", "count", "flag", "keywords", "one_of", "positional", "supervised", "text"]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -52,6 +52,13 @@ def text(field: str, value: object) -> str:
     if isinstance(value, str) and value:
         return value
     raise SpecError(field, value, "a non-empty string")
+
+
+def supervised(field: str, value: object) -> None:
+    """An actor class that a supervisor can start: Pykka's own tell nobody how they end."""
+    if not hasattr(value, "incarnate"):
+        allowed = "a subclass of supervisors.SupervisedActor (in place of pykka.ThreadingActor)"
+        raise SpecError(field, value, allowed)
 
 
 def one_of(field: str, value: object, kind: type[E]) -> E:

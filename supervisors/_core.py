@@ -1,7 +1,7 @@
 """The supervisor, without threads: events in, effects out.
 
 `SupervisorCore` decides all that a supervisor decides, word for word as
-Erlang/OTP's own does: replayed against 789 recorded traces of it, every reply,
+Erlang/OTP's own does: replayed against 988 recorded traces of it, every reply,
 restart and stop agrees (`tests/otp`). It is told the time, carries out
 nothing, and never waits, so a test of it is a list of values.
 

@@ -119,6 +119,7 @@ class OwnThreads:
         poke()  # its thread may go before it has started, and somebody waits for that
 
     def _take_back(self, worker: _Worker, incarnation: Incarnation) -> None:
+        """*worker* is the slot's no more."""
         with self._lock:
             self._running.pop(incarnation, None)
             if self._workers.get(incarnation.slot) is worker:
@@ -169,8 +170,9 @@ class OwnThreads:
         if incarnation.started and incarnation.handling is None:
             incarnation.wake()  # it waits at its mailbox, or is about to: it leaves now
             return
-        worker = self._running.pop(incarnation, None)
+        worker = self._running.get(incarnation)
         if worker is not None:
+            self._take_back(worker, incarnation)  # also from those that `close` waits for
             self._runtime.count_abandoned(worker.thread)
 
     def thread_of(self, incarnation: Incarnation) -> Thread | None:

@@ -22,6 +22,7 @@ from pykka._envelope import Envelope
 from supervisors._exit import Exit
 from supervisors._mailbox import Wait
 from supervisors._protocol import ChildDown, ChildFailed, ChildIgnored, ChildUp
+from supervisors._stops import answer_stops
 from supervisors._tick import TICK
 
 if TYPE_CHECKING:
@@ -96,6 +97,14 @@ class Incarnation:
 
     def __repr__(self) -> str:
         return f"<Incarnation {self.number} of {self.slot.name}>"
+
+    def is_over(self) -> bool:
+        """`finished`, read anew: it may change at any moment. Any thread."""
+        return self.finished
+
+    def is_at_work(self) -> bool:
+        """It starts, or has a message in hand, and has not ended. Any thread."""
+        return not self.finished and (self.handling is not None or not self.started)
 
     # -- Pykka's inbox ----------------------------------------------------------------------------
 
@@ -236,14 +245,21 @@ class Incarnation:
             self.started_s = self.slot.clock.now_s()
             self.started, self.finished = error is None, error is not None
         if error is not None:
-            ignored = isinstance(error, Ignore)
-            self.slot.post(
-                ChildIgnored(id_, self.number) if ignored else ChildFailed(id_, self.number, error)
-            )
+            self.fail_to_start(error)
             return False
         if not actor.reports_own_start:
             self.slot.post(ChildUp(id_, self.number))
         return True
+
+    def fail_to_start(self, error: BaseException | str) -> None:
+        """It did not start, or chose not to. Supervisor's thread while it is made, else its own."""
+        self.finished = True
+        id_ = self.slot.spec.id
+        ignored = isinstance(error, Ignore)
+        self.slot.post(
+            ChildIgnored(id_, self.number) if ignored else ChildFailed(id_, self.number, error)
+        )
+        answer_stops(self.slot, self.number)
 
     def _run(self) -> bool:
         """Pykka's loop, until the actor ends (True) or gives a shared thread back (False)."""
@@ -287,7 +303,7 @@ class Incarnation:
         if started:
             self._end(exit_)
         else:
-            slot.post(ChildFailed(slot.spec.id, self.number, error or str(exit_)))
+            self.fail_to_start(error or str(exit_))
         return True
 
     def _end(self, exit_: Exit) -> None:
@@ -302,6 +318,7 @@ class Incarnation:
         progressed = slot.spec.type == "worker" and (self.handled > 0 or self._gained())
         uptime_s = slot.clock.now_s() - self.started_s
         slot.post(ChildDown(slot.spec.id, self.number, exit_, progressed, uptime_s))
+        answer_stops(slot, self.number, self.handling)
 
     def _charge(self, exit_: Exit) -> None:
         """What was in hand pays for the crash: its item, or the message itself."""

@@ -19,14 +19,14 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import islice, repeat, starmap
+from itertools import repeat, starmap
 from typing import Any, NamedTuple
 
 from pykka._envelope import Envelope
 
 from supervisors._clock import Clock, Token, new_token, release
 from supervisors._inflight import InFlight
-from supervisors._messages import answer, bare, emptied, own_size
+from supervisors._messages import answer, bare, emptied, first, own_size
 from supervisors._native import get_ident
 from supervisors._spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
@@ -350,19 +350,11 @@ class Mailbox:
 
     def _prefix_within(self, count: int, max_bytes: int) -> int:
         total = 0
-        for n, item in enumerate(self._first(count)):
+        for n, item in enumerate(first(self.user, count)):
             total += self._size_of(item)
             if total > max_bytes:
                 return max(n, 1)
         return count
-
-    def _first(self, count: int) -> list[Any]:
-        """A copy of the first *count* items: one C call, so no sender comes between."""
-        while True:
-            try:
-                return list(islice(self.user, count))
-            except RuntimeError:  # a finaliser put an item in the middle of the copy
-                continue
 
     def wake_senders(self) -> None:
         """Let whoever waits for room (``block``) look again. Any thread."""
@@ -381,7 +373,11 @@ class Mailbox:
 
     def held(self) -> list[Any]:
         """A copy of the user items. Any thread."""
-        return self._first(_NEVER)
+        return first(self.user, _NEVER)
+
+    def steering(self) -> list[Any]:
+        """A copy of the system lane. Any thread."""
+        return first(self.system, _NEVER)
 
     def drain_system(self) -> list[Any]:
         """Take all out of the system lane (the slot is gone). Any thread."""

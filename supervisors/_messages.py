@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from itertools import repeat, starmap
+from itertools import islice, repeat, starmap
 from typing import Any
 
 from pykka._envelope import Envelope
 
 from supervisors.errors import MailboxFull
 
-__all__ = ["answer", "bare", "emptied", "own_size"]
+__all__ = ["answer", "bare", "emptied", "first", "is_question", "own_size"]
 
 
 def own_size(item: Any) -> int:
@@ -28,12 +28,26 @@ def own_size(item: Any) -> int:
 
 def answer(item: Any, error: MailboxFull) -> None:
     """Whoever asked is told that the question was dropped."""
-    if type(item) is Envelope and item.reply_to is not None:
+    if is_question(item):
         item.reply_to.set_exception((MailboxFull, error, None))
+
+
+def is_question(item: Any) -> bool:
+    """Whether somebody waits for an answer."""
+    return type(item) is Envelope and item.reply_to is not None
 
 
 def bare(item: Any) -> Any:
     return item.message if type(item) is Envelope else item
+
+
+def first(lane: deque[Any], count: int) -> list[Any]:
+    """A copy of the first *count* items: one C call, so no sender comes between."""
+    while True:
+        try:
+            return list(islice(lane, count))
+        except RuntimeError:  # a finaliser put an item in the middle of the copy
+            continue
 
 
 def emptied(lane: deque[Any], into: list[Any]) -> list[Any]:

@@ -51,6 +51,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 _FIRST_LOOK_S: Final = 0.001
 _LAST_LOOK_S: Final = 0.02
+_SIGNALS_S: Final = 0.5
+"""How long Ctrl-C may go unnoticed in a wait of the main thread."""
 _RUN_S: Final = 0.001
 _PAUSE_S: Final = 50e-6
 """Long enough that a waiting thread has the GIL before we ask for it again."""
@@ -151,11 +153,28 @@ def acquire(token: LockType, timeout_s: float | None) -> bool:
     """
     if "gevent" in sys.modules and (gevent := _gevent_here()) is not None:
         return _acquire_on_hub(gevent, token, timeout_s)
+    if get_ident() == threading.main_thread().ident:
+        return _acquire_on_main(token, timeout_s)
     if timeout_s is None:
         return token.acquire()
     if timeout_s > 0:
         return token.acquire(True, min(timeout_s, threading.TIMEOUT_MAX))
     return token.acquire(False)
+
+
+def _acquire_on_main(token: LockType, timeout_s: float | None) -> bool:
+    """Where signals are handled, it looks up now and then.
+
+    One that comes as the thread is about to wait, and has let go of the GIL, doesn't end the wait:
+    Python would see to it, and to Ctrl-C, when the wait is over.
+    """
+    until_s = None if timeout_s is None else _now_s() + timeout_s
+    while True:
+        left_s = _SIGNALS_S if until_s is None else until_s - _now_s()
+        if left_s <= 0:
+            return token.acquire(False)
+        if token.acquire(True, min(left_s, _SIGNALS_S)):
+            return True
 
 
 def wait(token: LockType, timeout_s: float | None) -> None:

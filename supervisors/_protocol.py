@@ -203,6 +203,10 @@ class Reply:
     token: Any
     value: Any = None
     error: BaseException | None = None
+    counted: tuple[tuple[str, int], ...] = ()
+    """Of ``count_children``: id and incarnation of each child that was counted as active. Whoever
+    of these has ended at this moment is not: OTP's supervisor asks each process as it answers, and
+    so counts one less than it lists while the news of an end still waits in its mailbox."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,20 +18,34 @@ from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervisors import _protocol as to
-from supervisors._actor import Crash, Revoked, ShutDown
+from supervisors._actor import Crash, Revoked
 from supervisors._exit import Exit
 from supervisors._letters import Letter
+from supervisors._messages import is_question
 from supervisors._process import SAME, notice_fork
+from supervisors._stops import ShutDown, answer_stops
+from supervisors._words import Restart
 from supervisors._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.errors import NotRunning
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from supervisors._actor import SupervisedActor
     from supervisors._slot import Slot
+
+    A = TypeVar("A", bound=SupervisedActor, default=Any)  # `Ref` alone is a `Ref[Any]`
+else:
+    from typing import TypeVar
+
+    A = TypeVar("A")
 
 __all__ = ["Ref", "turn_away"]
 
 _NEEDS_AN_ENVELOPE = frozenset((_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, Envelope))
 """Pykka's own messages, all that `pykka.messages` has: its loop is to see them."""
+_NO_MORE = "stopped before handling the message"
+"""As Pykka says it; and of what came later that there is nobody to be found."""
 _WORDS_OF_OURS = (Crash, ShutDown, to.ChildUp, to.ChildIgnored, to.ChildFailed, to.ChildDown)
 """What the tree says to itself: nobody's letter when it comes too late."""
 
@@ -44,7 +58,7 @@ class _Door:
 
     def put(self, envelope: Envelope[Any]) -> None:
         slot = self._slot
-        if slot.ended:
+        if _has_ended(slot):
             _bounce(slot, envelope)
             return
         mailbox = slot.mailbox
@@ -56,7 +70,7 @@ class _Door:
             mailbox.steer(envelope)  # a question to an actor that is handed batches
         else:
             mailbox.offer(envelope.message, slot.clock, slot.name)
-        if not slot.ref.is_alive():  # it ended in between: nobody will come for it
+        if slot.ended:  # meanwhile: nobody will come for it
             _bounce_rest(slot)
 
     def get(self) -> Envelope[Any]:
@@ -71,19 +85,25 @@ def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
     life = slot.current
     if life is not None and not life.finished:
         slot.mailbox.steer(Envelope(ShutDown(life.number, Exit.normal()), envelope.reply_to))
+        if life.is_over():  # meanwhile: it reads no more
+            answer_stops(slot, life.number)
     elif envelope.reply_to is not None:
         envelope.reply_to.set(None)
 
 
-def _bounce(slot: Slot, envelope: Envelope[Any]) -> None:
+def _bounce(slot: Slot, envelope: Envelope[Any], why: str = "not found") -> None:
     """A message to an address that has ended: a dead letter, and an error to who asked."""
     if envelope.reply_to is not None:
-        envelope.reply_to.set_exception((pykka.ActorDeadError, _ended(slot), None))
+        envelope.reply_to.set_exception((pykka.ActorDeadError, _dead(slot, why), None))
     asked = getattr(envelope.message, "token", None)  # a request to a supervisor
     if isinstance(asked, pykka.Future):
         asked.set_exception((NotRunning, NotRunning(slot.name, slot.last_exit), None))
     elif not isinstance(envelope.message, (_ActorStop, *_WORDS_OF_OURS)):
         slot.runtime.dead_letters.keep(Letter(slot.name, envelope.message, "ended", 0))
+
+
+def _dead(slot: Slot, why: str) -> pykka.ActorDeadError:
+    return pykka.ActorDeadError(f"{slot.ref} {why}")
 
 
 def _refuse(slot: Slot, message: Any) -> None:
@@ -96,14 +116,17 @@ def _refuse(slot: Slot, message: Any) -> None:
 def _bounce_rest(slot: Slot) -> None:
     """Empty the lanes of a slot that has ended; each message is bounced once.
 
-    What is left in a mailbox that was lent is its owner's.
+    What is left in a mailbox that was lent is its owner's; who asked there is answered.
     """
     mailbox = slot.mailbox
     rest = slot.take_again() + mailbox.drain_system()
-    if not slot.mailbox_is_lent:
+    if slot.mailbox_is_lent:
+        for question in filter(is_question, mailbox.held()):
+            question.reply_to.set_exception((pykka.ActorDeadError, _dead(slot, _NO_MORE), None))
+    else:
         rest += slot.take_in_hand() + mailbox.drain()
     for found in rest:
-        _bounce(slot, found if type(found) is Envelope else Envelope(found))
+        _bounce(slot, found if type(found) is Envelope else Envelope(found), _NO_MORE)
 
 
 def turn_away(slot: Slot) -> None:
@@ -116,18 +139,14 @@ def turn_away(slot: Slot) -> None:
             slot.mailbox.append(item)
 
 
-def _ended(slot: Slot) -> pykka.ActorDeadError:
-    return pykka.ActorDeadError(f"{'/'.join(slot.path)} has ended")
-
-
-class Ref(pykka.ActorRef[Any]):
+class Ref(pykka.ActorRef[A]):
     """Address of a supervised child; made by its supervisor, never by a user.
 
     ``tell``, ``ask``, ``proxy`` and ``stop`` are Pykka's. ``stop()`` ends the present
     incarnation normally; whether there is a next one is the restart type's business.
     """
 
-    def __init__(self, slot: Slot, actor_class: type[Any]) -> None:
+    def __init__(self, slot: Slot, actor_class: type[A]) -> None:
         # not Pykka's __init__: it would bind us to one incarnation's inbox and stop event
         self.actor_class = actor_class
         self.actor_urn = uuid.uuid4().urn
@@ -141,7 +160,7 @@ class Ref(pykka.ActorRef[Any]):
 
     def bind(self, actor: pykka.Actor) -> None:
         """Point proxies at the present incarnation. Supervisor's thread."""
-        self._actor_weakref = weakref.ref(actor)
+        self._actor_weakref = weakref.ref(cast("A", actor))
         self._actor = actor  # what Pykka 4.4 goes by
 
     def tell(self, message: Any) -> None:
@@ -205,10 +224,25 @@ class Ref(pykka.ActorRef[Any]):
         _bounce_rest(self._slot)
 
     def is_alive(self) -> bool:
-        """Whether the address still leads anywhere (also between two incarnations)."""
+        """Whether the address still leads anywhere (also between two incarnations).
+
+        A temporary child has one life only: its address is as good as ended with that.
+        """
         if not SAME[0]:
             notice_fork()
-        return not self._slot.ended
+        return not _has_ended(self._slot)
+
+
+def _has_ended(slot: Slot) -> bool:
+    """Nobody will come for what is sent there: it has ended, or is about to. Any thread.
+
+    The address of a temporary child ends when its supervisor hears that its only life is over.
+    Who knows of that already, since a stop was answered, needn't wait for it.
+    """
+    life = slot.current
+    if slot.ended or slot.spec.restart is not Restart.temporary or life is None:
+        return slot.ended
+    return life.finished or (life.actor is not None and life.actor.actor_stopped.is_set())
 
 
 def _nobody() -> None:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["answer"]
 
 
-class _Later:
-    """The reply comes at the end of the plan just made."""
+class _Mark:
+    """In place of a value."""
 
 
-_LATER = _Later()
+_LATER = _Mark()
+"""The reply comes at the end of the plan just made."""
+_GIVEN = _Mark()
+"""It has been given."""
 
 
 def answer(state: State, request: Request) -> None:
@@ -41,7 +44,7 @@ def answer(state: State, request: Request) -> None:
     except SupervisorError as error:
         state.emit(Reply(request.token, error=error))
         return
-    if value is not _LATER:
+    if not isinstance(value, _Mark):
         state.emit(Reply(request.token, value))
 
 
@@ -179,13 +182,16 @@ def _which_child(state: State, request: Request) -> ChildView:
     return _no_template(state, request.argument).view()
 
 
-def _count_children(state: State, _request: Request) -> ChildCounts:
+def _count_children(state: State, request: Request) -> object:
+    """Of children of a template OTP has numbers of its own; of others it asks the processes."""
     children = state.children
     template = state.spec.template
     if template is None:
-        active = sum(child.alive for child in children)
-        supervisors = sum(child.spec.type == "supervisor" for child in children)
-        return ChildCounts(len(children), active, supervisors, len(children) - supervisors)
+        active = tuple((child.id, child.incarnation) for child in children if child.alive)
+        size, supervisors = len(children), sum(c.spec.type == "supervisor" for c in children)
+        counts = ChildCounts(size, len(active), supervisors, size - supervisors)
+        state.emit(Reply(request.token, counts, counted=active))
+        return _GIVEN
     size = len(children)
     supervisors = size if template.type == "supervisor" else 0
     return ChildCounts(1, size - children.restarting_count, supervisors, size - supervisors)

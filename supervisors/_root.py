@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, cast, overload
 
 from pykka._envelope import Envelope
 
 from supervisors import _protocol as to
-from supervisors._actor import ShutDown
 from supervisors._clock import new_token, release
 from supervisors._exit import Exit
 from supervisors._incarnation import Ignore, Incarnation
@@ -15,13 +14,14 @@ from supervisors._process import this_process
 from supervisors._protocol import OneLife
 from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
-from supervisors.errors import ChildStartError, NotRunning
+from supervisors._stops import ShutDown
+from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pykka
-
+    from supervisors._actor import SupervisedActor
+    from supervisors._answer import Answer
     from supervisors._clock import Clock
     from supervisors._events import Listener
     from supervisors._ref import Ref
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
+A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
 _ANSWER_S = 30.0
 _UNDO_S = 1.0
@@ -39,7 +40,8 @@ class ChildInfo(NamedTuple):
     """One child of a supervisor, as `SupervisorRef.which_children` lists it."""
 
     id: str
-    ref: Ref | None
+    ref: Ref[Any] | None
+    """Its address; None if it is of a reload, and has never been started."""
     state: Literal["running", "restarting", "stopped"]
     kind: Literal["worker", "supervisor"]
     incarnation: int
@@ -95,7 +97,7 @@ class SupervisorRef:
         Raises:
             ChildError: ``not_found``.
         """
-        return self._info(self._ask("which_child", id_))
+        return self._ask_info("which_child", id_)
 
     def count_children(self) -> to.ChildCounts:
         """How many specs, living children, supervisors and workers."""
@@ -105,24 +107,41 @@ class SupervisorRef:
         """The spec of a child, with all defaults."""
         return cast("ChildSpec", self._ask("get_child_spec", id_))
 
-    def child(self, id_: str) -> Ref:
+    @overload
+    def child(self, id_: str) -> Ref[Any]: ...
+
+    @overload
+    def child(self, id_: str, of: type[A]) -> Ref[A]: ...
+
+    def child(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
         """The address of a child; it stays the same over restarts.
 
+        Args:
+            id_: of the child.
+            of: the class of its actors, or a base of it, so that type checkers know it, too.
+
         Raises:
-            KeyError: no child of that id has ever been started here, or it has been deleted.
+            NoSuchChild: there is none of that id, or it has been deleted. A `KeyError`, too.
+            NotRunning: the supervisor has ended, and all addresses with it.
+            TypeError: its actors are not *of* that class.
         """
-        return self._runtime.slots[(*self._path, id_)].ref
+        this_process()  # a fork may not have been noticed yet
+        here = self._runtime.slots.get(self._path)
+        if here is None:
+            raise self._not_running(None)
+        return here.child(id_, of)
 
     def supervisor(self, id_: str) -> SupervisorRef:
         """A child that is a supervisor, from outside.
 
         Raises:
-            KeyError: as for `child`.
+            NoSuchChild: as for `child`, or it is a worker.
+            NotRunning: as for `child`.
         """
-        path = (*self._path, id_)
-        if self._runtime.slots[path].spec.type != "supervisor":
-            raise KeyError(id_)
-        return SupervisorRef(self._runtime, path, self._parent)
+        slot = self.child(id_)._slot
+        if slot.spec.type != "supervisor":
+            raise NoSuchChild("/".join(self._path), id_, [], "supervisor")
+        return SupervisorRef(self._runtime, slot.path, self._parent)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with each `LifecycleEvent` from now on; the answer unsubscribes it."""
@@ -140,7 +159,7 @@ class SupervisorRef:
             ChildError: ``already_present`` or ``already_started``.
             ChildStartError: it did not start, and nothing was stored.
         """
-        return self._info(self._ask("start_child", spec))
+        return self._ask_info("start_child", spec)
 
     def terminate_child(self, child: str | OneLife) -> None:
         """Stop a child and keep its spec (a temporary one's goes); also cancels a restart.
@@ -161,7 +180,7 @@ class SupervisorRef:
             ChildError: ``running``, ``restarting`` or ``not_found``.
             ChildStartError: it did not start; its spec is kept.
         """
-        return self._info(self._ask("restart_child", id_))
+        return self._ask_info("restart_child", id_)
 
     def delete_child(self, id_: str) -> None:
         """Forget the spec of a child that was stopped; its address ends.
@@ -178,6 +197,30 @@ class SupervisorRef:
         are kept.
         """
         self._ask("reload", spec)
+
+    # -- its end ----------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Itself; at the end of the ``with`` block the whole tree is stopped."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the whole tree has ended; `exit` then says how. Not from one of its actors.
+
+        Ctrl-C ends the wait, in the main thread, and not the tree: stop it, or leave its ``with``.
+
+        Args:
+            timeout_s: seconds to wait; None is for ever.
+
+        Returns:
+            Whether it has ended. In the child of a fork, where none of it runs: True, at once.
+        """
+        this_process()  # a fork may not have been noticed yet
+        until_s = None if timeout_s is None else self._runtime.clock.now_s() + timeout_s
+        return self._parent.wait_for_exit(until_s)
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Stop the whole tree, in reverse start order, and its threads.
@@ -199,20 +242,25 @@ class SupervisorRef:
         self._runtime.forget(root)
         return ended
 
-    def _info(self, view: to.ChildView) -> ChildInfo:
+    def _ask_info(self, op: to.Operation, argument: Any) -> ChildInfo:
+        answer = self._request(op, argument)
+        view = answer.get(timeout=_ANSWER_S)
+        return self._info(view, answer.address)  # it may have ended meanwhile
+
+    def _info(self, view: to.ChildView, ref: Ref | None = None) -> ChildInfo:
         slot = self._runtime.slots.get((*self._path, view.id))
-        ref = slot.ref if slot is not None else None
+        ref = ref or (slot.ref if slot is not None else None)
         return ChildInfo(view.id, ref, view.state, view.type, view.incarnation, view.starts)
 
     def _ask(self, op: to.Operation, argument: Any) -> Any:
         return self._request(op, argument).get(timeout=_ANSWER_S)
 
-    def _request(self, op: to.Operation, argument: Any = None) -> pykka.Future[Any]:
+    def _request(self, op: to.Operation, argument: Any = None) -> Answer[Any]:
         this_process()  # a fork may not have been noticed yet
         slot = self._runtime.slots.get(self._path)
         if slot is None or _is_down(slot):
             raise self._not_running(slot)
-        answer: pykka.Future[Any] = self._runtime.new_future()
+        answer: Answer[Any] = self._runtime.new_future()
         slot.ref.tell(to.Request(answer, op, argument))
         if _is_down(slot):  # meanwhile: perhaps nobody will ever look
             answer.set_exception((NotRunning, self._not_running(slot), None))
@@ -274,15 +322,17 @@ class _Parent:
         while not self.up and self.error is None and self.exit is None:
             self._clock.wait(self._token, None)
 
-    def wait_for_exit(self, until_s: float) -> bool:
+    def wait_for_exit(self, until_s: float | None) -> bool:
         """Block until the tree has ended; False if that takes too long."""
-        while self.exit is None and self.error is None:
-            left_s = until_s - self._clock.now_s()
-            if left_s <= 0:
-                return False
-            self._clock.wait(self._token, left_s)
-        release(self._token)  # for whoever else waits
-        return True
+        try:
+            while self.exit is None and self.error is None:
+                left_s = None if until_s is None else until_s - self._clock.now_s()
+                if left_s is not None and left_s <= 0:
+                    return False
+                self._clock.wait(self._token, left_s)
+            return True
+        finally:  # also if Ctrl-C comes in between
+            release(self._token)  # for whoever else waits
 
 
 def start_tree(

@@ -24,8 +24,9 @@ from supervisors._watch import Watch
 from supervisors._zombies import leave_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from supervisors._incarnation import Incarnation
     from supervisors._mailbox import Mailbox
     from supervisors._spec import ChildSpec
     from supervisors._thread import Thread
@@ -123,8 +124,11 @@ class Runtime:
         if slot is None:
             slot = Slot(path, spec, actor_class, self, post, self._mailboxes.get(path))
             self.slots[path] = slot
-            if path[:-1] in self.slots:
-                self.slots[path[:-1]].below[path[-1]] = slot
+            slot.above = self.slots.get(path[:-1])
+            if slot.above is not None:
+                slot.above.below[path[-1]] = slot
+        elif slot.current is None:  # its address was there before; slots stand in start order
+            self.slots[path] = self.slots.pop(path)
         slot.spec = spec
         slot.post = post
         return slot
@@ -173,6 +177,18 @@ class Runtime:
                     self._abandoned.remove(thread)
         return len(self._abandoned)
 
+    def threads_left(self, lives: Iterable[Incarnation]) -> int:
+        """Threads that are stuck: on one of *lives* at this moment, or left behind before.
+
+        An actor that waits for a message holds up nobody; of those that share a thread one has it.
+        """
+        stuck = [thread for thread in self._abandoned if thread.is_alive()]
+        for life in lives:
+            thread = self.dispatcher_of(life.slot).thread_of(life)
+            if thread is not None and life.is_at_work():
+                stuck.append(thread)
+        return len({id(thread) for thread in stuck})
+
     # -- life -------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -193,8 +209,8 @@ class Runtime:
         if self.is_elsewhere():
             return  # they are the parent's, whatever `Thread.is_alive` says here
         self._closed = True
-        self._watch.stop(timeout_s)
         until_s = self.clock.now_s() + timeout_s
+        self._watch.stop(timeout_s)
         for dispatcher in self.dispatchers():
             dispatcher.close(max(0.0, until_s - self.clock.now_s()))
 

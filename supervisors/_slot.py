@@ -19,6 +19,7 @@ from supervisors._mailbox import Mailbox, Wait
 from supervisors._native import Lock
 from supervisors._ref import Ref
 from supervisors._tick import TICK
+from supervisors.errors import NoSuchChild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,8 @@ class Slot:
         self.mailbox.now_s = runtime.clock.now_s
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
+        self.above: Slot | None = None
+        """The slot of its supervisor; None for the root."""
         self.below: dict[str, Slot] = {}
         """The slots of its children, if a supervisor is in it."""
         self.current: Incarnation | None = None
@@ -83,6 +86,20 @@ class Slot:
 
     def __repr__(self) -> str:
         return f"<Slot {self.name}>"
+
+    def child(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
+        """The address of a child of the supervisor in this slot. Any thread.
+
+        Raises:
+            NoSuchChild: there is none.
+            TypeError: its actors are not *of* that class.
+        """
+        found = self.below.get(id_)
+        if found is None:
+            raise NoSuchChild("/".join(self.path), id_, sorted(self.below))
+        if of is not None and not issubclass(found.ref.actor_class, of):
+            raise TypeError(f"{found.ref} is no {of.__qualname__}")
+        return found.ref
 
     def all_below(self) -> list[Slot]:
         """The slots below this one, a child before its own children. Any thread."""
@@ -178,10 +195,9 @@ class Slot:
 
     def idle(self) -> bool:
         """Nothing waits, nothing is in hand, and nobody is starting."""
-        life = self.current
         return (
             not self.mailbox.user
             and not self.mailbox.system
             and self.in_flight is None
-            and (life is None or (life.handling is None and (life.started or life.finished)))
+            and (self.current is None or not self.current.is_at_work())
         )

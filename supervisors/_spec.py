@@ -7,19 +7,36 @@ allowed; no supervisor ever sees a wrong one.
 
 Words, defaults and forbidden combinations are OTP's (supervision.md, B1).
 Ours besides: mailbox, dispatcher, back-off, ``count_progress``, parking.
+
+What may be given is more than what is kept: a word for a member, a list for a tuple. So each
+class has an ``__init__`` for type checkers alone; the one that runs is the dataclass's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from supervisors import _check
 from supervisors._backoff import Backoff
+from supervisors._words import (
+    BRUTAL_KILL,
+    INFINITY,
+    AutoShutdown,
+    Overflow,
+    Restart,
+    Shutdown,
+    ShutdownTime,
+    Strategy,
+)
 from supervisors.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from supervisors import _words as words
 
 __all__ = [
     "BRUTAL_KILL",
@@ -32,69 +49,10 @@ __all__ = [
     "Overflow",
     "Restart",
     "Shutdown",
+    "ShutdownTime",
     "Strategy",
     "SupervisorSpec",
 ]
-
-
-class Strategy(StrEnum):
-    """Who is restarted when one child is."""
-
-    one_for_one = "one_for_one"
-    """It alone."""
-    one_for_all = "one_for_all"
-    """All: the others are stopped first, in reverse start order."""
-    rest_for_one = "rest_for_one"
-    """It and those started after it."""
-    simple_one_for_one = "simple_one_for_one"
-    """It alone; all children are made from one template, on request."""
-
-
-class Restart(StrEnum):
-    """Which ends of a child are followed by a restart."""
-
-    permanent = "permanent"
-    """All."""
-    transient = "transient"
-    """Abnormal ones; after another end the spec is kept, stopped."""
-    temporary = "temporary"
-    """None; the spec is deleted, even when a sibling's restart stopped the child."""
-
-
-class AutoShutdown(StrEnum):
-    """Whether the end of significant children ends the supervisor."""
-
-    never = "never"
-    any_significant = "any_significant"
-    all_significant = "all_significant"
-
-
-class Shutdown(StrEnum):
-    """The two values of ``shutdown_s`` that are not a number of seconds."""
-
-    brutal_kill = "brutal_kill"
-    """Don't ask: abandon it at once. A thread can't be killed; it is no longer listened to."""
-    infinity = "infinity"
-    """Wait for ever. Right for supervisors; a worker must be trusted to return."""
-
-
-BRUTAL_KILL: Literal[Shutdown.brutal_kill] = Shutdown.brutal_kill
-INFINITY: Literal[Shutdown.infinity] = Shutdown.infinity
-
-ShutdownTime: TypeAlias = float | Shutdown
-
-
-class Overflow(StrEnum):
-    """What a full mailbox does with one more message, and so who pays."""
-
-    reject = "reject"
-    """Refuses it: `MailboxFull` to the sender, who still owns the message."""
-    drop_newest = "drop_newest"
-    """Drops it, and counts it: the sender does not notice."""
-    drop_oldest = "drop_oldest"
-    """Drops the message that has waited longest, and counts it: fresh data is worth more."""
-    block = "block"
-    """Lets the sender wait. Never between two actors of one tree: they could wait in a ring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +74,19 @@ class MailboxSpec:
     """Messages in one batch; None hands messages over one by one."""
     batch_max_bytes: int | None = None
     """Bytes in one batch, except that one message always fits; None is no limit."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            max_items: int | None = None,
+            max_bytes: int | None = None,
+            overflow: Overflow | words.OverflowWord = Overflow.reject,
+            linger_s: float = 0.0,
+            batch_max_items: int | None = None,
+            batch_max_bytes: int | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Check every field, and that what shapes a batch comes with a batch."""
@@ -169,6 +140,26 @@ class ChildSpec:
     """What an exception does to the actor when the message was a question: Pykka's rule
     (the asker gets it, the actor lives), or the asker gets it and the actor crashes."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            id: str,
+            start: Callable[..., Any] | SupervisorSpec,
+            args: Sequence[Any] = (),
+            kwargs: Mapping[str, Any] = ...,
+            restart: Restart | words.RestartWord = Restart.permanent,
+            shutdown_s: ShutdownTime | words.ShutdownWord | None = None,
+            significant: bool = False,
+            type: Literal["worker", "supervisor"] = "worker",
+            mailbox: MailboxSpec = ...,
+            dispatcher: str = "own",
+            start_timeout_s: float | None = None,
+            hang_after_s: float | None = None,
+            redeliver: int = 0,
+            ask_errors: Literal["reply", "reply_and_crash"] = "reply",
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         """Check every field, and what OTP calls bad combinations."""
         _check.text("ChildSpec.id", self.id)
@@ -198,6 +189,8 @@ class ChildSpec:
             raise SpecError(f"{self.id}.start", self.start, "a SupervisorSpec (type='supervisor')")
         if self.type == "worker" and (subtree or not callable(self.start)):
             raise SpecError(f"{self.id}.start", self.start, "an actor class (type='worker')")
+        if hasattr(self.start, "_actor_loop"):  # by a name of Pykka's, which is not imported here
+            _check.supervised(f"{self.id}.start", self.start)
 
     def _check_care(self) -> None:
         for name in ("start_timeout_s", "hang_after_s"):
@@ -243,6 +236,10 @@ class ExtraArgs:
     label: str | None = None
     """Id of the new child; None lets the supervisor make one up."""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, args: Sequence[Any] = (), label: str | None = None) -> None: ...
+
     def __post_init__(self) -> None:
         """Check both fields."""
         if self.label is not None:
@@ -276,6 +273,22 @@ class SupervisorSpec:
     """Seconds parked before the first try."""
     probe_max_s: float = 60.0
     """The wait doubles with each try that fails, up to this."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            children: Sequence[ChildSpec] = (),
+            strategy: Strategy | words.StrategyWord = Strategy.one_for_one,
+            intensity: int = 1,
+            period_s: float = 5.0,
+            auto_shutdown: AutoShutdown | words.AutoShutdownWord = AutoShutdown.never,
+            backoff: Backoff = ...,
+            count_progress: bool = False,
+            on_intensity: Literal["exit", "park"] = "exit",
+            probe_min_s: float = 1.0,
+            probe_max_s: float = 60.0,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Check every field, the children together, and what OTP calls bad combinations."""

@@ -9,19 +9,22 @@ holds up nobody. All supervisors of a tree take turns on one shared control thre
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from pykka._envelope import Envelope
 
+from supervisors import _check
 from supervisors import _protocol as to
-from supervisors._actor import ShutDown, SupervisedActor
+from supervisors._actor import SupervisedActor
 from supervisors._core import SupervisorCore
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit, ExitKind, shown
-from supervisors._incarnation import Ignore, Incarnation
+from supervisors._incarnation import Incarnation
 from supervisors._ref import turn_away
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
+from supervisors._stops import ShutDown
 from supervisors._tick import TICK
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from supervisors._root import SupervisorRef
     from supervisors._runtime import Runtime
     from supervisors._slot import Slot
+    from supervisors._spec import ChildSpec
 
 __all__ = ["Supervisor"]
 
@@ -47,6 +51,7 @@ class Supervisor(SupervisedActor):
     def __init__(self, spec: SupervisorSpec, runtime: Runtime) -> None:
         super().__init__()
         self._runtime = runtime
+        self._spec = spec
         self._core = SupervisorCore(spec, seed=runtime.new_seed(), count_from=self._last_number())
         self._slots: dict[str, Slot] = {}
         self._asked: dict[Any, None] = {}
@@ -82,7 +87,13 @@ class Supervisor(SupervisedActor):
     # -- events in ------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Boot the children; `ChildUp` is posted when they are up."""
+        """Boot the children; `ChildUp` is posted when they are up.
+
+        All have their addresses before the first is made: it may ask for that of a later one.
+        """
+        if self._spec.template is None:
+            for spec in self._spec.children:
+                self._slot_for(spec)
         self._feed(to.Boot())
 
     def on_receive(self, message: Any) -> None:
@@ -126,6 +137,8 @@ class Supervisor(SupervisedActor):
         if slot is None:
             return
         self._unset(("start", event.id, event.incarnation))
+        if slot.spec.type == "supervisor" and not isinstance(event, to.ChildUp):
+            turn_away(slot)  # it reads no more
         detail = shown(event.error) if isinstance(event, to.ChildFailed) else ""
         self._tell(_STARTS[type(event)], slot.path, event.incarnation, detail)
 
@@ -143,11 +156,8 @@ class Supervisor(SupervisedActor):
 
     def _start_child(self, effect: to.StartChild) -> None:
         spec = effect.spec
-        nested = isinstance(spec.start, SupervisorSpec)
-        actor_class: Any = Supervisor if nested else spec.start
-        path = (*self.slot.path, effect.id)
-        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.post)
-        self._slots[effect.id] = slot
+        slot = self._slot_for(spec)
+        nested, actor_class = spec.type == "supervisor", slot.ref.actor_class
         incarnation = Incarnation(slot, effect.incarnation)
         if slot.current is not None:
             slot.restarts += 1
@@ -156,6 +166,7 @@ class Supervisor(SupervisedActor):
         args = (spec.start, self._runtime) if nested else (*spec.args, *effect.extra_args)
         try:
             self._refuse_leaks(effect.id)
+            _check.supervised(f"{effect.id}.start", actor_class)
             actor_class.incarnate(incarnation, args, {} if nested else spec.kwargs)
             if spec.restart is Restart.temporary:
                 slot.spec = spec.without_arguments()  # nothing will be started from them again
@@ -163,10 +174,16 @@ class Supervisor(SupervisedActor):
                 self._set(("start", effect.id, effect.incarnation), spec.start_timeout_s)
             self._runtime.dispatcher_of(slot).launch(incarnation)  # there may be no thread
         except BaseException as error:  # noqa: BLE001 -- whatever it is, it is reported
-            incarnation.finished = True
-            ignored = isinstance(error, Ignore)
-            failed = to.ChildFailed(effect.id, effect.incarnation, error)
-            slot.post(to.ChildIgnored(effect.id, effect.incarnation) if ignored else failed)
+            incarnation.fail_to_start(error)
+
+    def _slot_for(self, spec: ChildSpec) -> Slot:
+        """The slot of a child that is to be started from *spec*."""
+        actor_class: Any = Supervisor if isinstance(spec.start, SupervisorSpec) else spec.start
+        path = (*self.slot.path, spec.id)
+        slot = self._runtime.slot(path, spec, actor_class, self.slot.ref.post)
+        slot.ref.actor_class = actor_class
+        self._slots[spec.id] = slot
+        return slot
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""
@@ -193,10 +210,20 @@ class Supervisor(SupervisedActor):
 
     def _reply(self, effect: to.Reply) -> None:
         self._asked.pop(effect.token, None)
+        if isinstance(effect.value, to.ChildView) and effect.value.state == "running":
+            effect.token.address = self._slots[effect.value.id].ref
         if effect.error is not None:
             effect.token.set_exception((type(effect.error), effect.error, None))
+        elif effect.counted:
+            ended = sum(not self._is_up(*child) for child in effect.counted)
+            effect.token.set(replace(effect.value, active=effect.value.active - ended))
         else:
             effect.token.set(effect.value)
+
+    def _is_up(self, id_: str, incarnation: int) -> bool:
+        """It itself is asked: the news of its end may still be in our mailbox."""
+        slot = self._slot_of(id_, incarnation)
+        return slot is not None and slot.current is not None and not slot.current.finished
 
     def _booted(self, _effect: to.Booted) -> None:
         assert self._incarnation is not None
@@ -209,9 +236,8 @@ class Supervisor(SupervisedActor):
 
     def _boot_failed(self, effect: to.BootFailed) -> None:
         assert self._incarnation is not None
-        self._incarnation.finished = True
         self.actor_stopped.set()
-        self.slot.post(to.ChildFailed(self.slot.spec.id, self._incarnation.number, effect.error))
+        self._incarnation.fail_to_start(effect.error)
 
     def _finished(self, effect: to.Finished) -> None:
         self._tell("finished", self.slot.path, 0, f"{effect.cause}: {effect.exit}")

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, ClassVar
 from supervisors._exit import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from supervisors._exit import Exit
 
 __all__ = [
     "ChildError",
     "ChildStartError",
     "ConfigError",
+    "HandlerExit",
     "MailboxFull",
+    "NoSuchChild",
     "NotRunning",
     "Refusal",
     "RestartLimitReached",
@@ -133,6 +137,28 @@ class ChildError(SupervisorError):
         """The running incarnation, when *reason* is ``already_started``."""
 
 
+class NoSuchChild(ChildError, KeyError):
+    """An address was asked for that isn't there; ``known`` has the ids that are.
+
+    Either the id is wrong, or the child has not been added yet, or it has been deleted. A child
+    of the specification has its address from the start, also before it is up.
+    """
+
+    code = "no-such-child"
+
+    def __init__(
+        self, supervisor: str, child_id: str, known: Sequence[str], what: str = "child"
+    ) -> None:
+        super().__init__(Refusal.not_found, child_id)
+        there = ", ".join(known) or "none"
+        self.args = (f"no {what} {child_id!r} of {supervisor}; there are: {there}",)
+        self.supervisor = supervisor
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # and not its repr, as a KeyError's
+
+
 class ChildStartError(ChildError):
     """A child's start raised, timed out, or ended before it was done; see ``cause``.
 
@@ -237,6 +263,22 @@ class MailboxFull(SupervisorError):
         self.actor = actor
         self.capacity = capacity
         self.message = message
+
+
+class HandlerExit(SupervisorError):
+    """A question was answered by ``SystemExit``, ``KeyboardInterrupt`` or the like; see ``cause``.
+
+    That would have ended the thread, and in plain Pykka every actor of the process. Whoever
+    asked gets this instead, and goes on. Something in the actor wants to end the process:
+    a command line that it calls, a host's time limit, Ctrl-C. Keep it out of the actor.
+    """
+
+    code = "handler-exit"
+
+    def __init__(self, actor: str, cause: BaseException) -> None:
+        super().__init__(f"{actor} did not answer, but raised {shown(cause)}")
+        self.actor = actor
+        self.cause = cause
 
 
 class NotRunning(SupervisorError):

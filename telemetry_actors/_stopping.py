@@ -246,9 +246,10 @@ class _Stop:
         left_s = self._until_s - life.clock.now_s() - held_count(life) * _COUNT_S
         life.root.stop(max(_LEAST_TREE_S, min(_TREE_S, left_s)))
         left = [s.current for s in life.slots.values() if s.current and not s.current.finished]
+        threads_left = life.root.runtime.threads_left(left)
         for incarnation in left:
             incarnation.lose(Exit.killed())
-        return sum(incarnation.slot.spec.type == "worker" for incarnation in left)
+        return threads_left
 
     def _count_what_is_left(self) -> tuple[int, int]:
         before = _lost(self._life)

@@ -8,7 +8,7 @@ Everyone is handed its part of this; nobody reads the environment but this page'
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -52,6 +52,9 @@ from telemetry_actors._parts import (
 )
 from telemetry_actors._settings_problem import first_problem
 from telemetry_actors.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CelerySettings",
@@ -139,6 +142,43 @@ class TelemetrySettings(BaseSettings):
     celery: CelerySettings = CelerySettings()
 
     _target: OtlpTarget | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:  # what may be given is more than what is kept
+
+        def __init__(
+            self,
+            *,
+            enterprise_enabled: bool = ...,
+            enterprise_telemetry_enabled: bool = ...,
+            enterprise_telemetry_gateway_enabled: bool = ...,
+            enterprise_otlp_protocol: str = ...,
+            enterprise_otlp_endpoint: str = ...,
+            enterprise_otlp_headers: SecretStr | str = ...,
+            enterprise_otlp_api_key: SecretStr | str = ...,
+            enterprise_include_content: bool = ...,
+            enterprise_service_name: str = ...,
+            enterprise_otel_sampling_rate: float = ...,
+            redis_url: SecretStr | str | None = ...,
+            transport: Literal["in_process", "celery"] = ...,
+            config: Path | str | None = ...,
+            otel_exporter_otlp: Mapping[str, SecretStr | str] = ...,
+            gateway: GatewaySettings | Mapping[str, Any] = ...,
+            journal: JournalSettings | Mapping[str, Any] = ...,
+            pressure: PressureSettings | Mapping[str, Any] = ...,
+            stages: StageSettings | Mapping[str, Any] = ...,
+            dedup: DedupSettings | Mapping[str, Any] = ...,
+            payload_store: PayloadStoreSettings | Mapping[str, Any] = ...,
+            rehydrator: RehydratorSettings | Mapping[str, Any] = ...,
+            sink: SinkSettings | Mapping[str, Any] = ...,
+            otlp: OtlpSettings | Mapping[str, Any] = ...,
+            metrics: MetricSettings | Mapping[str, Any] = ...,
+            limits: LimitSettings | Mapping[str, Any] = ...,
+            lifecycle: LifecycleSettings | Mapping[str, Any] = ...,
+            supervision: SupervisionSettings | Mapping[str, Any] = ...,
+            dead_letters: DeadLetterSettings | Mapping[str, Any] = ...,
+            providers: ProviderSettings | Mapping[str, Any] = ...,
+            celery: CelerySettings | Mapping[str, Any] = ...,
+        ) -> None: ...
 
     @classmethod
     def enabled(cls, **overrides: Any) -> Self:

@@ -18,6 +18,7 @@ from supervisors import ChildSpec, Runtime, SupervisedActor, Supervisor, Supervi
 from supervisors._clock import SystemClock, new_token
 from supervisors._letters import Letters
 from supervisors._spec import BRUTAL_KILL, ExtraArgs, Strategy
+from supervisors._stops import ShutDown
 from supervisors.testing import crash, end_thread
 from tests.chaos.storm import poll
 
@@ -183,3 +184,50 @@ def test_no_question_is_stranded_in_ten_thousand_stop_races():
     for seed in range(1, 11):
         _, answers, lost = race(1000, seed)
         assert answers["STRANDED"] == lost == 0
+
+
+class Stopper(threading.Thread):
+    """Stops one address again and again, without waiting for the answers."""
+
+    def __init__(self, ref):
+        super().__init__(daemon=True)
+        self.answers = []
+        self._ref = ref
+        self._enough = False
+
+    def run(self):
+        while not self._enough:
+            self.answers.append(self._ref.stop(block=False))
+            if len(self.answers) > AT_ONCE:
+                self.answers[-AT_ONCE].get(timeout=5)
+
+    def rest(self):
+        self._enough = True
+        self.join(10)
+        return [answer.get(timeout=5) for answer in self.answers]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("dispatcher", ["own", "shared"])
+def test_whoever_stops_a_child_that_stays_stopped_is_answered(dispatcher):
+    """Its lane is read no more, and its address goes on; two who stop it, and its supervisor."""
+    rng = Random(7)
+    child = ChildSpec("echo", Echo, args=([],), restart="transient", dispatcher=dispatcher)
+    spec = SupervisorSpec(children=[child], intensity=10_000)
+    with Supervisor.start(spec, runtime=Runtime(sweep_interval_s=0.002)) as tree:
+        ref = tree.child("echo")
+        for _ in range(150):
+            stoppers = [Stopper(ref), Stopper(ref)]
+            for stopper in stoppers:
+                stopper.start()
+            way = rng.choice(["terminate", "exit", "crash"])
+            if way == "crash":
+                crash(ref, ValueError("x"))
+            elif way == "exit":
+                ref.tell("go")
+            tree.terminate_child("echo")
+            assert all(all(stopper.rest()) for stopper in stoppers)
+            left = ref._slot.mailbox.drain_system()
+            assert not [word for word in left if isinstance(word.message, ShutDown)]
+            ref._slot.mailbox.drain()
+            tree.restart_child("echo")

@@ -203,6 +203,8 @@ class DeterministicWorld(TreeWorld):
 
     def end_child(self, name: str, reason: str) -> None:
         assert self.tree is not None
+        if not self.latest[name].alive:
+            return  # as in OTP: a signal to nobody
         self.tree.child(name).tell(reason)
         self.steps.run_until_idle()
 

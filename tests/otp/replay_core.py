@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.otp.traces import (
     World,
     counts,
     differences,
+    has_reports,
     read_traces,
     reason_of,
 )
@@ -35,22 +37,26 @@ __all__ = ["CoreWorld", "main", "read_traces", "replay"]
 _NO_REQUESTS = ("boot", "stop", "control", "exit")
 
 
-def replay(trace: dict[str, Any], *, copying: bool = False) -> list[str]:
+def replay(trace: dict[str, Any], *, copying: bool = False, reports: bool = True) -> list[str]:
     """What differs between *trace* and our core, in words; empty if nothing does.
 
     Args:
         trace: One line of a trace file.
         copying: Go on with a copy of the core after each event, to try `copy` as well.
+        reports: Compare those, too; False for a file that was recorded without them.
     """
-    return differences(trace, CoreWorld(trace, copying))
+    return differences(trace, CoreWorld(trace, copying, reports))
 
 
 class CoreWorld(World):
     """Children, a clock that stands still, and the core under test."""
 
-    def __init__(self, trace: dict[str, Any], copying: bool = False) -> None:
+    def __init__(
+        self, trace: dict[str, Any], copying: bool = False, has_reports: bool = True
+    ) -> None:
         super().__init__(trace)
         self.copying = copying
+        self.has_reports = has_reports
         self.reports: list[list[Any]] = []
         self.replies: dict[int, to.Reply] = {}
         self.finished: to.Finished | None = None
@@ -117,7 +123,7 @@ class CoreWorld(World):
                 return self._stop(effect)
             case to.Reply():
                 assert effect.token not in self.replies, "answered twice"
-                self.replies[effect.token] = effect
+                self.replies[effect.token] = self._at_this_moment(effect)
             case to.Report():
                 self._note(effect)
             case to.Finished():
@@ -128,6 +134,13 @@ class CoreWorld(World):
             case _:
                 pass
         return None
+
+    def _at_this_moment(self, reply: to.Reply) -> to.Reply:
+        """Whoever of those that were counted has ended is not active."""
+        ended = sum(not self.processes[child].alive for child in reply.counted)
+        if not ended:
+            return reply
+        return replace(reply, value=replace(reply.value, active=reply.value.active - ended))
 
     def _start(self, effect: to.StartChild) -> to.Event:
         name, number = effect.id, effect.incarnation
@@ -170,15 +183,17 @@ class CoreWorld(World):
             count = counts(self._ask("count_children"))
         assert not (gone and living), f"orphans: {living}"
         self.replies.clear()
-        return {
+        seen = {
             "ret": returned,
             "which": which,
             "inc": living,
             "events": self.shown_events(gone=gone),
-            "reports": self._reports(ended=gone and self.simple),
             "count": count,
             "sup": ["exited", self.boot_reason() or "shutdown"] if gone else "alive",
         }
+        if self.has_reports:
+            seen["reports"] = self._reports(ended=gone and self.simple)
+        return seen
 
     def _ask(self, op: to.Operation) -> Any:
         (reply,) = self.core.handle(to.Request("seen", op), 0.0)
@@ -207,9 +222,10 @@ def main(argv: list[str]) -> int:
     """Replay a file and print what differs."""
     path = Path(next((arg for arg in argv if not arg.startswith("-")), TRACES))
     total = agree = 0
+    reports = has_reports(read_traces(path))
     for trace in read_traces(path):
         total += 1
-        differing = replay(trace, copying="--copying" in argv)
+        differing = replay(trace, copying="--copying" in argv, reports=reports)
         agree += not differing
         sys.stdout.writelines(f"{line}\n" for line in differing)
     sys.stdout.write(f"{agree} of {total} traces agree\n")

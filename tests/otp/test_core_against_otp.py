@@ -9,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-from tests.otp.replay_core import read_traces, replay
+from tests.otp.replay_core import main, replay
+from tests.otp.traces import BURSTS, has_reports, read_traces
 
 TRACES = list(read_traces())
 SLICES = 8  # so that a failure is found among about a hundred, and the rest is still told
@@ -32,6 +33,19 @@ def test_the_recording_is_whole():
 def test_every_trace_agrees(part):
     """Not one reply, start, stop, report or count differs from OTP's."""
     assert [line for trace in TRACES[part::SLICES] for line in replay(trace)] == []
+
+
+def test_every_trace_of_the_bursts_agrees():
+    """They were recorded without reports, so nothing is said about those."""
+    bursts = list(read_traces(BURSTS))
+
+    assert not has_reports(bursts)
+    assert [line for trace in bursts for line in replay(trace, reports=False)] == []
+
+
+def test_the_command_takes_any_file(capsys):
+    assert main([str(BURSTS)]) == 0
+    assert capsys.readouterr().out == "199 of 199 traces agree\n"
 
 
 def test_a_copy_goes_on_as_the_original_would():

@@ -12,9 +12,9 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,23 @@ from supervisors import BRUTAL_KILL, ChildCounts, ChildSpec, Exit, ExitKind, Sup
 from supervisors.errors import ChildError, ChildStartError, NotRunning
 
 __all__ = [
+    "BURSTS",
     "CAUSES",
     "EXITS",
     "TRACES",
     "Process",
     "World",
+    "comparable",
     "counts",
     "differences",
+    "has_reports",
     "read_traces",
     "reason_of",
 ]
 
-TRACES = Path(__file__).parents[1] / "data" / "otp" / "traces_1_800.jsonl.gz"
+DATA = Path(__file__).parents[1] / "data" / "otp"
+TRACES = DATA / "traces_1_800.jsonl.gz"
+BURSTS = DATA / "traces_bursts_1_200.jsonl.gz"
 
 EXITS = {
     "crash": Exit.crash("crash"),
@@ -53,6 +58,11 @@ def read_traces(path: Path = TRACES) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+def has_reports(traces: Iterable[dict[str, Any]]) -> bool:
+    """Whether error reports were recorded in the file of *traces* (they need not be)."""
+    return any(step["reports"] for trace in traces for step in trace["steps"])
+
+
 def differences(trace: dict[str, Any], world: World, steps: int | None = None) -> list[str]:
     """What differs between *trace* and what *world* does, in words; empty if nothing does.
 
@@ -61,8 +71,9 @@ def differences(trace: dict[str, Any], world: World, steps: int | None = None) -
         world: Made for that trace, and not used yet.
         steps: How many steps to compare; None is all, and the outcome as well.
     """
-    for number, step in enumerate(trace["steps"][:steps]):
-        seen = world.run(step["cmd"])
+    for number, recorded in enumerate(trace["steps"][:steps]):
+        step = comparable(recorded, world.simple)
+        seen = comparable(world.run(step["cmd"]), world.simple, step["cmd"])
         differs = [name for name in seen if seen[name] != step[name]]
         if differs:
             return [
@@ -73,6 +84,32 @@ def differences(trace: dict[str, Any], world: World, steps: int | None = None) -
     if steps is None and world.outcome() != trace["outcome"]:
         return [f"seed {trace['seed']}: {world.outcome()}, OTP: {trace['outcome']}"]
     return []
+
+
+def comparable(step: dict[str, Any], simple: bool, cmd: list[Any] | None = None) -> dict[str, Any]:
+    """*step* (of *cmd*) as it is compared: as it is, but for what is in nobody's order.
+
+    That is the answer of which_children under simple_one_for_one, and no other: OTP keeps those
+    children in a map, whose order is undefined.
+    """
+    if not simple:
+        return step
+    name, *ops = step["cmd"] if cmd is None else cmd
+    returned = step["ret"]
+    if name == "burst" and isinstance(returned, list):
+        returned = [
+            _as_set(answer) if op is not None and op[0] == "which_children" else answer
+            for op, answer in zip_longest(ops[0], returned)
+        ]
+    elif name == "which_children":
+        returned = _as_set(returned)
+    return {**step, "ret": returned, "which": _as_set(step["which"])}
+
+
+def _as_set(rows: Any) -> Any:
+    """An answer of which_children in an order of our own; another answer as it is."""
+    is_list = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    return sorted(rows, key=json.dumps) if is_list else rows
 
 
 @dataclass
@@ -170,8 +207,7 @@ class World:
 
     def which(self, children: Any) -> list[list[Any]]:
         """An answer of which_children; the living come with their numbers."""
-        rows = [self._row(child) for child in children]
-        return sorted(rows, key=lambda row: (row[0] is None, row[0])) if self.simple else rows
+        return [self._row(child) for child in children]
 
     def _row(self, child: Any) -> list[Any]:
         if child.state == "running":

@@ -24,9 +24,9 @@ from supervisors import (
     SupervisorRef,
     SupervisorSpec,
 )
-from supervisors._actor import ShutDown
 from supervisors._deterministic import DeterministicRuntime
 from supervisors._ref import Ref
+from supervisors._stops import ShutDown
 from supervisors.errors import ChildError
 from supervisors.testing import crash, end_thread
 

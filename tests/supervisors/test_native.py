@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -99,3 +100,38 @@ gentle = _native.gently(step)
 assert [gentle(n) for n in range(10)] == list(range(10))
 assert 4 <= len(pauses) <= 9, pauses
 """)
+
+
+class Waited:
+    """A token that is let go when it was waited for so often; and for how long each time."""
+
+    def __init__(self, times):
+        self.times = times
+        self.waits: list[float] = []
+
+    def acquire(self, blocking=True, timeout=-1):
+        self.waits.append(timeout if blocking else 0)
+        return len(self.waits) == self.times
+
+
+@pytest.mark.parametrize("timeout_s", [None, 3600.0])
+def test_a_wait_of_the_main_thread_looks_up_for_signals(timeout_s):
+    """One that came as it was about to wait would go unnoticed for all of it."""
+    token = Waited(3)
+
+    assert _native.acquire(token, timeout_s) is True
+    assert token.waits == [0.5] * 3
+
+
+@pytest.mark.parametrize(("timeout_s", "waits"), [(None, [-1]), (3600.0, [3600.0])])
+def test_no_other_thread_wakes_for_that(timeout_s, waits):
+    token = Waited(1)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(_native.acquire, token, timeout_s).result() is True
+
+    assert token.waits == waits
+
+
+def test_a_wait_of_the_main_thread_ends_in_time():
+    assert _native.acquire(Waited(9), 0.0) is False
+    assert _native.acquire(Waited(9), -1.0) is False

@@ -1,6 +1,7 @@
 """An address names a place, not a life: it outlives every incarnation, and says so when it ends."""
 
 import threading
+from contextlib import contextmanager
 
 import pykka
 import pytest
@@ -138,7 +139,7 @@ def test_after_the_end_it_raises_in_no_sender(tree):
     ref.tell("too late")
 
     assert not ref.is_alive()
-    with pytest.raises(pykka.ActorDeadError, match="root/c has ended"):
+    with pytest.raises(pykka.ActorDeadError, match=r"Child \(root/c\) not found"):
         ref.ask("too late", timeout=WAIT_S)
     assert ref.stop(timeout=WAIT_S) is False
 
@@ -157,6 +158,37 @@ def test_a_question_that_waits_when_the_address_ends_is_answered(tree, may_start
 
     with pytest.raises(pykka.ActorDeadError):
         question.get(timeout=WAIT_S)
+
+
+@pytest.mark.parametrize("how", ["stop", "stopped", "crash"])
+def test_of_a_temporary_child_whoever_saw_its_end_finds_nobody(tree, how):
+    """At once, whatever its supervisor is at: it has one life."""
+    supervisor = tree(restart=Restart.temporary)
+    ref = supervisor.child("c")
+    control = supervisor.runtime.slots["root",]
+    with pause(control):
+        if how == "crash":
+            ref.tell(ValueError("x"))
+            poll(lambda: ref._slot.current.finished)
+        elif how == "stopped":
+            assert ref.stop(block=False).get(timeout=WAIT_S) is True
+        else:
+            assert ref.stop(timeout=WAIT_S) is True
+        assert not ref.is_alive()
+        assert ref.stop(timeout=WAIT_S) is False
+        with pytest.raises(pykka.ActorDeadError, match=r"Child \(root/c\) not found"):
+            ref.ask("too late", timeout=WAIT_S)
+
+
+@contextmanager
+def pause(slot):
+    """Its supervisor hears nothing meanwhile."""
+    heard, post = [], slot.ref.post
+    for below in slot.below.values():
+        below.post = heard.append
+    yield
+    for event in heard:
+        post(event)
 
 
 def test_an_asker_of_an_actor_that_is_handed_batches_need_not_wait_for_the_batch(tree):

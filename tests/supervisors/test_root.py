@@ -243,6 +243,28 @@ def test_after_the_stop_all_requests_are_turned_away(tree):
     assert one.stop(WITHIN_S)
 
 
+@pytest.mark.parametrize("look", ["child", "supervisor"])
+def test_an_address_of_a_tree_that_has_ended_is_refused_with_how_it_ended(look):
+    tree = tree_of(child("c"), inner("inner"))
+    inside = tree.supervisor("inner")
+    assert tree.stop(WITHIN_S)
+
+    for ref in (tree, inside):
+        with pytest.raises(NotRunning, match=r"is not running: shutdown") as caught:
+            getattr(ref, look)("c")
+        assert caught.value.exit == Exit.shutdown()
+
+
+@pytest.mark.parametrize("look", ["child", "supervisor"])
+def test_one_that_is_not_there_is_refused_with_those_that_are(tree, look):
+    up = tree(child("c"), inner("inner"))
+
+    with pytest.raises(KeyError, match="no child 'a' of root; there are: c, inner"):
+        getattr(up, look)("a")
+    with pytest.raises(KeyError, match="no child 'a' of root/inner; there are: none"):
+        getattr(up.supervisor("inner"), look)("a")
+
+
 def test_a_tree_that_gives_up_says_so_and_turns_all_requests_away(tree):
     """Nobody has called ``stop``; nobody has to, for requests not to hang."""
     one = tree(child("c"), intensity=0)
@@ -427,3 +449,23 @@ def test_errors_of_requests_have_one_base(tree):
     assert caught.value.exit == Exit.shutdown()
     assert isinstance(caught.value, SupervisorError)
     assert repr(one) == "<SupervisorRef root>"
+
+
+def test_who_starts_a_child_that_ends_at_once_has_its_address():
+    """What is said of it may be read when the supervisor has long forgotten it."""
+    steps = DeterministicRuntime()
+    tree = tree_of(runtime=steps)
+    brief = child(
+        "c", restart="temporary", starting=lambda: steps.slots["root", "c"].ref.stop(block=False)
+    )
+    with steps.suspended(steps.slots["root",].ref):
+        answer = tree._request("start_child", brief)
+    steps.run_until_idle()
+    tree._request = lambda *_: answer
+    info = tree.start_child(brief)
+
+    assert ("root", "c") not in steps.slots
+    assert info.ref is not None
+    assert not info.ref.is_alive()
+    del tree._request
+    tree.stop()

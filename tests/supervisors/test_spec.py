@@ -3,9 +3,12 @@
 from dataclasses import FrozenInstanceError
 from itertools import product
 
+import pykka
 import pytest
 
+from supervisors import Supervisor
 from supervisors._backoff import Backoff
+from supervisors._deterministic import DeterministicRuntime
 from supervisors._spec import (
     BRUTAL_KILL,
     INFINITY,
@@ -18,7 +21,7 @@ from supervisors._spec import (
     Strategy,
     SupervisorSpec,
 )
-from supervisors.errors import SpecError, SupervisorError
+from supervisors.errors import ChildStartError, SpecError, SupervisorError
 from tests.supervisors.steered import an_actor, child
 
 
@@ -253,3 +256,26 @@ def test_only_a_simple_supervisor_has_a_template():
 
     assert tree(one, strategy="simple_one_for_one").template is one
     assert tree(one).template is None
+
+
+def test_an_actor_of_pykkas_own_is_refused_with_what_to_do():
+    """Nobody would hear of its end."""
+
+    class Plain(pykka.ThreadingActor):
+        pass
+
+    error = refused(ChildSpec, "a", Plain)
+
+    assert (error.field, error.value) == ("a.start", Plain)
+    assert "a subclass of supervisors.SupervisedActor" in str(error)
+
+
+@pytest.mark.parametrize("start", [dict, an_actor])
+def test_what_is_no_actor_class_does_not_start_and_is_told_the_same(start):
+    """It may be known only then: a spec takes what can be called."""
+    runtime = DeterministicRuntime()
+    with pytest.raises(ChildStartError) as caught:
+        Supervisor.start(SupervisorSpec([ChildSpec("a", start)]), runtime=runtime)
+
+    assert isinstance(caught.value.cause, SpecError)
+    assert "a subclass of supervisors.SupervisedActor" in str(caught.value.cause)

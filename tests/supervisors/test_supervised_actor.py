@@ -15,7 +15,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors.errors import ChildStartError
+from supervisors.errors import ChildStartError, HandlerExit
 from supervisors.testing import crash, end_thread, settle
 from tests.supervisors.live import WITHIN_S, Wait, child, stopping, tree_of
 
@@ -103,6 +103,65 @@ def test_others_on_a_shared_thread_survive_the_end_of_the_thread(tree, got):
 
     assert got == ["still here"]
     assert supervisor.child("b")._slot.restarts == 0
+
+
+@pytest.mark.parametrize("ask_errors", ["reply", "reply_and_crash"])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt("no")])
+def test_who_asks_for_the_end_of_the_process_gets_an_error_of_ours(
+    tree, got, dispatcher, error, ask_errors
+):
+    """By a name that can be caught; the actor's fate is that of any question that raises."""
+    supervisor = tree(a_child(got, dispatcher, ask_errors=ask_errors))
+    ref = supervisor.child("c")
+    with pytest.raises(HandlerExit, match=r"Collector \(root/c\) did not answer") as caught:
+        ref.ask(error, timeout=WITHIN_S)
+
+    assert caught.value.cause is caught.value.__cause__ is error
+    assert ref.ask("next", timeout=WITHIN_S) == 1
+    assert supervisor.which_child("c").starts == (1 if ask_errors == "reply" else 2)
+
+
+def test_an_error_of_ours_that_an_actor_passes_on_is_what_it_crashed_of(tree, got, dispatcher):
+    """It has asked another one, and was answered so."""
+    ref = tree(a_child(got, dispatcher)).child("c")
+    passed_on = HandlerExit("other", SystemExit(1))
+    with pytest.raises(HandlerExit):
+        ref.ask(SystemExit(2), timeout=WITHIN_S)  # and lives
+    ref.tell(passed_on)
+    settle(ref)
+
+    assert ref._slot.last_exit.error is passed_on
+
+
+def test_in_its_init_it_may_make_a_proxy_of_itself(tree, dispatcher):
+    """As Pykka's documentation shows it, and so in each life."""
+
+    class Talking(SupervisedActor):
+        def __init__(self):
+            super().__init__()
+            self._in_future = self.actor_ref.proxy()
+            self.words = []
+
+        def start_talking(self):
+            self._in_future.say("hello")
+
+        def say(self, word):
+            self.words.append(word)
+
+    ref = tree(ChildSpec("c", Talking, dispatcher=dispatcher)).child("c")
+    for _life in range(2):
+        proxy = ref.proxy()
+        proxy.start_talking().get(timeout=WITHIN_S)
+        settle(ref)
+        assert proxy.words.get(timeout=WITHIN_S) == ["hello"]
+        crash(ref, ValueError("x"))
+
+
+def test_an_actor_is_shown_as_its_address_is(tree, got):
+    """In Pykka's own lines in the log, too."""
+    ref = tree(a_child(got)).child("c")
+
+    assert str(ref._slot.current.actor) == str(ref) == "Collector (root/c)"
 
 
 def test_an_asker_gets_the_error_and_the_actor_lives(tree, got, dispatcher):

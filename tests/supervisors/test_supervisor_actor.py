@@ -683,3 +683,48 @@ def test_a_dynamic_child_has_an_address_of_its_own_that_ends_with_it(stepped, go
     assert first is not second
     assert second.ask("hello") == "hello"
     assert not first.is_alive()
+
+
+# -- counting -----------------------------------------------------------------------------------
+
+
+def test_who_has_ended_when_the_answer_is_given_is_not_counted(stepped, steps):
+    """Its end is still in the supervisor's mailbox, behind the question."""
+    tree = stepped(child("a"), child("b"))
+    with steps.suspended(steps.slots["root",].ref):
+        counted, listed = (tree._request(op) for op in ("count_children", "which_children"))
+        tree.child("a").tell(ValueError("x"))
+        steps.run_until_idle()
+    steps.run_until_idle()
+
+    assert (counted.get(timeout=0).active, counted.get(timeout=0).specs) == (1, 2)
+    assert [view.state for view in listed.get(timeout=0)] == ["running", "running"]
+
+
+def test_it_is_the_moment_of_the_answer_and_not_that_of_the_question(stepped, steps):
+    """The supervisor has taken the question, and is not free to answer it yet."""
+    tree = stepped(child("a"), child("b"), child("c"))
+    with steps.suspended(tree.child("c")):
+        terminated = tree._request("terminate_child", "c")
+        counted = tree._request("count_children")
+        steps.run_until_idle()
+        tree.child("a").tell(ValueError("x"))
+        steps.run_until_idle()
+    steps.run_until_idle()
+
+    assert terminated.get(timeout=0) is None
+    assert counted.get(timeout=0).active == 1
+
+
+def test_children_of_a_template_are_counted_as_the_supervisor_knows_them(stepped, steps):
+    """As in OTP, which keeps a number of them."""
+    tree = stepped(child("t"), strategy="simple_one_for_one")
+    for label in ("a", "b"):
+        tree.start_child(ExtraArgs(label=label))
+    with steps.suspended(steps.slots["root",].ref):
+        counted = tree._request("count_children")
+        tree.child("a").tell(ValueError("x"))
+        steps.run_until_idle()
+    steps.run_until_idle()
+
+    assert counted.get(timeout=0).active == 2
