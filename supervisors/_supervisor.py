@@ -24,7 +24,7 @@ from supervisors._exit import Exit, ExitKind, shown
 from supervisors._incarnation import Incarnation
 from supervisors._ref import turn_away
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
-from supervisors._stops import ShutDown
+from supervisors._stops import ShutDown, answer_stops
 from supervisors._tick import TICK
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
@@ -200,6 +200,8 @@ class Supervisor(SupervisedActor):
             self._runtime.give_up(slot, Exit.killed())
             return
         slot.mailbox.steer(Envelope(ShutDown(effect.incarnation)))
+        if incarnation.is_over():  # meanwhile: it reads no more
+            answer_stops(slot, incarnation.number)
         if effect.shutdown_s is not Shutdown.infinity:
             self._set(("kill", effect.id, effect.incarnation), float(effect.shutdown_s))
 

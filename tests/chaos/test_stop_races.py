@@ -207,6 +207,10 @@ class Stopper(threading.Thread):
         return [answer.get(timeout=5) for answer in self.answers]
 
 
+def words_to_stop(ref):
+    return [word for word in ref._slot.mailbox.steering() if isinstance(word.message, ShutDown)]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("dispatcher", ["own", "shared"])
 def test_whoever_stops_a_child_that_stays_stopped_is_answered(dispatcher):
@@ -227,7 +231,6 @@ def test_whoever_stops_a_child_that_stays_stopped_is_answered(dispatcher):
                 ref.tell("go")
             tree.terminate_child("echo")
             assert all(all(stopper.rest()) for stopper in stoppers)
-            left = ref._slot.mailbox.drain_system()
-            assert not [word for word in left if isinstance(word.message, ShutDown)]
+            assert poll(lambda: not words_to_stop(ref), 5.0)  # who has ended takes them out, last
             ref._slot.mailbox.drain()
             tree.restart_child("echo")
