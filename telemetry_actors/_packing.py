@@ -14,7 +14,8 @@ import msgpack
 from telemetry_actors._entries import Entry
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import TelemetryContext
-from telemetry_actors.sanitise import sanitise
+from telemetry_actors.ids import SURELY_SHORT, bounded_id
+from telemetry_actors.sanitise import sanitise, text
 
 __all__ = ["pack_context", "pack_payload"]
 
@@ -42,13 +43,26 @@ def pack_context(context: Any) -> tuple[bytes, str] | None:
             return None
     tenant_id = context.get("tenant_id")
     if type(tenant_id) is str:
+        if len(tenant_id) > SURELY_SHORT:
+            return _with_long_tenant(context)
         try:
             return _Packer().pack(context), tenant_id
         except Exception:  # noqa: BLE001 -- what msgpack can't carry is cleaned below
             tenant_id = None
-    cleaned = sanitise(context)
-    tenant_id = cleaned.get("tenant_id")
-    return _Packer().pack(cleaned), "" if tenant_id is None else str(tenant_id)
+    return _with_long_tenant(sanitise(context))
+
+
+def _with_long_tenant(context: dict[str, Any]) -> tuple[bytes, str]:
+    """Who has a tenant's id out of the context has the same as who has it out of the envelope."""
+    given = context.get("tenant_id")
+    tenant_id = bounded_id("" if given is None else text(str(given)))
+    if type(given) is str and given != tenant_id:
+        context = {**context, "tenant_id": tenant_id}
+    try:
+        return _Packer().pack(context), tenant_id
+    except Exception:  # noqa: BLE001 -- see below
+        cleaned = sanitise(context)
+        return _Packer().pack(cleaned), str(cleaned["tenant_id"])
 
 
 def _packed(payload: dict[Any, Any]) -> bytes | None:

@@ -398,3 +398,5 @@ class ProviderSettings(Part):
 
     mailbox_calls: Count = 1000
     """Calls that may wait; one more is counted ``full`` and not made."""
+    mailbox_bytes: Count = 67_108_864
+    """Bytes of the events of calls that wait, whatever they are: one more is ``full``, too."""

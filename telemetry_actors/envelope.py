@@ -18,9 +18,11 @@ from typing import Any, NamedTuple, cast
 import msgpack
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
+from telemetry_actors._decoding import TooLarge, decoded
 from telemetry_actors._marks import distinct
 from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import bounded_id
 
 __all__ = [
     "DEGRADED",
@@ -32,6 +34,7 @@ __all__ = [
     "TelemetryContext",
     "TelemetryEnvelope",
     "Ticket",
+    "charge_of",
     "claim_of",
     "is_degraded",
     "unpack_map",
@@ -51,9 +54,8 @@ DEGRADED = "degraded"
 
 WIRE_VERSION = 1
 _FIELDS = 9
-_MAX_BYTES = 64 * 1024 * 1024
 _MAX_TEXT_BYTES = 65_536
-_MAX_ITEMS = 1_000_000
+_MAX_HEAD_BYTES = 16
 
 
 class TelemetryContext(BaseModel):
@@ -137,24 +139,25 @@ class Envelope(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> Envelope:
-        """Read the wire form from bytes that no one trusts.
+        """Read the wire form from bytes that no one trusts. Its ids are bounded as at the door.
 
         Raises:
             EnvelopeError: not an envelope of this version, or out of bounds.
         """
-        fields = _unpack(data)
+        fields = _whole(data)
         if not isinstance(fields, list) or len(fields) != _FIELDS or fields[0] != WIRE_VERSION:
             raise EnvelopeError("not an envelope of version 1")
         _check_fields(fields)
         _, case, tenant_id, event_id, emitted_at, context, payload, fallback, metadata = fields
         packed = cast("bytes", msgpack.packb(context))
+        tenant_id, event_id = bounded_id(tenant_id), bounded_id(event_id)
         return cls(case, tenant_id, event_id, emitted_at, packed, payload, fallback, metadata)
 
 
 def is_of_later_version(data: bytes) -> bool:
     """Whether *data*, whose checksum was right, is the envelope of a version after this one."""
-    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_BYTES)
-    unpacker.feed(data)
+    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_HEAD_BYTES)
+    unpacker.feed(data[:_MAX_HEAD_BYTES])  # no more than a head and a number: no room is made
     try:
         fields = unpacker.read_array_header()
         version = unpacker.unpack() if fields else None
@@ -179,6 +182,15 @@ def claim_of(item: Item) -> tuple[str, str, int | str]:
         return envelope.tenant_id, envelope.event_id, ticket.serial
     parts = origin if isinstance(origin, list | tuple) else (origin,)
     return envelope.tenant_id, envelope.event_id, ":".join(map(str, parts))
+
+
+def charge_of(envelope: Envelope) -> int:
+    """Bytes that an event is charged: all that it holds. `emit()` adds up the same in place."""
+    size = len(envelope.context) + len(envelope.tenant_id) + len(envelope.event_id)
+    size += len(envelope.payload or b"") + len(envelope.payload_fallback or b"")
+    if envelope.metadata:
+        size += len(msgpack.packb(envelope.metadata))
+    return size + OVERHEAD_BYTES
 
 
 def is_degraded(envelope: Envelope) -> bool:
@@ -217,13 +229,11 @@ def _check_fields(fields: list[Any]) -> None:
     for number, (value, allowed) in enumerate(zip(fields, _TYPES, strict=True)):
         if not isinstance(value, allowed) or isinstance(value, bool):
             raise EnvelopeError(f"field {number} is a {type(value).__name__}")
+    if len(fields[1]) > _MAX_TEXT_BYTES:
+        raise EnvelopeError("field 1 is too long")
     fallback = fields[7]
     if fallback is not None and len(fallback) > PAYLOAD_FALLBACK_MAX_BYTES:
         raise EnvelopeError(f"field 7 has {len(fallback)} bytes, at most 64KB are allowed")
-
-
-def _no_extension(code: int, _data: bytes) -> Any:
-    raise EnvelopeError(f"extension type {code} is not allowed")
 
 
 def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
@@ -233,37 +243,25 @@ def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     return found
 
 
-def _unpack(data: bytes, **options: Any) -> Any:
-    if len(data) > _MAX_BYTES:
-        raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
-    try:
-        return msgpack.unpackb(
-            data,
-            ext_hook=_no_extension,
-            max_array_len=_MAX_ITEMS,
-            max_map_len=_MAX_ITEMS,
-            max_ext_len=0,
-            **options,
-        )
-    except EnvelopeError:
-        raise
-    except Exception as error:  # msgpack raises a dozen kinds for bad bytes
-        raise EnvelopeError(f"not msgpack: {type(error).__name__}") from error
-
-
 def unpack_map(data: bytes) -> dict[str, Any]:
     """A packed payload or context, with text keys throughout.
 
     Raises:
         EnvelopeError: not one msgpack map, or out of bounds.
     """
-    try:
-        value = _unpack(data)
-    except EnvelopeError:
-        value = _unpack(data, strict_map_key=False, object_pairs_hook=_text_keys)
+    value = _whole(data)
     if not isinstance(value, dict):
         raise EnvelopeError(f"a {type(value).__name__}, not a map")
     return value
+
+
+def _whole(data: bytes) -> Any:
+    try:
+        return decoded(data)
+    except TooLarge:
+        raise
+    except EnvelopeError:  # keys that are no texts
+        return decoded(data, strict_map_key=False, object_pairs_hook=_text_keys)
 
 
 class TelemetryEnvelope(BaseModel):

@@ -94,7 +94,7 @@ class TestCheck:
             ("[children.handlers.mailbox]\nmax_items = 1", "a supervisor is never told to wait"),
             (
                 "[children.sinks.children.providers.mailbox]\nmax_items = 1",
-                "by the settings: providers.mailbox_calls",
+                "by the settings: providers.mailbox_calls, providers.mailbox_bytes",
             ),
             (
                 "[children.stages.children.gateway.mailbox]\nmax_items = 1",
