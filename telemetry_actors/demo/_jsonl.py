@@ -11,10 +11,10 @@ event with a bad payload is emitted and counted.
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from telemetry_actors._decoding import TooLarge, check_json
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.demo._event import BadLine, MadeEvent
 from telemetry_actors.demo._lines import LONGEST_LINE_BYTES, numbered_lines
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["event_of_line", "read_jsonl"]
 
 _CASES = frozenset(TelemetryCase)
-_LONGEST_ID = 1024
 _FIRST_NS = 10**15  # an int from here on is nanoseconds; as seconds it is in 31 million years
+_MOST_NS = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,12 +45,16 @@ def read_jsonl(stream: BinaryIO) -> Iterator[MadeEvent | BadLine]:
 def event_of_line(number: int, line: bytes) -> MadeEvent | BadLine:
     """The event that one line describes, or why it describes none."""
     try:
-        value = json.loads(line.decode("utf-8"))
+        text = line.decode("utf-8")
+        check_json(text)
+        value = json.loads(text)
         return _event(number, value)
     except UnicodeDecodeError as error:
         return BadLine(number, f"not UTF-8 at byte {error.start + 1}")
     except json.JSONDecodeError as error:
         return BadLine(number, f"not JSON: {error.msg} at column {error.colno}")
+    except TooLarge as error:
+        return BadLine(number, str(error))
     except RecursionError:
         return BadLine(number, "nested too deeply")
     except ValueError as error:
@@ -88,8 +92,8 @@ def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
 def _event_id(event_id: Any) -> str | None:
     if event_id is None:
         return None
-    if not isinstance(event_id, str) or not 0 < len(event_id) <= _LONGEST_ID:
-        raise ValueError(f"event_id is not a text of 1 to {_LONGEST_ID} characters")
+    if not isinstance(event_id, str) or not event_id:
+        raise ValueError("event_id is not a text of a character or more")
     return event_id
 
 
@@ -98,9 +102,14 @@ def _at_ns(at: Any) -> int | None:
         return None
     if isinstance(at, str):
         return _instant_ns(at)
-    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
+    if isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError("at is neither a time nor a number")
-    return int(at) if isinstance(at, int) and at >= _FIRST_NS else int(at * 1_000_000_000)
+    if not -_MOST_NS < at < _MOST_NS:  # NaN, too; and an int of any length
+        raise ValueError("at is no time that there is")
+    at_ns = int(at) if isinstance(at, int) and at >= _FIRST_NS else int(at * 1_000_000_000)
+    if not -_MOST_NS < at_ns < _MOST_NS:
+        raise ValueError("at is no time that there is")
+    return at_ns
 
 
 def _instant_ns(text: str) -> int:

@@ -12,8 +12,7 @@ from functools import partial
 from supervisors import Clock, Mailbox
 from telemetry_actors._books import Books
 from telemetry_actors.envelope import PAYLOAD_SIZE_THRESHOLD_BYTES, Item, unpack_map
-from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.ports import Errand, PayloadKeeper, Unfit
+from telemetry_actors.ports import Errand, PayloadKeeper
 from telemetry_actors.stages._fallback import CutRule, cut_down
 from telemetry_actors.stages._lane import Lane, LaneActor
 from telemetry_actors.stages._payload_text import text_of
@@ -89,13 +88,6 @@ class OffloadActor(LaneActor):
 
 
 def _text_and_fallback(payload: bytes, rule: CutRule) -> tuple[bytes, bytes | None]:
-    """A hand's thread: this is the dear part.
-
-    Raises:
-        Unfit: it can't be read: that says nothing of the store.
-    """
-    try:
-        whole = unpack_map(payload)
-    except EnvelopeError as error:
-        raise Unfit(str(error)) from None
+    """A hand's thread: this is the dear part."""
+    whole = unpack_map(payload)
     return text_of(whole), cut_down(whole, rule)
