@@ -43,13 +43,13 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
         return Admission.INVALID
     ids = bounded_id(envelope.tenant_id), bounded_id(envelope.event_id)
     envelope = envelope._replace(tenant_id=ids[0], event_id=ids[1])
+    if not envelope.is_from_outside:
+        origin = {"origin": [life.process, letter.serial]}
+        envelope = envelope._replace(metadata={**(envelope.metadata or {}), **origin})
     charged = charge_of(envelope)
     refusal = refusal_of(life, entry, envelope, charged)
     if refusal is not None:
         return refusal
-    if not envelope.is_from_outside:
-        origin = {"origin": [life.process, letter.serial]}
-        envelope = envelope._replace(metadata={**(envelope.metadata or {}), **origin})
     ticket = Ticket(next(life.intake.serials), entry.row, charged, measured=letter.measured)
     return let_in(life, DEAD_LETTERS, (ticket, envelope), on_end)
 
