@@ -36,6 +36,7 @@ from telemetry_actors.sanitise import sanitise, text
 __all__ = ["Door", "Intake"]
 
 _LOOK_EVERY_NS = 20_000_000
+_OVERHEAD_WITH_ID_BYTES = OVERHEAD_BYTES + len("00000000-0000-4000-8000-000000000000")
 _new = tuple.__new__
 _new_event_id = event_ids.new
 
@@ -186,8 +187,8 @@ class Intake:
         )
         if entry.refusal is not None:
             return self._only_give(entry, manager, envelope)
-        charged = len(packed) + len(packed_context) + len(tenant_id) + len(identity)
-        charged += OVERHEAD_BYTES  # in all that is `charge_of`, in place
+        charged = len(packed) + len(packed_context)  # `charge_of`, in place
+        charged += _OVERHEAD_WITH_ID_BYTES if event_id is None else OVERHEAD_BYTES + len(identity)
         return self._enter(entry, manager, envelope, charged)
 
     def _too_large(self, packed: bytes, packed_context: bytes) -> bool:

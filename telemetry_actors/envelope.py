@@ -185,8 +185,11 @@ def claim_of(item: Item) -> tuple[str, str, int | str]:
 
 
 def charge_of(envelope: Envelope) -> int:
-    """Bytes that an event is charged: all that it holds. `emit()` adds up the same in place."""
-    size = len(envelope.context) + len(envelope.tenant_id) + len(envelope.event_id)
+    """Bytes that an event is charged: all that it holds. `emit()` adds up the same in place.
+
+    (Its tenant's id is in the context, and bounded.)
+    """
+    size = len(envelope.context) + len(envelope.event_id)
     size += len(envelope.payload or b"") + len(envelope.payload_fallback or b"")
     if envelope.metadata:
         size += len(msgpack.packb(envelope.metadata))
