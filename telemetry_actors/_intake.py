@@ -187,8 +187,8 @@ class Intake:
         )
         if entry.refusal is not None:
             return self._only_give(entry, manager, envelope)
-        charged = len(packed) + len(packed_context)  # `charge_of`, in place
-        charged += _OVERHEAD_WITH_ID_BYTES if event_id is None else OVERHEAD_BYTES + len(identity)
+        beside = _OVERHEAD_WITH_ID_BYTES if event_id is None else OVERHEAD_BYTES + len(identity)
+        charged = len(packed) + len(packed_context) + beside  # `charge_of`, in place
         return self._enter(entry, manager, envelope, charged)
 
     def _too_large(self, packed: bytes, packed_context: bytes) -> bool:

@@ -55,8 +55,12 @@ _OURS = {
     "retry_on_timeout": False,
 }
 """Replies are bytes and keys are UTF-8, whatever the URL says."""
-_WITHOUT_EFFECT = ("max_connections", "timeout", "retry_on_error", "legacy_responses")
-_WITHOUT_EFFECT += ("socket_read_size", "single_connection_client")
+_WITHOUT_EFFECT = frozenset(
+    (
+        *("max_connections", "timeout", "retry_on_error", "legacy_responses"),
+        *("socket_read_size", "single_connection_client"),
+    )
+)
 
 _NOT_THE_PRIMARY = (ReadOnlyError, ClusterDownError, MovedError, AskError, TryAgainError)
 _NOT_THE_PRIMARY_WORDS = ("READONLY", "read only replica", "MASTERDOWN", "NOREPLICAS", "MISCONF")
