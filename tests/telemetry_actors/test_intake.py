@@ -125,6 +125,13 @@ def test_g29_a_tenant_of_over_200_bytes_is_its_digest_wherever_it_is_read(gatewa
     assert context["tenant_id"] == LONG if type(context) is dict else True
 
 
+@pytest.mark.parametrize(("length", "kept"), [(50, True), (51, False)])
+def test_g29_the_compare_that_spares_others_the_count_of_bytes_misses_none(gateway, length, kept):
+    tenant = "\U0001f600" * length
+    assert (envelope_of(gateway, {"tenant_id": tenant}).tenant_id == tenant) is kept
+    assert (envelope_of(gateway, event_id=tenant).event_id == tenant) is kept
+
+
 def test_all_that_an_event_holds_is_charged(gateway):
     long = "e" * 200
     assert gateway.emit("app_created", {"tenant_id": "t" * 200}, APP, event_id=long)
