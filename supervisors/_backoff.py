@@ -85,5 +85,7 @@ class Backoff:
         >>> Backoff(min_s=1.0, max_s=8.0, jitter=0.0).shortest_s(3)
         14.0
         """
-        luckiest = 1.0 - self.jitter
-        return sum(self.delay_s(n + 1) * luckiest for n in range(1, restarts + 1))
+        rising = min(restarts, _LONGEST_POWER)  # from there on each wait is as long as the last
+        delays_s = sum(self.delay_s(n + 1) for n in range(1, rising + 1))
+        delays_s += (restarts - rising) * self.delay_s(_LONGEST_POWER + 1)
+        return delays_s * (1.0 - self.jitter)

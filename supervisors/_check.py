@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 
 from supervisors.errors import SpecError
 
-__all__ = ["at_least", "count", "flag", "keywords", "one_of", "positional", "supervised", "text"]
+__all__ = [
+    "MAX_COUNT",
+    "at_least",
+    "count",
+    "flag",
+    "keywords",
+    "one_of",
+    "positional",
+    "supervised",
+    "text",
+]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -33,10 +43,16 @@ def _is_finite(value: float) -> bool:
         return False
 
 
+MAX_COUNT = 2**40
+"""More of anything is a slip, and beyond what floats, rings and clocks can hold."""
+
+
 def count(field: str, value: object, low: int) -> int:
-    """A whole number, at least *low*."""
+    """A whole number, at least *low* and at most `MAX_COUNT`."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= low:
-        return value
+        if value <= MAX_COUNT:
+            return value
+        raise SpecError(field, value, f"a whole number <= {MAX_COUNT}")
     raise SpecError(field, value, f"a whole number >= {low}")
 
 

@@ -17,6 +17,7 @@ from textwrap import dedent
 from typing import Any
 
 from supervisors._backoff import Backoff
+from supervisors._check import MAX_COUNT
 from supervisors._spec import (
     AutoShutdown,
     ChildSpec,
@@ -48,7 +49,7 @@ def _word(kind: type[StrEnum]) -> Shape:
 
 
 def _count(low: int) -> Shape:
-    return {"type": "integer", "minimum": low}
+    return {"type": "integer", "minimum": low, "maximum": MAX_COUNT}
 
 
 _FLAG: Shape = {"type": "boolean"}

@@ -16,7 +16,8 @@ from telemetry_actors._forms import tenant_of
 from telemetry_actors._gating import fallback_as_it_may_travel
 from telemetry_actors._packing import pack_context, pack_event
 from telemetry_actors._readmission import let_in, refusal_of
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
+from telemetry_actors.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.ledger import Admission
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def _admissible(life: Life, entry: Entry, event: Incoming) -> Item | Admission:
     envelope = _envelope(life, entry, event)
     if envelope is None:
         return Admission.INVALID
-    sizes = (envelope.payload, envelope.payload_fallback, envelope.context)
-    charged = sum(len(part or b"") for part in sizes) + OVERHEAD_BYTES
+    charged = charge_of(envelope)
     refusal = refusal_of(life, entry, envelope, charged)
     if refusal is not None:
         return refusal
@@ -97,7 +97,7 @@ def _envelope(life: Life, entry: Entry, event: Incoming) -> Envelope | None:
     return Envelope(
         entry.name,
         tenant_id,
-        event.event_id,
+        bounded_id(event.event_id),
         at_ns,
         context,
         packed,

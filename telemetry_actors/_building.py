@@ -19,6 +19,7 @@ from telemetry_actors._reading import read_status
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors._tree_parts import Parts
+from telemetry_actors.envelope import claim_of
 from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
@@ -64,7 +65,7 @@ def parts_of(life: Life) -> Parts:
         budget=StopBudget(life.clock.now_s),
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.note,
-        note_export=life.note_export,
+        note_export=lambda sink, kind, *how: health[sink, kind].count_export(*how),
         payloads=life.payloads,
         process=life.process,
         journal=life.journal,
@@ -87,7 +88,8 @@ def _remember_across_processes(life: Life) -> None:
         life.settle_dedup,
         life.process,
     )
-    life.books.on_exported = life.keep_claims
+    dedup = life.dedup
+    life.books.on_exported = lambda items: dedup.keep([claim_of(item) for item in items])
 
 
 def _keeper(life: Life) -> PayloadKeeper:

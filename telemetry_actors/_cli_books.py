@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telemetry_actors._say import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -37,8 +39,8 @@ def print_json(books: Books, **more: Any) -> None:
 
 
 def print_error(text: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"telemetry-actors: {text}\n")
+    """One line on stderr, whatever is in it: names of files are anybody's (g29)."""
+    sys.stderr.write(f"telemetry-actors: {printable(text)}\n")
 
 
 def print_books(books: Books, *, to_stderr: bool) -> None:

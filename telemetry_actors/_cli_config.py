@@ -7,7 +7,6 @@ Nothing is started, and no sink is connected. Exit codes: see the commands' help
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ from supervisors import SystemClock
 from supervisors.errors import ConfigError
 from telemetry_actors import _overrides
 from telemetry_actors._building import parts_of
+from telemetry_actors._cli_books import print_error
 from telemetry_actors._life import Life
+from telemetry_actors._say import printable
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.recording import RecordingSink
@@ -45,11 +46,11 @@ def check_config(file: Path) -> int:
     except ConfigError as error:
         return _complain(str(error), _WRONG)
     for warning in _warnings(after, "root"):
-        print(f"telemetry-actors: {file}: {warning}", file=sys.stderr)
+        print_error(f"{file}: {warning}")
     differences = _differences(_values(before), _values(after))
-    print(f"{file}: ok, {len(differences)} value(s) differ from the settings'")
+    print(printable(f"{file}: ok, {len(differences)} value(s) differ from the settings'"))
     for line in differences:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     return _OK
 
 
@@ -94,7 +95,7 @@ def _tree() -> SupervisorSpec:
 
 
 def _complain(problem: str, code: int) -> int:
-    print(f"telemetry-actors: {problem}", file=sys.stderr)
+    print_error(problem)
     return code
 
 

@@ -17,8 +17,10 @@ from urllib.parse import quote
 from supervisors import SystemClock
 from telemetry_actors._cli_books import print_error, print_letters
 from telemetry_actors._cli_endpoint import UsageError
+from telemetry_actors._say import printable
 from telemetry_actors.envelope import unpack_map
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ _OK, _NOT_ALL, _USAGE = 0, 1, 2
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])")
 _BAD_SHOWN = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEEPEST = 64
 
 
@@ -79,7 +82,7 @@ class Filter(NamedTuple):
         return (
             (not self.reasons or str(letter.reason) in self.reasons)
             and self.case in (None, letter.envelope.case)
-            and self.tenant in (None, letter.envelope.tenant_id)
+            and (self.tenant is None or bounded_id(self.tenant) == letter.envelope.tenant_id)
         )
 
 
@@ -103,11 +106,21 @@ def _point(text: str, now_ns: int) -> int:
         return now_ns - int(seconds_of("--since", text) * 1e9)
     try:
         at = datetime.fromisoformat(text)
+        at = at if at.tzinfo else _local(at)
     except ValueError:
         raise UsageError(
             f"--since {text!r}: must be a time such as 30m, 2h, 7d, or a date such as 2025-01-31"
         ) from None
-    return int((at if at.tzinfo else at.astimezone()).timestamp() * 1e9)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+
+
+def _local(at: datetime) -> datetime:
+    """In the zone of this machine; in UTC where no clock of it goes so far."""
+    try:
+        return at.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return at.replace(tzinfo=UTC)
 
 
 def opened(path: Path) -> LetterDirectory:
@@ -232,11 +245,12 @@ def show_letter(path: Path, wanted_id: str) -> int:
         The exit code.
     """
     bad: list[BadLetter] = []
+    event_id = bounded_id(wanted_id)
     try:
         found = [
             stored
             for stored in sorted_out(opened(path), Filter(), bad)
-            if stored.id.startswith(wanted_id) or stored.letter.envelope.event_id == wanted_id
+            if stored.id.startswith(wanted_id) or stored.letter.envelope.event_id == event_id
         ]
         stored = _only(found, wanted_id, path)
     except UsageError as error:
@@ -339,7 +353,8 @@ def purge_letters(path: Path, wanted: Filter, *, sure: bool) -> int:
 def _confirmed(count: int, path: Path) -> bool:
     if not sys.stdin.isatty():
         raise UsageError(f"{count:,} letters would be removed: give --yes if they are to be")
-    print(f"Remove {count:,} letters in {path} for good? [y/N] ", end="", file=sys.stderr)
+    question = f"Remove {count:,} letters in {path} for good? [y/N] "
+    print(printable(question), end="", file=sys.stderr)
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from telemetry_actors._say import printable
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -69,4 +71,5 @@ class ProgressDisplay:
 
     def note(self, text: str) -> None:
         """A line of its own, above the bar."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        # Rich would let a terminal's own commands pass.
+        self._console.print(printable(text), markup=False, soft_wrap=True)

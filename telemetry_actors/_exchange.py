@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import pydantic_core
 from pydantic import ValidationError
 
+from telemetry_actors._decoding import MAX_BYTES, check_json
 from telemetry_actors._forms import id_of_any
 from telemetry_actors.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
 from telemetry_actors.errors import EnvelopeError
@@ -25,8 +26,8 @@ from telemetry_actors.sanitise import sanitise, text
 
 __all__ = ["Incoming", "from_json", "to_json"]
 
-_MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_ID_BYTES: Final = 1024
+_MAX_REF_BYTES: Final = 2048
 _MAX_NS: Final = 2**63
 _FIELDS: Final = tuple(TelemetryEnvelope.model_fields)
 
@@ -87,7 +88,7 @@ def from_json(data: object, holder: str) -> Incoming:
     context = metadata.get("context")
     kept: dict[str, Any] = {"origin": _origin(metadata.get("origin"), holder)}
     if type(metadata.get("payload_ref")) is str:
-        kept["payload_ref"] = metadata["payload_ref"]
+        kept["payload_ref"] = metadata["payload_ref"][:_MAX_REF_BYTES]  # the event's own, or none
     elsewhere = "payload_ref" in kept or model.payload_fallback is not None
     return Incoming(
         model.case,
@@ -103,8 +104,9 @@ def from_json(data: object, holder: str) -> Incoming:
 def _fields(data: object) -> dict[str, Any]:
     if not isinstance(data, str | bytes):
         raise EnvelopeError(f"a {type(data).__name__}, not JSON text")
-    if len(data) > _MAX_BYTES:
-        raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
+    if len(data) > MAX_BYTES:
+        raise EnvelopeError(f"{len(data)} bytes, at most {MAX_BYTES} are allowed")
+    check_json(data)
     read = _read(data)
     if type(read) is not dict:
         raise EnvelopeError(f"a {type(read).__name__}, not an object")
@@ -156,7 +158,8 @@ def _origin(value: object, holder: str) -> list[str | int]:
     """Uuid and serial, or else the task's id: a redelivered task has the same."""
     if type(value) is list and len(value) == 2:
         process, serial = value
-        if type(process) is str and len(process) <= _MAX_ID_BYTES and type(serial) is int:
+        known = type(process) is str and len(process) <= _MAX_ID_BYTES
+        if known and type(serial) is int and 0 <= serial < _MAX_NS:  # more can't be packed
             return [process, serial]
     return ["celery", holder[:_MAX_ID_BYTES]]
 

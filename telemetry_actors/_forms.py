@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from telemetry_actors._marks import bytes_text
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.sanitise import sanitise
 
 __all__ = [
@@ -140,7 +141,8 @@ def tenant_of(payload_says: Any, context_says: Any) -> str:
     """Whose event it is: the payload's word before the context's; "" when neither says.
 
     The one place where this is decided: at the door, and then it is the envelope's. Dedup,
-    fairness, order, keys of stores, attributes and labels all go by that.
+    fairness, order, keys of stores, attributes and labels all go by that. An id that is too long is
+    its digest.
 
     Args:
         payload_says: ``tenant_id`` of the payload, in whatever form; null: nothing.
@@ -152,10 +154,9 @@ def tenant_of(payload_says: Any, context_says: Any) -> str:
     if payload_says is not None:
         found = payload_says if type(payload_says) is str else id_of_any(payload_says)
         if found:
-            return found
-    if type(context_says) is str:
-        return context_says
-    return id_of_any(context_says) or ""
+            return bounded_id(found)
+    found = context_says if type(context_says) is str else id_of_any(context_says)
+    return bounded_id(found or "")
 
 
 # -- numbers --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from supervisors import Clock, Mailbox
 from supervisors._native import get_ident
+from telemetry_actors._decoding import MAX_VALUES, has_too_many
 from telemetry_actors._entries import UNKNOWN_CASE, Entry
 from telemetry_actors._packing import pack_event
 from telemetry_actors._pressure import Pressure
@@ -27,7 +28,7 @@ from telemetry_actors.cases import (
     TelemetryCase,
 )
 from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
-from telemetry_actors.ids import event_ids
+from telemetry_actors.ids import SURELY_SHORT, bounded_id, event_ids
 from telemetry_actors.inside import THREADS, is_inside
 from telemetry_actors.ledger import Admission
 from telemetry_actors.sanitise import sanitise, text
@@ -35,6 +36,7 @@ from telemetry_actors.sanitise import sanitise, text
 __all__ = ["Door", "Intake"]
 
 _LOOK_EVERY_NS = 20_000_000
+_OVERHEAD_WITH_ID_BYTES = OVERHEAD_BYTES + len("00000000-0000-4000-8000-000000000000")
 _new = tuple.__new__
 _new_event_id = event_ids.new
 
@@ -92,6 +94,9 @@ class Intake:
         self._entries = dict(entries)
         self._unknown = self._entries.pop(UNKNOWN_CASE)
         self._max_event_bytes, self._max_context_bytes, pressure, self._look = door
+        # What is smaller needs no second look: it can't have too many values either.
+        self._large_bytes = min(self._max_event_bytes, MAX_VALUES)
+        self._large_context_bytes = min(self._max_context_bytes, MAX_VALUES)
         self._mailbox = mailbox
         self._queue = mailbox.user
         self._pressure, self._room = pressure, pressure.room
@@ -173,7 +178,9 @@ class Intake:
         if event is None:
             return Admission.INVALID if entry.refusal is None else entry.refusal
         packed_context, tenant_id, packed = event
-        if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
+        if (
+            len(packed) > self._large_bytes or len(packed_context) > self._large_context_bytes
+        ) and self._too_large(packed, packed_context):
             return Admission.TOO_LARGE if entry.refusal is None else entry.refusal
         now_ns = self._now_ns()
         if not 0 <= now_ns - self._looked_ns < _LOOK_EVERY_NS:
@@ -186,8 +193,14 @@ class Intake:
         )
         if entry.refusal is not None:
             return self._only_give(entry, manager, envelope)
-        charged = len(packed) + len(packed_context) + OVERHEAD_BYTES
+        beside = _OVERHEAD_WITH_ID_BYTES if event_id is None else OVERHEAD_BYTES + len(identity)
+        charged = len(packed) + len(packed_context) + beside  # `charge_of`, in place
         return self._enter(entry, manager, envelope, charged)
+
+    def _too_large(self, packed: bytes, packed_context: bytes) -> bool:
+        if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
+            return True
+        return has_too_many(packed) or has_too_many(packed_context)
 
     def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
         if self.parked and entry.row in self.parked:
@@ -260,7 +273,8 @@ class Intake:
 
 def _given_id(event_id: Any) -> str:
     if type(event_id) is str:
-        return text(event_id) or _new_event_id()
+        cleaned = text(event_id) or _new_event_id()
+        return cleaned if len(cleaned) <= SURELY_SHORT else bounded_id(cleaned)
     cleaned = str(sanitise(event_id))
     # A mark is no id: two events with the same would be taken for one.
-    return _new_event_id() if cleaned[:1] in ("", "<") else cleaned
+    return _new_event_id() if cleaned[:1] in ("", "<") else bounded_id(cleaned)

@@ -39,7 +39,7 @@ from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
-from telemetry_actors.envelope import Envelope, Item, claim_of
+from telemetry_actors.envelope import Envelope, Item, charge_of, claim_of
 from telemetry_actors.ledger import Reason
 from telemetry_actors.lifecycle.fork import importing
 from telemetry_actors.ports import DedupStore, ExportResult, MetricRecorder, Sink
@@ -120,7 +120,12 @@ class Life:
         )
         self.pauses = Pauses(Lateness(clock, gateway.linger_s))
         self.providers = Mailbox(
-            MailboxSpec(max_items=settings.providers.mailbox_calls, batch_max_items=64)
+            MailboxSpec(
+                max_items=settings.providers.mailbox_calls,
+                max_bytes=settings.providers.mailbox_bytes,
+                batch_max_items=64,
+            ),
+            lambda call: charge_of(call[2]),
         )
         self.pressure = Pressure(gateway, settings.pressure, self.mailbox, self.books.room)
         self.trace_providers = TraceProviders() if providers is None else providers
@@ -293,9 +298,11 @@ class Life:
 
     def offer_call(self, companion: Any, task_name: str, envelope: Envelope) -> bool:
         """Hand a call to the providers' actor. False: full. Any thread, no lock, no wait."""
-        if len(self.providers.user) >= self.providers.max_items:
+        size = charge_of(envelope)  # it may outlive its event, which is charged for it elsewhere
+        box, waiting = self.providers, len(self.providers.user)
+        if waiting >= box.max_items or (waiting and box.queued_bytes + size > box.max_bytes):
             return False
-        self.providers.append((companion, task_name, envelope))
+        box.append((companion, task_name, envelope), size)
         return True
 
     def give(self, manager: Any, task_name: str, envelope: Envelope) -> None:
@@ -318,16 +325,8 @@ class Life:
         health.count(result, took_s, points)
         health.note(self.clock.now_ns(), result)
 
-    def note_export(self, sink: str, kind: SignalKind, result: ExportResult, took_s: float) -> None:
-        """What was sent has its end; *result* is the last answer. The sink's thread."""
-        self.health[sink, kind].count_export(result, took_s)
-
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([claim_of(item) for item in items])
-
-    def keep_claims(self, items: Sequence[Item]) -> None:
-        """They are exported: others are to know of them for the whole time. Any thread."""
-        self.dedup.keep([claim_of(item) for item in items])
 
     def settle_dedup(self) -> None:
         """Have the dedup stage ask its store to settle. Any thread; never waits."""

@@ -51,7 +51,7 @@ _WHY_NOT = {
 }
 _SIZES: Mapping[str, str] = {
     "gateway": "gateway.mailbox_events, gateway.mailbox_bytes, gateway.batch_events ...",
-    "providers": "providers.mailbox_calls",
+    "providers": "providers.mailbox_calls, providers.mailbox_bytes",
     "sinks": "sink.mailbox_records, sink.mailbox_bytes, sink.batch_records ...",
 }
 _ELSEWHERE: tuple[tuple[str, ...], ...] = (

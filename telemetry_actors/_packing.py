@@ -15,6 +15,7 @@ from telemetry_actors._entries import Entry
 from telemetry_actors._forms import tenant_of
 from telemetry_actors.cases import gate
 from telemetry_actors.envelope import TelemetryContext
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.sanitise import sanitise
 
 __all__ = ["pack_context", "pack_event"]
@@ -27,7 +28,9 @@ _BIN_8 = 0xC4
 """Before packed bytes of less than 256. In UTF-8, too: it says that they may be there."""
 
 
-def pack_event(entry: Entry, context: Any, payload: Any) -> Packed | None:
+def pack_event(  # noqa: C901 -- the common way through the door, without a call
+    entry: Entry, context: Any, payload: Any
+) -> Packed | None:
     """Both packed, the payload without content where that is off, and whose event it is.
 
     None: one of them is no map, or can't be packed even when it is cleaned.
@@ -50,7 +53,10 @@ def pack_event(entry: Entry, context: Any, payload: Any) -> Packed | None:
         tenant_id = context.get("tenant_id")
         if type(tenant_id) is str and (payload_says is None or type(payload_says) is str):
             # `tenant_of`, without the call
-            return _Packer().pack(context), payload_says or tenant_id, packed
+            tenant_id = payload_says or tenant_id
+            if len(tenant_id) > 50:  # `SURELY_SHORT`: a global costs more than the compare
+                return _with_context(context, payload_says, packed)
+            return _Packer().pack(context), tenant_id, packed
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 -- surrogates, huge ints, foreign types, depth: cleaned, with a mark
@@ -74,13 +80,19 @@ def _with_context(context: dict[Any, Any], payload_says: Any, packed: Any) -> Pa
     tenant_id = context.get("tenant_id")
     try:
         if type(tenant_id) is str or tenant_id is None:
-            return _Packer().pack(context), tenant_of(payload_says, tenant_id), packed
+            owner = tenant_of(payload_says, tenant_id)
+            if tenant_id and bounded_id(tenant_id) != tenant_id:  # as who has it from the envelope
+                context = {**context, "tenant_id": bounded_id(tenant_id)}
+            return _Packer().pack(context), owner, packed
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001, S110 -- as above
         pass
     cleaned = sanitise(context)
-    return _Packer().pack(cleaned), tenant_of(payload_says, cleaned.get("tenant_id")), packed
+    said = cleaned.get("tenant_id")
+    if type(said) is str:
+        cleaned["tenant_id"] = bounded_id(said)
+    return _Packer().pack(cleaned), tenant_of(payload_says, said), packed
 
 
 def pack_context(context: Mapping[str, Any]) -> tuple[bytes, str]:

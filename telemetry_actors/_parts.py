@@ -124,8 +124,7 @@ class PressureSettings(Part):
     high_share: Share = 1.0
     """The same for feedback and changes of apps."""
     fair_share: Share = 0.5
-    """Share of a budget above which a tenant that holds more than its part of it is refused; 1
-    turns that off."""
+    """Share of a budget above which a tenant that holds more than its part is refused; 1: never."""
     classes: str = ""
     """Cases of another class than theirs: ``tool_execution=low,my_case=high``."""
     low_max_age_s: MaxAge = None
@@ -207,8 +206,7 @@ class PayloadStoreSettings(Part):
     url: str = ""
     """``s3://bucket/prefix`` (extra ``s3``) or ``memory://``; empty: a directory."""
     directory: Path | None = None
-    """Folder for the objects; none: ``telemetry-actors-<user id>`` below the system's temporary
-    directory, for this user alone."""
+    """Folder for the objects; none: ``telemetry-actors-<user id>`` among the temporary files."""
     timeout_s: Seconds = 5.0
     """Seconds that writing or reading one object may take; then it is done without."""
     thread_count: Count = 4
@@ -398,3 +396,5 @@ class ProviderSettings(Part):
 
     mailbox_calls: Count = 1000
     """Calls that may wait; one more is counted ``full`` and not made."""
+    mailbox_bytes: Count = 67_108_864
+    """Bytes of the events of calls that wait, whatever they are: one more is ``full``, too."""

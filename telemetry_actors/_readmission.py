@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from supervisors._native import get_ident
 from telemetry_actors._books import Drop, Ending
+from telemetry_actors._decoding import has_too_many
 from telemetry_actors._entries import UNKNOWN_CASE
 from telemetry_actors._gating import as_it_may_travel
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Ticket
+from telemetry_actors.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.ledger import Admission, Reason
 
 if TYPE_CHECKING:
@@ -39,13 +41,15 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     envelope = as_it_may_travel(life.entries, letter.envelope, allow_pickle=pickle)
     if envelope is None:
         return Admission.INVALID
-    charged = len(envelope.payload or b"") + len(envelope.context) + OVERHEAD_BYTES
-    refusal = refusal_of(life, entry, envelope, charged)
-    if refusal is not None:
-        return refusal
+    ids = bounded_id(envelope.tenant_id), bounded_id(envelope.event_id)
+    envelope = envelope._replace(tenant_id=ids[0], event_id=ids[1])
     if not envelope.is_from_outside:
         origin = {"origin": [life.process, letter.serial]}
         envelope = envelope._replace(metadata={**(envelope.metadata or {}), **origin})
+    charged = charge_of(envelope)
+    refusal = refusal_of(life, entry, envelope, charged)
+    if refusal is not None:
+        return refusal
     ticket = Ticket(next(life.intake.serials), entry.row, charged, measured=letter.measured)
     return let_in(life, DEAD_LETTERS, (ticket, envelope), on_end)
 
@@ -97,6 +101,8 @@ def refusal_of(life: Life, entry: Entry, envelope: Envelope, charged: int) -> Ad
     if (
         len(envelope.payload or b"") > limits.max_event_bytes
         or len(envelope.context) > limits.max_context_bytes
+        or has_too_many(envelope.payload or b"")
+        or has_too_many(envelope.context)
     ):
         return Admission.TOO_LARGE
     if entry.row in life.intake.parked:

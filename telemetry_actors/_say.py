@@ -18,7 +18,7 @@ from typing import Final
 from supervisors import SystemClock
 from telemetry_actors.inside import inside_the_tree
 
-__all__ = ["forget_what_was_said", "say", "say_at_the_end", "warn"]
+__all__ = ["forget_what_was_said", "printable", "say", "say_at_the_end", "warn"]
 
 _LOGGER = logging.getLogger("telemetry_actors")
 _LOGGER.addHandler(logging.NullHandler())
@@ -102,6 +102,11 @@ def _encoded(arg: object) -> object:
         text = str(arg)
     except Exception:  # noqa: BLE001 -- a host's exception that can't say what it is
         text = type(arg).__name__
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """*text* on one line, with nothing in it that a terminal or a log would act on (g29)."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

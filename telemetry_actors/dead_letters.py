@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.envelope import Envelope, charge_of
 from telemetry_actors.ledger import Reason
 
 __all__ = ["Among", "DeadLetter", "DeadLetters"]
 
 _IDS_KEPT = 512
+_OVERHEAD_BYTES = 192
+"""Of a letter, beside its envelope."""
 
 
 class Among(NamedTuple):
@@ -55,7 +57,7 @@ class DeadLetter(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """What it weighs in the ring."""
-        own = len(self.envelope.payload or b"") + len(self.envelope.context) + 512
+        own = charge_of(self.envelope) + len(self.stage) + len(self.error) + _OVERHEAD_BYTES
         return own + (self.among.size_bytes if self.among is not None else 0)
 
 

@@ -26,10 +26,12 @@ from pydantic import (
     field_validator,
 )
 
+from telemetry_actors._decoding import TooLarge, decoded
 from telemetry_actors._forms import id_of_any
 from telemetry_actors._marks import distinct
 from telemetry_actors._room import Share
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.sanitise import key_text
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "TelemetryEnvelope",
     "Ticket",
     "base64_bytes",
+    "charge_of",
     "claim_of",
     "is_degraded",
     "unpack_map",
@@ -62,11 +65,10 @@ DEGRADED = "degraded"
 
 WIRE_VERSION = 1
 _FIELDS = 9
-_MAX_BYTES = 64 * 1024 * 1024
 _MAX_TEXT_BYTES = 65_536
-_MAX_ITEMS = 1_000_000
 _BINS = (0xC4, 0xC5, 0xC6)
 """One of them is before any packed bytes. In UTF-8, too: where there is none, there are none."""
+_MAX_HEAD_BYTES = 16
 
 
 def _as_id(value: Any) -> Any:
@@ -162,24 +164,25 @@ class Envelope(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> Envelope:
-        """Read the wire form from bytes that no one trusts.
+        """Read the wire form from bytes that no one trusts. Its ids are bounded as at the door.
 
         Raises:
             EnvelopeError: not an envelope of this version, or out of bounds.
         """
-        fields = _unpack(data)
+        fields = _whole(data)
         if not isinstance(fields, list) or len(fields) != _FIELDS or fields[0] != WIRE_VERSION:
             raise EnvelopeError("not an envelope of version 1")
         _check_fields(fields)
         _, case, tenant_id, event_id, emitted_at, context, payload, fallback, metadata = fields
         packed = cast("bytes", msgpack.packb(context))
+        tenant_id, event_id = bounded_id(tenant_id), bounded_id(event_id)
         return cls(case, tenant_id, event_id, emitted_at, packed, payload, fallback, metadata)
 
 
 def is_of_later_version(data: bytes) -> bool:
     """Whether *data*, whose checksum was right, is the envelope of a version after this one."""
-    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_BYTES)
-    unpacker.feed(data)
+    unpacker = msgpack.Unpacker(max_buffer_size=_MAX_HEAD_BYTES)
+    unpacker.feed(data[:_MAX_HEAD_BYTES])  # no more than a head and a number: no room is made
     try:
         fields = unpacker.read_array_header()
         version = unpacker.unpack() if fields else None
@@ -204,6 +207,18 @@ def claim_of(item: Item) -> tuple[str, str, int | str]:
         return envelope.tenant_id, envelope.event_id, ticket.serial
     parts = origin if isinstance(origin, list | tuple) else (origin,)
     return envelope.tenant_id, envelope.event_id, ":".join(map(str, parts))
+
+
+def charge_of(envelope: Envelope) -> int:
+    """Bytes that an event is charged: all that it holds. `emit()` adds up the same in place.
+
+    (Its tenant's id is in the context, and bounded.)
+    """
+    size = len(envelope.context) + len(envelope.event_id)
+    size += len(envelope.payload or b"") + len(envelope.payload_fallback or b"")
+    if envelope.metadata:
+        size += len(msgpack.packb(envelope.metadata))
+    return size + OVERHEAD_BYTES
 
 
 def is_degraded(envelope: Envelope) -> bool:
@@ -242,13 +257,11 @@ def _check_fields(fields: list[Any]) -> None:
     for number, (value, allowed) in enumerate(zip(fields, _TYPES, strict=True)):
         if not isinstance(value, allowed) or isinstance(value, bool):
             raise EnvelopeError(f"field {number} is a {type(value).__name__}")
+    if len(fields[1]) > _MAX_TEXT_BYTES:
+        raise EnvelopeError("field 1 is too long")
     fallback = fields[7]
     if fallback is not None and len(fallback) > PAYLOAD_FALLBACK_MAX_BYTES:
         raise EnvelopeError(f"field 7 has {len(fallback)} bytes, at most 64KB are allowed")
-
-
-def _no_extension(code: int, _data: bytes) -> Any:
-    raise EnvelopeError(f"extension type {code} is not allowed")
 
 
 def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
@@ -264,37 +277,13 @@ def _has_bytes_key(value: Any) -> bool:
     return type(value) is list and any(map(_has_bytes_key, value))
 
 
-def _unpack(data: bytes, **options: Any) -> Any:
-    if len(data) > _MAX_BYTES:
-        raise EnvelopeError(f"{len(data)} bytes, at most {_MAX_BYTES} are allowed")
-    try:
-        return msgpack.unpackb(
-            data,
-            ext_hook=_no_extension,
-            max_array_len=_MAX_ITEMS,
-            max_map_len=_MAX_ITEMS,
-            max_ext_len=0,
-            **options,
-        )
-    except EnvelopeError:
-        raise
-    except Exception as error:  # msgpack raises a dozen kinds for bad bytes
-        raise EnvelopeError(f"not msgpack: {type(error).__name__}") from error
-
-
 def unpack_map(data: bytes) -> dict[str, Any]:
     """A packed payload or context, with text keys throughout.
 
     Raises:
         EnvelopeError: not one msgpack map, or out of bounds.
     """
-    try:
-        value = _unpack(data)
-        odd = any(mark in data for mark in _BINS) and _has_bytes_key(value)
-    except EnvelopeError:
-        odd = True
-    if odd:
-        value = _unpack(data, strict_map_key=False, object_pairs_hook=_text_keys)
+    value = _whole(data)
     if not isinstance(value, dict):
         raise EnvelopeError(f"a {type(value).__name__}, not a map")
     return value
@@ -313,6 +302,18 @@ def base64_bytes(text: str) -> bytes | None:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _whole(data: bytes) -> Any:
+    try:
+        value = decoded(data)
+    except TooLarge:
+        raise
+    except EnvelopeError:  # keys that are no texts
+        return decoded(data, strict_map_key=False, object_pairs_hook=_text_keys)
+    if any(mark in data for mark in _BINS) and _has_bytes_key(value):
+        return decoded(data, strict_map_key=False, object_pairs_hook=_text_keys)
+    return value
 
 
 class TelemetryEnvelope(BaseModel):

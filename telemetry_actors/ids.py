@@ -26,7 +26,10 @@ from typing import Final
 from supervisors._process import SAME, Process, notice_fork, when_forked
 
 __all__ = [
+    "MAX_ID_BYTES",
+    "SURELY_SHORT",
     "EventIds",
+    "bounded_id",
     "derived_id",
     "event_ids",
     "is_id",
@@ -42,6 +45,12 @@ __all__ = [
     "substitute_ids",
     "trace_id_of",
 ]
+
+MAX_ID_BYTES: Final = 200
+"""UTF-8 bytes of an event's or a tenant's id; a longer one becomes its digest, at the door."""
+
+SURELY_SHORT: Final = MAX_ID_BYTES // 4
+"""Characters that are not too many bytes in any script: no id of the usual kind has more."""
 
 _NO_ID: Final = b""
 _NIL_TRACE_ID: Final = bytes(16)
@@ -193,6 +202,20 @@ def derived_id(event_id: str, purpose: str) -> str:
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def bounded_id(text: str) -> str:
+    """*text*, or ``~`` and 64 hex digits in its place if it has over `MAX_ID_BYTES` of UTF-8.
+
+    The same on every way in, and the same text in keys, letters, journal and records.
+
+    >>> bounded_id("run-17"), bounded_id("x" * 1_000_000)[:9]
+    ('run-17', '~5aac4ebd')
+    """
+    if len(text) <= SURELY_SHORT:
+        return text
+    raw = _as_bytes(text)
+    return text if len(raw) <= MAX_ID_BYTES else "~" + sha256(raw).hexdigest()
 
 
 def _never_zero(raw: bytes) -> bytes:

@@ -35,6 +35,8 @@ _WANT_OF_ROOM: tuple[Admission, ...] = (
 )
 _SHORTEST_WAIT_S = 0.002
 _LONGEST_WAIT_S = 0.25
+_LONGEST_SLEEP_S = 31_536_000.0
+"""Of a pace that is asked for; a wait of more than the system can count to would raise."""
 
 
 class _Gateway(Protocol):
@@ -125,4 +127,4 @@ class PatientProducer:
         if seconds > 0:
             token = _thread.allocate_lock()
             token.acquire()
-            self._clock.wait(token, seconds)
+            self._clock.wait(token, min(seconds, _LONGEST_SLEEP_S))

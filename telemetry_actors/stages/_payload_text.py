@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgpack
 
+from telemetry_actors._decoding import check_json
 from telemetry_actors.envelope import unpack_map
 from telemetry_actors.ports import Unfit
 from telemetry_actors.sanitise import sanitise
@@ -58,6 +59,7 @@ def packed_of(text: bytes) -> bytes:
         Unfit: the text is no payload.
     """
     try:
+        check_json(text)
         payload = json.loads(text)
         if type(payload) is not dict:
             raise Unfit("not a map")

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import Empty
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from supervisors._native import Lock, SimpleQueue, get_ident
 from supervisors._thread import Thread, new_thread
 from telemetry_actors._unseen import unseen
 from telemetry_actors.inside import inside_the_tree
+from telemetry_actors.ports import Unfit
 
-__all__ = ["Errand", "Hands"]
+__all__ = ["Errand", "Hands", "of_the_payload"]
 
 _IDLE_S: Final = 5.0
+_T = TypeVar("_T")
 
 
 class Errand:
@@ -124,3 +126,17 @@ class Hands:
         for thread in threads:
             thread.join(max(0.0, timeout_s / len(threads)))
         return sum(thread.is_alive() for thread in threads)
+
+
+def of_the_payload(step: Callable[[], _T]) -> _T:
+    """What fails in *step* is the payload's fault: the store had no part in it, and stays well.
+
+    Raises:
+        Unfit: whatever it was.
+    """
+    try:
+        return step()
+    except Unfit:
+        raise
+    except Exception as error:  # noqa: BLE001 -- of whatever a payload may hold
+        raise Unfit(type(error).__name__) from None

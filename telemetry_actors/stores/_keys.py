@@ -10,32 +10,34 @@ Pure, and the same for dedup claims and payload objects.
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import Final
 
-__all__ = ["MAX_ID_BYTES", "dedup_key", "encoded_id", "payload_key"]
+from telemetry_actors.ids import MAX_ID_BYTES, bounded_id
 
-MAX_ID_BYTES: Final = 200
-"""UTF-8 bytes of an id that is written out; a longer one becomes its digest."""
+__all__ = ["MAX_ID_BYTES", "dedup_key", "encoded_id", "payload_key"]
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*")
 _WRITTEN: Final = tuple(
     chr(byte) if _PLAIN.fullmatch(chr(byte)) else f"%{byte:02X}" for byte in range(256)
 )
+_DIGEST: Final = re.compile(r"~[0-9a-f]{64}")
 _UP: Final = {".": "%2E", "..": "%2E%2E"}
 
 
 def encoded_id(text: str) -> str:
-    """*text* in letters, digits and ``._-%``, or ``~`` and 64 hex digits. No two are alike.
+    """*text* in letters, digits and ``._-%``, or ``~`` and 64 hex digits.
+
+    No two are alike, but that a long id and its digest are one id, here as at the door.
 
     >>> encoded_id("run-17.a_B"), encoded_id("a/b:ü~")
     ('run-17.a_B', 'a%2Fb%3A%C3%BC%7E')
     """
     if len(text) <= MAX_ID_BYTES and _PLAIN.fullmatch(text):
         return text
+    text = bounded_id(text)
+    if _DIGEST.fullmatch(text):
+        return text
     raw = text.encode("utf-8", "surrogatepass")  # a caller may give any text as an id
-    if len(raw) > MAX_ID_BYTES:
-        return "~" + sha256(raw).hexdigest()
     return "".join([_WRITTEN[byte] for byte in raw])
 
 

@@ -8,9 +8,14 @@ redis-py speaks the protocol; three things it leaves open are closed here:
 - A *process*: after a fork the child makes a connection of its own and writes nothing into its
   parent's, not even a goodbye.
 - *Words*: what an error says has no secret in it (g30).
+- A *role*: behind one address the primary may become another server. A connection to a server
+  that says it isn't the one to write to is not kept.
+- *Options*: what the URL says of redis-py's pool, its forms of replies and its retries has no
+  effect here, where there is no pool and one form.
 
 Nothing is retried but once: a connection that was idle may have been closed by the server
-without our noticing, so the first failure on it is answered with a new one.
+without our noticing, or its server may have changed its role, so the first failure on it is
+answered with a new one.
 """
 
 from __future__ import annotations
@@ -24,6 +29,13 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    ReadOnlyError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 from supervisors._native import unpatched
@@ -33,6 +45,27 @@ __all__ = ["LinkError", "RedisLink"]
 
 _SECRETS = ("password", "username", "ssl_password")
 _MAX_WORDS = 200
+
+_OURS = {
+    "protocol": 2,
+    "decode_responses": False,
+    "encoding": "utf-8",
+    "encoding_errors": "strict",
+    "health_check_interval": 0,
+    "retry_on_timeout": False,
+}
+"""Replies are bytes and keys are UTF-8, whatever the URL says."""
+_WITHOUT_EFFECT = frozenset(
+    (
+        *("max_connections", "timeout", "retry_on_error", "legacy_responses"),
+        *("socket_read_size", "single_connection_client"),
+    )
+)
+
+_NOT_THE_PRIMARY = (ReadOnlyError, ClusterDownError, MovedError, AskError, TryAgainError)
+_NOT_THE_PRIMARY_WORDS = ("READONLY", "read only replica", "MASTERDOWN", "NOREPLICAS", "MISCONF")
+"""A script that has met it says so somewhere in its own error; the last two begin one that
+redis-py has no class for. (LOADING is a `ConnectionError` of redis-py's.)"""
 
 Command = tuple[str | int, ...]
 
@@ -84,7 +117,9 @@ class RedisLink:
         connection = self._take_idle()
         if connection is not None:
             try:
-                return self._talk(connection, commands, until_s)
+                replies = self._talk(connection, commands, until_s)
+                if not any(map(_is_of_the_role, replies)):
+                    return replies
             except RedisConnectionError:  # a time-out is another class, and is not tried again
                 pass
         return self._talk(self._new(until_s), commands, until_s)
@@ -98,7 +133,10 @@ class RedisLink:
         except BaseException:
             connection.disconnect()  # replies that are still to come would be taken for others'
             raise
-        self._keep(connection)
+        if any(map(_is_of_the_role, replies)):
+            connection.disconnect()  # whoever answers at the address next may be the primary
+        else:
+            self._keep(connection)
         return replies
 
     # -- connections ------------------------------------------------------------------------------
@@ -115,7 +153,8 @@ class RedisLink:
             other[1].disconnect()
 
     def _new(self, until_s: float) -> Any:
-        options = {"protocol": 2, **parse_url(self._url)}  # type: ignore[no-untyped-call]
+        options = parse_url(self._url)  # type: ignore[no-untyped-call]
+        options = {n: o for n, o in options.items() if n not in _WITHOUT_EFFECT} | _OURS
         self._secrets = [self._url, *(str(options[name]) for name in _SECRETS if name in options)]
         made = type(
             "BoundedConnection", (_Bounded, options.pop("connection_class", Connection)), {}
@@ -148,6 +187,15 @@ def _reply(connection: Any) -> Any:
         return connection.read_response()
     except ResponseError as error:
         return error
+
+
+def _is_of_the_role(reply: Any) -> bool:
+    """Whether *reply* says that its server is not, or not now, the one to write to."""
+    if not isinstance(reply, ResponseError):
+        return False
+    return isinstance(reply, _NOT_THE_PRIMARY) or any(
+        words in str(reply) for words in _NOT_THE_PRIMARY_WORDS
+    )
 
 
 class _Bounded:

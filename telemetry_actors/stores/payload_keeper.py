@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from supervisors import Clock
@@ -22,7 +23,7 @@ from telemetry_actors._breaker import Breaker, BreakerState
 from telemetry_actors._say import say, warn
 from telemetry_actors.ports import PayloadStore, Unfit
 from telemetry_actors.settings import PayloadStoreSettings
-from telemetry_actors.stores._hands import Errand, Hands
+from telemetry_actors.stores._hands import Errand, Hands, of_the_payload
 from telemetry_actors.stores._keys import payload_key
 from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory
 
@@ -182,7 +183,7 @@ class PayloadKeeper:
         )
 
     def _write(self, key: str, encode: Callable[[], tuple[bytes, Any]]) -> Any:
-        text, beside = encode()
+        text, beside = of_the_payload(encode)
         if len(text) > MAX_OBJECT_BYTES:
             raise Unfit(f"{len(text)} bytes of text")
         return (key, beside) if self._opened().put(key, text) else None
@@ -256,7 +257,8 @@ class PayloadKeeper:
             woken()
 
         def read() -> bytes:
-            return decode(self._opened().get(key, MAX_OBJECT_BYTES))
+            text = self._opened().get(key, MAX_OBJECT_BYTES)
+            return of_the_payload(partial(decode, text))
 
         errand = self._give(self._readers, read, after)
         if errand is None:  # no thread to be had, and it is nowhere else: here, then

@@ -24,7 +24,8 @@ class Proxy:
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._server_port = port
+        self.server_port = port
+        """Where new connections lead; those that there are stay."""
         self._tls = tls
         self._ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -65,7 +66,7 @@ class Proxy:
             self._start(self._serve, inner)
 
     def _serve(self, inner: socket.socket) -> None:
-        outer = socket.create_connection(("127.0.0.1", self._server_port))
+        outer = socket.create_connection(("127.0.0.1", self.server_port))
         self._sockets += [inner, outer]
         try:
             if self._tls is not None:

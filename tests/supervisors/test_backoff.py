@@ -86,3 +86,12 @@ def test_the_shortest_time_of_a_row_of_restarts():
     assert Backoff(min_s=1.0, jitter=0.0).shortest_s(3) == 2.0 + 4.0 + 8.0
     assert Backoff(min_s=1.0, jitter=0.5).shortest_s(2) == 3.0
     assert Backoff().shortest_s(100) == 0.0
+
+
+def test_of_any_number_of_restarts_it_is_told_at_once():
+    assert Backoff().shortest_s(2**40) == 0.0
+    assert Backoff(min_s=1.0, max_s=8.0, jitter=0.0).shortest_s(2**40) == 2.0 + 4.0 + 8 * (
+        2**40 - 2
+    )
+    slow = Backoff(min_s=1.0, max_s=1e9, factor=1.0 + 1e-9, jitter=0.0)
+    assert slow.shortest_s(2**40) == pytest.approx(2**40, rel=1e-5)

@@ -129,6 +129,8 @@ def test_specs_are_values():
         ({"start_timeout_s": 0}, "a.start_timeout_s", "a finite number > 0"),
         ({"hang_after_s": -1.0}, "a.hang_after_s", "a finite number > 0"),
         ({"redeliver": -1}, "a.redeliver", "a whole number >= 0"),
+        ({"redeliver": 2**40 + 1}, "a.redeliver", "a whole number <= 1099511627776"),
+        ({"redeliver": 10**500}, "a.redeliver", "a whole number <= 1099511627776"),
         ({"ask_errors": "ignore"}, "a.ask_errors", "'reply' or 'reply_and_crash'"),
     ],
 )

@@ -65,6 +65,29 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
+            ("intensity = 1" + "0" * 400, ": must be a whole number <= 1099511627776"),
+            ("[children.sinks]\nintensity = 1099511627777", ": must be a whole number <= 1099511"),
+            ('"a\\u001b[2J\\nb" = 1', ": a\\x1b[2J\\nb: no such key; there is"),
+        ],
+    )
+    def test_g29_whatever_stands_in_a_file_it_is_one_line(self, file, capsys, text, says):
+        file.write_text(text)
+
+        assert run("config", "check", file) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert says in line
+        assert line.isprintable()
+        assert len(line) < 500
+
+    def test_a_budget_of_any_size_is_checked_at_once(self, file, capsys):
+        file.write_text("intensity = 10000000000\n")
+
+        assert run("config", "check", file) == 0
+        assert "intensity = 10000000000 (was 5)" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
             ('start = "a:B"', "start = 'a:B': can't be set: the actors of the product"),
             ("args = [1]", "args: can't be set: the actors of the product"),
             ("kwargs = {}", "kwargs: can't be set: the actors of the product"),
@@ -94,7 +117,7 @@ class TestCheck:
             ("[children.handlers.mailbox]\nmax_items = 1", "a supervisor is never told to wait"),
             (
                 "[children.sinks.children.providers.mailbox]\nmax_items = 1",
-                "by the settings: providers.mailbox_calls",
+                "by the settings: providers.mailbox_calls, providers.mailbox_bytes",
             ),
             (
                 "[children.stages.children.gateway.mailbox]\nmax_items = 1",

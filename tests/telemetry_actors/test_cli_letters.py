@@ -13,6 +13,7 @@ from telemetry_actors._cli_letters import Filter, seconds_of
 from telemetry_actors.cli import main
 from telemetry_actors.dead_letters import Among, DeadLetter
 from telemetry_actors.envelope import Envelope
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.ledger import Reason
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 
@@ -63,6 +64,10 @@ def ids(found):
     return [letter["event_id"] for letter in found["letters"]]
 
 
+def refuses(_directory, _name):
+    raise PermissionError(13, "Permission denied")
+
+
 class TestList:
     def test_g18_a_table_has_what_one_needs_to_choose(self, place, directory, capsys):
         keep(directory, hours=50)
@@ -105,6 +110,49 @@ class TestList:
 
         assert "\x1b" not in out
         assert "%1B%5B2J%5Bred%5Dx" in out
+
+    @pytest.mark.parametrize(
+        "since", ["0001-01-01", "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00-23:59"]
+    )
+    def test_a_time_before_all_others_lets_all_pass(self, place, directory, capsys, since):
+        keep(directory)
+        assert ids(listed(capsys, place, "--since", since)) == ["e-1"]
+
+    @pytest.mark.parametrize(
+        "since", ["9999-12-31T23:59:59", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59+23:59"]
+    )
+    def test_a_time_after_all_others_lets_none_pass(self, place, directory, capsys, since):
+        keep(directory)
+        assert ids(listed(capsys, place, "--since", since)) == []
+
+    def test_a_long_id_is_found_by_itself_and_by_its_digest(self, place, directory, capsys):
+        long = "e" * 201
+        keep(directory, bounded_id(long), tenant=bounded_id("t" * 999))
+        keep(directory)
+        for tenant in ("t" * 999, bounded_id("t" * 999)):
+            assert ids(listed(capsys, place, "--tenant", tenant)) == [bounded_id(long)]
+        for event in (long, bounded_id(long)):
+            assert run("show", place, event) == 0
+            assert json.loads(capsys.readouterr().out)["event_id"] == bounded_id(long)
+
+    @pytest.mark.parametrize("command", [("list",), ("purge", "--yes"), ("show",)])
+    def test_g29_names_of_files_reach_no_terminal_as_they_are(
+        self, place, directory, capsys, monkeypatch, command
+    ):
+        name = keep(directory).replace("e-1", "\x1b[2J\n\x9b2J\x07")
+        (place / name).write_bytes(b"")
+        verb, *more = command
+        if verb == "purge":  # on a disk that lets nothing go
+            monkeypatch.setattr(LetterDirectory, "remove", refuses)
+        wanted = [name.replace("000001", "9")] if verb == "show" else []
+        code = run(verb, place, *wanted, *more)
+        captured = capsys.readouterr()
+
+        assert code == {"list": 0, "purge": 1, "show": 2}[verb]
+        for text in (captured.out, captured.err):
+            assert all(line.isprintable() for line in text.splitlines())
+        if verb != "show":
+            assert "\\x1b[2J\\n\\x9b2J\\x07" in captured.err
 
     def test_torn_ones_are_told_and_skipped(self, place, directory, capsys):
         keep(directory, "good")

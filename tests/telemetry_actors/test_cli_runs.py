@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from supervisors import SystemClock
+from telemetry_actors._cli_progress import ProgressDisplay
 from telemetry_actors.cli import main
 from telemetry_actors.demo.arrivals import made_up_arrivals
 from telemetry_actors.demo.receiver import ReceiverProcess
@@ -22,6 +24,14 @@ IMPATIENT = {
     "TELEMETRY_ACTORS__OTLP__BACKOFF_MIN_S": "0.05",
     "TELEMETRY_ACTORS__OTLP__BACKOFF_MAX_S": "0.1",
 }
+
+
+def test_g29_a_note_is_one_line_and_no_command_to_the_terminal(capsys):
+    """What is refused is named, and a letter's case is anybody's."""
+    with ProgressDisplay(SystemClock()) as progress:
+        progress.note("\x1b[2J\n\x9b2J refused: [red]x")
+
+    assert capsys.readouterr().err == "\\x1b[2J\\n\\x9b2J refused: [red]x\n"
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ledger import Reason
 
-OVERHEAD_BYTES = 512
+OVERHEAD_BYTES = 512 + len("sinks/logs") + len("HTTP 403")
+"""Of a letter, beside its payload and the id of its event."""
 
 
 def a_letter(event_id, payload_bytes=0):
@@ -32,7 +33,7 @@ def test_the_oldest_makes_room_and_is_counted():
 
 
 def test_exactly_as_many_bytes_as_are_allowed_fit():
-    letters = DeadLetters(max_count=10, max_bytes=2 * OVERHEAD_BYTES + 30)
+    letters = DeadLetters(max_count=10, max_bytes=2 * OVERHEAD_BYTES + 30 + 2)
     letters.keep(a_letter("a", 10))
     letters.keep(a_letter("b", 20))
     assert ids(letters) == ["a", "b"]
@@ -59,7 +60,23 @@ def test_zero_keeps_none():
 
 
 def test_an_off_loaded_payload_weighs_nothing():
-    assert a_letter("a", None).size_bytes == OVERHEAD_BYTES
+    assert a_letter("", None).size_bytes == OVERHEAD_BYTES
+
+
+def test_all_that_a_letter_holds_is_weighed():
+    letter = a_letter("a")
+    envelope = letter.envelope
+    for more in (
+        {"event_id": "a" * 1000},
+        {"context": b"c" * 1000},
+        {"payload": b"p" * 1000},
+        {"payload_fallback": b"f" * 1000},
+        {"metadata": {"origin": ["o" * 1000, 1]}},
+    ):
+        larger = letter._replace(envelope=envelope._replace(**more))
+        assert letter.size_bytes + 990 < larger.size_bytes < letter.size_bytes + 1020
+    for more in ({"error": "e" * 1000}, {"stage": "s" * 1000}):
+        assert letter.size_bytes + 980 < letter._replace(**more).size_bytes
 
 
 def test_what_was_read_does_not_change():
@@ -81,7 +98,7 @@ def test_it_keeps_what_a_plain_list_would(sizes, max_count, max_bytes):
     model = deque()
     for number, size in enumerate(sizes):
         letters.keep(a_letter(str(number), size))
-        model.append((str(number), size + OVERHEAD_BYTES))
+        model.append((str(number), size + len(str(number)) + OVERHEAD_BYTES))
         while len(model) > max_count or sum(size for _, size in model) > max_bytes:
             model.popleft()
         assert ids(letters) == [event_id for event_id, _ in model]
@@ -94,7 +111,7 @@ def test_letters_that_share_the_ids_of_a_batch_share_their_weight():
     letter = a_letter("a")._replace(among=among)
 
     assert letter.attribution == "assumed"
-    assert letter.size_bytes == OVERHEAD_BYTES + 10 * (3 + 64) // 5
+    assert letter.size_bytes == OVERHEAD_BYTES + 1 + 10 * (3 + 64) // 5
     assert a_letter("a").attribution == ""
 
 

@@ -2,12 +2,14 @@
 
 import _thread
 from collections import UserDict, deque
+from hashlib import sha256
 
 import msgpack
 import pytest
 
 from telemetry_actors import Admission, TelemetryContext, TelemetryGateway, TelemetrySettings
-from telemetry_actors.envelope import unpack_map
+from telemetry_actors._decoding import MAX_VALUES
+from telemetry_actors.envelope import OVERHEAD_BYTES, charge_of, unpack_map
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 APP = {"app_id": "a1"}
@@ -93,6 +95,54 @@ def test_without_an_id_each_event_gets_its_own(gateway, given):
     assert all(len(event_id) == 36 for event_id in ids)
 
 
+LONG = "\u00e4" * 100 + "x"
+DIGEST = "~" + sha256(LONG.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("given", [LONG, [LONG], "x" * 1_000_000], ids=["text", "list", "1 MB"])
+def test_g29_an_id_of_over_200_bytes_becomes_its_digest(gateway, given):
+    envelope = envelope_of(gateway, event_id=given)
+
+    assert envelope.event_id == "~" + sha256(str(given).encode()).hexdigest()
+    assert envelope_of(gateway, event_id="\u00e4" * 100).event_id == "\u00e4" * 100
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"tenant_id": LONG, "app_id": "a"},
+        UserDict(tenant_id=LONG, app_id="a"),
+        TelemetryContext(tenant_id=LONG, app_id="a"),
+        {"tenant_id": LONG, "app_id": "a", "more": {1, 2}},
+    ],
+    ids=["dict", "mapping", "context", "cleaned"],
+)
+def test_g29_a_tenant_of_over_200_bytes_is_its_digest_wherever_it_is_read(gateway, context):
+    envelope = envelope_of(gateway, context)
+    packed = unpack_map(envelope.context)
+
+    assert (envelope.tenant_id, packed["tenant_id"], packed["app_id"]) == (DIGEST, DIGEST, "a")
+    assert context["tenant_id"] == LONG if type(context) is dict else True
+
+
+@pytest.mark.parametrize(("length", "kept"), [(50, True), (51, False)])
+def test_g29_the_compare_that_spares_others_the_count_of_bytes_misses_none(gateway, length, kept):
+    tenant = "\U0001f600" * length
+    assert (envelope_of(gateway, {"tenant_id": tenant}).tenant_id == tenant) is kept
+    assert (envelope_of(gateway, event_id=tenant).event_id == tenant) is kept
+
+
+def test_all_that_an_event_holds_is_charged(gateway):
+    long = "e" * 200
+    assert gateway.emit("app_created", {"tenant_id": "t" * 200}, APP, event_id=long)
+    ((ticket, envelope),) = gateway._life.mailbox.held()
+
+    held = envelope.context + envelope.payload + long.encode()
+    assert ticket.charged_bytes == len(held) + OVERHEAD_BYTES == charge_of(envelope)
+    assert gateway.status().pressure.event_bytes == ticket.charged_bytes
+    gateway._life.mailbox.drain()
+
+
 # -- the payload ----------------------------------------------------------------------------------
 
 
@@ -140,6 +190,13 @@ def test_a_payload_may_be_as_large_as_the_limit(size, admission):
 )
 def test_a_context_may_have_64_kib(gateway, size, admission):
     assert gateway.emit("app_created", payload_of(size) | {}, APP) is admission
+
+
+def test_g28_what_has_more_values_than_can_be_read_is_not_let_in(gateway):
+    fits = {"app_id": "a1", "x": [{}] * (MAX_VALUES - 5)}
+    assert unpack_map(envelope_of(gateway, payload=fits).payload) == fits
+    fits["x"] += [{}]
+    assert gateway.emit("app_created", TENANT, fits) is Admission.TOO_LARGE
 
 
 # -- the order of refusals ------------------------------------------------------------------------

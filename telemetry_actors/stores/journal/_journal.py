@@ -21,7 +21,7 @@ from supervisors._native import Lock
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
-from telemetry_actors.envelope import OVERHEAD_BYTES, Envelope, Item, Ticket
+from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.status import JournalStatus
@@ -81,12 +81,8 @@ class Journal:
         self._wake = wake
         self._outcomes = Outcomes(self._index, wake, self._remove)
         self._adopter = Adopter(settings, self._cases, clock, serials, self._index, books)
-        self._spilled = Reader(
-            self._index, self._cases, adopted=False, overhead_bytes=OVERHEAD_BYTES
-        )
-        self._replayed = Reader(
-            self._index, self._cases, adopted=True, overhead_bytes=OVERHEAD_BYTES
-        )
+        self._spilled = Reader(self._index, self._cases, adopted=False)
+        self._replayed = Reader(self._index, self._cases, adopted=True)
         read = lambda limit: self._readable(self._replayed, self._replayed.next(limit))  # noqa: E731
         self._let_out = Replays(read, len(cases), self._index, books, gate)
         self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from telemetry_actors.envelope import Envelope, Item, Ticket
+from telemetry_actors.envelope import Envelope, Item, Ticket, charge_of
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._segment import PENDING, Segment, place_of
@@ -36,16 +36,12 @@ class Reader:
         index: what is pending.
         cases: names by row, for events that can't be read.
         adopted: which kind.
-        overhead_bytes: charged for each event beside its packed bytes.
     """
 
-    def __init__(
-        self, index: Index, cases: Sequence[str], *, adopted: bool, overhead_bytes: int
-    ) -> None:
+    def __init__(self, index: Index, cases: Sequence[str], *, adopted: bool) -> None:
         self._index = index
         self._cases = cases
         self._adopted = adopted
-        self._overhead_bytes = overhead_bytes
 
     def next(self, limit: int) -> Read:
         """The next *limit* events at most (and about 1 MiB), from one segment.
@@ -109,7 +105,7 @@ class Reader:
     def _ticket(self, segment: Segment, number: int, envelope: Envelope | None) -> Ticket:
         charged = 0
         if envelope is not None:
-            charged = len(envelope.payload or b"") + len(envelope.context) + self._overhead_bytes
+            charged = charge_of(envelope)
         return Ticket(
             segment.serials[number],
             segment.cases[number],

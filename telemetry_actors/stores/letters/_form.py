@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import msgpack
 
+from telemetry_actors._decoding import decoded
 from telemetry_actors.dead_letters import Among, DeadLetter
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.errors import EnvelopeError
@@ -129,17 +130,7 @@ def _body(data: bytes) -> bytes:
 
 
 def _fields(body: bytes) -> list[Any]:
-    try:
-        fields = msgpack.unpackb(
-            body,
-            max_str_len=MAX_FILE_BYTES,
-            max_bin_len=MAX_FILE_BYTES,
-            max_array_len=_MAX_IDS,
-            max_map_len=0,
-            max_ext_len=0,
-        )
-    except Exception as error:  # noqa: BLE001 -- msgpack raises a dozen kinds for bad bytes
-        raise EnvelopeError(f"not msgpack: {type(error).__name__}") from None
+    fields = decoded(body, max_array_len=_MAX_IDS, max_map_len=0)
     if not isinstance(fields, list) or len(fields) != len(_TYPES):
         raise EnvelopeError("not a dead letter of version 1")
     for number, (value, allowed) in enumerate(zip(fields, _TYPES, strict=True)):

@@ -41,6 +41,7 @@ def test_a_good_line():
         (0, 0),
         (1.5, 1_500_000_000),
         (12, 12_000_000_000),
+        (2**63 - 1, 2**63 - 1),
         (1_795_162_530, 1_795_162_530_000_000_000),
         (1_795_162_530_123_457_001, 1_795_162_530_123_457_001),
         ("1970-01-01T00:00:01", 1_000_000_000),
@@ -70,12 +71,22 @@ def test_at_is_a_time_or_a_number(at, at_ns):
         (line(payload="x"), "payload is not an object"),
         (b'{"case": "app_created", "payload": {}}', "no context"),
         (b'{"case": "app_created", "context": {}}', "no payload"),
-        (line(event_id=""), "event_id is not a text of 1 to 1024 characters"),
-        (line(event_id=12), "event_id is not a text of 1 to 1024 characters"),
+        (line(event_id=""), "event_id is not a text of a character or more"),
+        (line(event_id=12), "event_id is not a text of a character or more"),
         (line(at="noon"), "at is no RFC 3339 time: 'noon'"),
         (line(at=[1]), "at is neither a time nor a number"),
         (line(at=True), "at is neither a time nor a number"),
-        (b'{"case":"app_created","context":{},"payload":{},"at":1e999}', "at is neither a time"),
+        (
+            b'{"case":"app_created","context":{},"payload":{},"at":1e999}',
+            "at is neither a time nor a number",
+        ),
+        (line(at=float("nan")), "at is neither a time nor a number"),
+        (line(at=1e300), "at is neither a time nor a number"),
+        (line(at=-1e300), "at is neither a time nor a number"),
+        (line(at=10**401), "at is neither a time nor a number"),
+        (line(at=-(10**401)), "at is neither a time nor a number"),
+        (line(at=2**63), "at is neither a time nor a number"),
+        (line(payload={"x": [[]] * 1_000_000}), "more than 1000000 values"),
     ],
 )
 def test_a_bad_line_says_why(text, reason):
@@ -84,6 +95,10 @@ def test_a_bad_line_says_why(text, reason):
     assert isinstance(bad, BadLine)
     assert bad.line == 3
     assert bad.reason.startswith(reason)
+
+
+def test_an_id_of_any_length_is_for_the_door_to_judge():
+    assert event_of_line(1, line(event_id="x" * 5000)).event_id == "x" * 5000
 
 
 def test_bad_lines_never_stop_the_rest():

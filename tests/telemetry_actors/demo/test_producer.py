@@ -98,6 +98,15 @@ def test_the_pace(clock, speed, waits):
     assert clock.waits == pytest.approx(waits)
 
 
+@pytest.mark.parametrize(("speed", "at_s"), [(1e-300, 1), (1, 9e9)])
+def test_no_wait_is_longer_than_a_clock_can_count(clock, speed, at_s):
+    producer = PatientProducer(Gateway(), clock, speed=speed)
+    producer.emit(event(0))
+    producer.emit(event(at_s))
+
+    assert clock.waits == [365 * 86_400]
+
+
 def test_what_has_a_way_in_of_its_own_takes_it_and_waits_for_room_alone():
     """A parked handler is nothing to wait for: what comes back may be what parks it."""
     answers = [Admission.MAILBOX_FULL, Admission.BYTES_FULL, Admission.PARKED, Admission.ACCEPTED]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.stores._keys import MAX_ID_BYTES, dedup_key, encoded_id, payload_key
 
 PLAIN = string.ascii_letters + string.digits + "._-"
@@ -83,6 +84,8 @@ def test_g29_no_two_of_all_short_ids_are_written_alike():
         )
 
 
-def test_g29_a_digest_can_not_be_had_by_writing_it():
-    digest = encoded_id("x" * 201)
-    assert encoded_id(digest) == "%7E" + digest[1:]
+def test_g29_a_long_id_and_its_digest_are_one_id_as_at_the_door():
+    digest = bounded_id("x" * 201)
+    assert encoded_id(digest) == encoded_id("x" * 201) == digest
+    for other in (digest[:-1], digest + "0", digest.upper(), digest + "\n"):
+        assert "~" not in encoded_id(other)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.ids import bounded_id
 from telemetry_actors.ledger import Reason
 from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
 from telemetry_actors.stores.letters._directory import _OURS, _name_of
@@ -62,7 +63,7 @@ def test_g18_no_id_leads_out_of_the_directory(directory, place, tmp_path, hostil
 
     assert [path.name for path in tmp_path.iterdir()] == ["letters"]
     assert [path.name for path in place.iterdir()] == [name]
-    assert ids(directory) == [hostile]
+    assert ids(directory) == [bounded_id(hostile)]
     assert directory.remove(name)
 
 
