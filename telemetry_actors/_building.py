@@ -159,14 +159,15 @@ def _sinks(life: Life) -> Sequence[Sink]:
     if target is None:
         warn(
             "no sink: events end as dropped (no_sink). Set ENTERPRISE_OTLP_ENDPOINT,"
-            " or give TelemetryGateway sinks="
+            " or give TelemetryGateway sinks=%s",
+            f" ({half})" if (half := life.settings.half_named_otlp()) else "",
         )
         return []
     for warning in target.warnings:
         warn("%s", warning)
     _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
-    return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]
+    return [sink.from_target(target, service_name=life.settings.service_name)]
 
 
 def _import_what_it_sends_with() -> None:

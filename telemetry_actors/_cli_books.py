@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telemetry_actors._redaction import without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -38,7 +40,7 @@ def print_json(books: Books, **more: Any) -> None:
 
 def print_error(text: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"telemetry-actors: {text}\n")
+    sys.stderr.write(f"telemetry-actors: {without_secrets(text)}\n")
 
 
 def print_books(books: Books, *, to_stderr: bool) -> None:

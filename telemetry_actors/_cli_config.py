@@ -16,6 +16,7 @@ from supervisors.errors import ConfigError
 from telemetry_actors import _overrides
 from telemetry_actors._building import parts_of
 from telemetry_actors._life import Life
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.recording import RecordingSink
@@ -94,7 +95,7 @@ def _tree() -> SupervisorSpec:
 
 
 def _complain(problem: str, code: int) -> int:
-    print(f"telemetry-actors: {problem}", file=sys.stderr)
+    print(f"telemetry-actors: {without_secrets(problem)}", file=sys.stderr)
     return code
 
 

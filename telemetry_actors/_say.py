@@ -10,6 +10,7 @@ import logging
 import sys
 from contextlib import suppress
 
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.inside import inside_the_tree
 
 __all__ = ["say", "say_at_the_end", "warn"]
@@ -37,6 +38,7 @@ def _encoded(arg: object) -> object:
         text = str(arg)
     except Exception:  # noqa: BLE001 -- a host's exception that can't say what it is
         text = type(arg).__name__
+    text = without_secrets(text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

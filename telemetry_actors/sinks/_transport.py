@@ -33,6 +33,7 @@ from urllib3.util.ssltransport import SSLTransport
 
 from supervisors import SystemClock
 from supervisors._native import is_patched, wait_for
+from telemetry_actors._redaction import words_of
 from telemetry_actors.sinks._answer import Answer
 from telemetry_actors.sinks._wire import Wire, dial
 
@@ -157,7 +158,7 @@ def _root_cause(error: BaseException) -> str:
         nested = (getattr(error, "reason", None), *error.args[-1:], error.__cause__)
         inner = next((e for e in nested if isinstance(e, BaseException)), None)
         if inner is None:
-            return f"{type(error).__name__}: {error}"
+            return words_of(error)
         error = inner
 
 

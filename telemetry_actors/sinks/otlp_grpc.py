@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
@@ -60,26 +61,27 @@ class OtlpGrpcSink(OtlpSink):
         try:
             line = self._line(kind)
         except ValueError as error:  # a URL that is none
-            return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
+            return ExportResult(Verdict.REFUSED, message=one_line(without_secrets(str(error))))
         channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
         reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        return read_reply(reply, count, redact=self._without_secrets)
+        return read_reply(reply, count, redact=without_secrets)
 
     def _new_channel(self, kind: SignalKind) -> Any:
         from telemetry_actors.sinks._grpc import GrpcChannel, GrpcTls
 
+        means = self._means[kind]
         return GrpcChannel(
-            self._urls[kind],
+            means.url,
             _METHODS[kind],
-            {name: value.get_secret_value() for name, value in self._headers.items()},
-            compress=self._compress,
-            tls=GrpcTls(**self._tls),
+            means.plain_headers(),
+            compress=means.compress,
+            tls=GrpcTls(**means.tls),
             agent=f"telemetry-actors/{package_version()}".rstrip("/"),
         )
 
-    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+    def _checked(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Whatever gRPC would refuse, or would write over, is refused here, without its value."""
-        for given, value in (headers or {}).items():
+        for given, value in headers.items():
             name, text = given.lower(), value.strip()
             if not _NAME.fullmatch(name) or name in _RESERVED or not _VALUE.fullmatch(text):
                 raise SettingsError(f"headers[{given!r}]", allowed="must be what gRPC can carry")
