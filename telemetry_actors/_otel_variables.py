@@ -1,4 +1,4 @@
-"""The ``OTEL_...`` variables of OpenTelemetry's specification: which we use, and why not the others.
+"""The ``OTEL_...`` variables of OpenTelemetry's specification: which we use, and why not others.
 
 Stands before `_otlp_target.py`, which uses them. Pure. One table for the code, the warning at the
 start and docs/configuration.md, so that none of a family that we read is passed over in silence.

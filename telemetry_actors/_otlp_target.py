@@ -40,8 +40,10 @@ __all__ = [
 
 _HTTP = "http/protobuf"
 _HEADERS_FORM = "must be key=value pairs with commas between them, percent-encoded"
-_URL_FORM = "must be a URL such as http://otel-collector:4318, on a port from 1 to 65535"
+_URL_FORM = "must be a URL such as http://otel-collector:4318"
+_PORT_FORM = "must be a URL on a port from 1 to 65535"
 _NO_LOGIN = "must hold no login; enterprise_otlp_headers or _api_key may"
+_HOST = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f:.]+(%.+)?")  # a name, or IPv6
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # what HTTP/1.1 and latin-1 carry
 
@@ -214,19 +216,26 @@ def _parts_of(url: str) -> SplitResult:
         parts = SplitResult("", "", "", "", "")
     if "@" in parts.netloc or _is_torn(url):
         raise ValueError(_NO_LOGIN)
-    if parts.scheme not in ("http", "https") or not _is_host(parts):
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
         raise ValueError(_URL_FORM)
+    if not _has_usable_port(parts):
+        raise ValueError(_PORT_FORM)
     return parts
 
 
-def _is_host(parts: SplitResult) -> bool:
+def _is_host(name: str) -> bool:
     """Whether `requests` and gRPC take it, too."""
     try:
-        host = (parts.hostname or "").encode("idna")
-        port = parts.port
-    except ValueError:
+        return _HOST.fullmatch(name.encode("idna")) is not None
+    except UnicodeError:
         return False
-    return bool(host) and port != 0 and not re.match(rb"[.*]", host) and b" " not in host
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # whose text may hold a piece of a login
+        return False
 
 
 def _is_torn(url: str) -> bool:

@@ -59,16 +59,17 @@ _known: dict[str, bool] = {}
 
 
 class _Rule(NamedTuple):
-    """What was known when it was made, and how it is found."""
+    """All that is secret, and what was known when it was made."""
 
     known: int
     environment: tuple[str, ...]
-    pattern: re.Pattern[str] | None
+    secrets: tuple[tuple[str, str, bool], ...]
+    """Longest first: plain, in lower case, and whether it is hidden only where it stands alone."""
 
 
 _versions = count(1)
 _version = [0]
-_rules = [_Rule(0, (), None)]
+_rules = [_Rule(0, (), ())]
 
 
 # -- what is secret -----------------------------------------------------------------------------
@@ -93,8 +94,8 @@ def know_headers(headers: Mapping[str, str]) -> None:
 def know_settings(values: Any) -> None:
     """The secrets among settings as they were given, before anybody has checked them.
 
-    Told by the names: ``..._url`` and ``..._endpoint``, ``...headers``, ``..._api_key``. Maps within
-    are looked into.
+    Told by the names: ``..._url`` and ``..._endpoint``, ``...headers``, ``..._api_key``. Maps
+    within are looked into.
     """
     if not isinstance(values, Mapping):
         return
@@ -181,6 +182,8 @@ def _login_of(url: str) -> str:
 
 
 def _secrets_of_login(login: str, *, host: str = "") -> Iterator[tuple[str, bool]]:
+    if login in _DEFAULT_USERS:
+        return
     user, colon, password = login.partition(":")
     for form in {login, unquote(login)}:
         encoded = base64.b64encode(form.encode(errors="replace")).decode().rstrip("=")
@@ -220,8 +223,11 @@ def without_secrets(text: str) -> str:
     """
     if "://" in text and "@" in text:
         text = "".join(map(_without_login, _WORDS.split(text)))
-    pattern = _pattern()
-    return text if pattern is None else pattern.sub(_HIDDEN, text)
+    lower = text.lower()  # a parser may have made that of a piece
+    for secret, lowered, alone in _secrets():
+        if lowered in lower or secret in text:  # patterns are dear to make, and few are needed
+            text = re.sub(_way(secret, alone=alone), _HIDDEN, text, flags=re.IGNORECASE)
+    return text
 
 
 def words_of(error: BaseException) -> str:
@@ -252,16 +258,16 @@ def _without_login(word: str) -> str:
     return word if start < 0 or end < start else f"{word[: start + 3]}{_HIDDEN}{word[end:]}"
 
 
-def _pattern() -> re.Pattern[str] | None:
+def _secrets() -> tuple[tuple[str, str, bool], ...]:
     names = (*_URLS_OF_LIBRARIES, *_SECRETS_OF_LIBRARIES)
     environment = tuple(os.environ.get(name, "") for name in names)
     rule = _rules[0]
     if rule.known != _version[0] or rule.environment != environment:
         rule = _rules[0] = _Rule(_version[0], environment, _made(environment))
-    return rule.pattern
+    return rule.secrets
 
 
-def _made(environment: tuple[str, ...]) -> re.Pattern[str] | None:
+def _made(environment: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
     found = _known.copy()
     for index, text in enumerate(environment):
         if text:
@@ -269,8 +275,7 @@ def _made(environment: tuple[str, ...]) -> re.Pattern[str] | None:
             _add(_secrets_of_url(text) if is_url else _written(text), found)
     found.pop("", None)
     longest_first = sorted(found, key=len, reverse=True)
-    ways = "|".join(_way(secret, alone=found[secret]) for secret in longest_first)
-    return re.compile(ways, re.IGNORECASE) if ways else None
+    return tuple((secret, secret.lower(), found[secret]) for secret in longest_first)
 
 
 def _way(secret: str, *, alone: bool) -> str:

@@ -66,7 +66,9 @@ def resource_attributes(
 def check_resource(
     service_name: str | None, extra: Mapping[str, ResourceValue], environ: Mapping[str, str]
 ) -> None:
-    """Look at what each request will carry, before there is one. One WARNING names what is left out.
+    """Look at what each request will carry, before there is one.
+
+    One WARNING names what is left out.
 
     Raises:
         SettingsError: an attribute of *extra*, or *service_name*, can't be carried.
@@ -76,7 +78,9 @@ def check_resource(
         if problem:
             raise SettingsError(f"resource[{key!a}]", allowed=problem)
     theirs = _of_surroundings(environ, service_name)
-    unfit = [f"{key!a} {problem}" for key, value in theirs.items() if (problem := _unfit(key, value))]
+    unfit = [
+        f"{key!a} {problem}" for key, value in theirs.items() if (problem := _unfit(key, value))
+    ]
     if unfit:
         warn(
             "left out of the resource (host, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME): %s",

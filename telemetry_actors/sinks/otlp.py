@@ -110,7 +110,9 @@ class OtlpSink:
         self._endpoint = base = _checked(check_url, "endpoint", endpoint)
         exact = urls or {}
         self._means = {
-            kind: self._means_of(exact.get(kind, base + path), headers or {}, compression, tls or {})
+            kind: self._means_of(
+                exact.get(kind, base + path), headers or {}, compression, tls or {}
+            )
             for kind, path in _PATHS.items()
         }
         self._service_name = service_name

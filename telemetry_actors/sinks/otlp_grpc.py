@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.ports import ExportResult
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._resource import package_version
 from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink
@@ -54,14 +54,10 @@ class OtlpGrpcSink(OtlpSink):
     def _send(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> ExportResult:
-        from telemetry_actors.sinks._answer import one_line
         from telemetry_actors.sinks._grpc import GrpcChannel
         from telemetry_actors.sinks._grpc_answer import read_reply
 
-        try:
-            line = self._line(kind)
-        except ValueError as error:  # a URL that is none
-            return ExportResult(Verdict.REFUSED, message=one_line(without_secrets(str(error))))
+        line = self._line(kind)
         channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
         reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
         return read_reply(reply, count, redact=without_secrets)

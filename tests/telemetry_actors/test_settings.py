@@ -347,10 +347,10 @@ class TestReceiver:
 
         assert target is not None
         assert target.endpoint == "http://h:4318"
-        assert target.logs_url == "http://h:4318/v1/logs"
-        assert target.traces_url == "http://h:4318/v1/traces"
-        assert target.metrics_url == "http://h:4318/v1/metrics"
-        assert target.plain_headers() == {}
+        assert target.logs.url == "http://h:4318/v1/logs"
+        assert target.traces.url == "http://h:4318/v1/traces"
+        assert target.metrics.url == "http://h:4318/v1/metrics"
+        assert target.logs.plain_headers() == {}
 
     def test_g27_without_an_endpoint_localhost_is_never_guessed(self):
         assert TelemetrySettings.enabled().resolved_otlp() is None
@@ -363,7 +363,10 @@ class TestReceiver:
         ).resolved_otlp()
 
         assert target is not None
-        assert target.plain_headers() == {"authorization": "Bearer k/+=~", "x-scope-id": "a=b,c"}
+        assert target.logs.plain_headers() == {
+            "authorization": "Bearer k/+=~",
+            "x-scope-id": "a=b,c",
+        }
         assert target.warnings == (
             "enterprise_otlp_api_key replaces authorization of enterprise_otlp_headers",
         )
@@ -375,7 +378,11 @@ class TestReceiver:
         ).resolved_otlp()
 
         assert target is not None
-        assert (target.attempt_timeout_s, target.give_up_s, target.compression) == (1, 2, "gzip")
+        assert (target.attempt_timeout_s, target.give_up_s, target.logs.compression) == (
+            1,
+            2,
+            "gzip",
+        )
 
     def test_the_enterprise_endpoint_wins_and_gets_none_of_the_hosts_secrets(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -387,8 +394,8 @@ class TestReceiver:
 
         assert target is not None
         assert target.endpoint == "http://ours"
-        assert target.plain_headers() == {}
-        assert target.ca_file is None
+        assert target.logs.plain_headers() == {}
+        assert target.logs.ca_file is None
 
     def test_the_hosts_endpoint_is_used_with_the_hosts_means(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -400,10 +407,10 @@ class TestReceiver:
         target = TelemetrySettings.enabled().resolved_otlp()
 
         assert target is not None
-        assert target.logs_url == "http://hosts:4318/v1/logs"
-        assert target.traces_url == "http://traces/exact"
-        assert target.plain_headers() == {"x-key": "k"}
-        assert (target.compression, target.ca_file) == ("gzip", "/hosts/ca.pem")
+        assert target.logs.url == "http://hosts:4318/v1/logs"
+        assert target.traces.url == "http://traces/exact"
+        assert target.logs.plain_headers() == {"x-key": "k"}
+        assert (target.logs.compression, target.logs.ca_file) == ("gzip", "/hosts/ca.pem")
 
     def test_our_own_headers_replace_the_hosts(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -412,7 +419,7 @@ class TestReceiver:
         target = TelemetrySettings.enabled(enterprise_otlp_api_key="a").resolved_otlp()
 
         assert target is not None
-        assert target.plain_headers() == {"authorization": "Bearer a"}
+        assert target.logs.plain_headers() == {"authorization": "Bearer a"}
 
     def test_a_compression_that_was_asked_for_beats_the_hosts(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -421,7 +428,7 @@ class TestReceiver:
         target = TelemetrySettings.enabled(otlp={"compression": "none"}).resolved_otlp()
 
         assert target is not None
-        assert target.compression == "none"
+        assert target.logs.compression == "none"
 
     def test_one_signals_endpoint_alone_names_no_receiver(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces")
