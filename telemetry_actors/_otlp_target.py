@@ -302,30 +302,31 @@ def _without_endpoint(otel: Mapping[str, str]) -> list[str]:
 
 
 def _otel_urls(otel: Mapping[str, str], *, grpc: bool) -> dict[str, str]:
-    """By signal; "" is the base."""
-    base = otel.get("endpoint", "")
-    urls = _urls(_checked_otel_url(otel, "", grpc=grpc)) if base else {"": ""}
+    """By signal; "" is the base, or none."""
+    base = _checked_otel_url(otel, "endpoint", "", grpc=grpc) if otel.get("endpoint") else ""
+    urls = _urls(base) if base else {"": ""}
     for signal in SIGNALS:
-        if otel.get(f"{signal}_endpoint"):
-            urls[signal] = _checked_otel_url(otel, signal, grpc=grpc)
+        own = f"{signal}_endpoint"
+        if otel.get(own):
+            urls[signal] = _checked_otel_url(otel, own, signal, grpc=grpc)
+        elif grpc:  # the base, but perhaps a signal's own word on TLS
+            urls[signal] = _checked_otel_url(otel, "endpoint", signal, grpc=grpc)
     return urls
 
 
-def _checked_otel_url(otel: Mapping[str, str], signal: str, *, grpc: bool) -> str:
-    name = f"{signal}_endpoint" if signal else "endpoint"
+def _checked_otel_url(otel: Mapping[str, str], name: str, signal: str, *, grpc: bool) -> str:
     url = otel[name]
     if grpc:
         tls = text_of(otel, "insecure", signal).strip().lower() == "false"
         url = with_scheme(url, tls=tls)
+    check = check_url if name == "endpoint" else check_exact_url
     try:
-        if not signal:
-            return check_url(url)
-        url = check_exact_url(url)
+        checked = check(url)
     except ValueError as error:
         problem = SettingsError(f"{PREFIX}{name.upper()}", allowed=str(error))
     else:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc}" if grpc else url
+        parts = urlsplit(checked)
+        return f"{parts.scheme}://{parts.netloc}" if grpc else checked
     raise problem
 
 

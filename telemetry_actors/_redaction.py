@@ -69,7 +69,8 @@ class _Rule(NamedTuple):
 
 _versions = count(1)
 _version = [0]
-_rules = [_Rule(0, (), ())]
+NOTHING_KNOWN: Final = _Rule(0, (), ())
+_rules = [NOTHING_KNOWN]
 
 
 # -- what is secret -----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pykka
 import pytest
 from hypothesis import HealthCheck, settings
 
+from telemetry_actors import _redaction
 from tests import stopwatch
 
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
@@ -42,6 +43,13 @@ def _no_settings_from_the_machine(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("ENTERPRISE_", "TELEMETRY_ACTORS__", "OTEL_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests(monkeypatch):
+    """A word that is a secret in one test isn't in another's log lines."""
+    monkeypatch.setattr(_redaction, "_known", {})
+    monkeypatch.setattr(_redaction, "_rules", [_redaction.NOTHING_KNOWN])
 
 
 @pytest.fixture(autouse=True)

@@ -63,12 +63,12 @@ These hold whatever the endpoint is:
 
 | environment | what we do |
 |---|---|
-| `OTEL_SDK_DISABLED` | Used: with `true` the gateway is off. Each event is refused (`gateway_off`), \
-which is said once. An argument `otel_sdk_disabled=False` goes over it. |
+| `OTEL_SDK_DISABLED` | Used: with `true` the gateway is off. Each event is refused \
+(`gateway_off`), which is said once. An argument `otel_sdk_disabled=False` goes over it. |
 | `OTEL_SERVICE_NAME` | Used: `service.name` where `ENTERPRISE_SERVICE_NAME` is not set. |
 | `OTEL_RESOURCE_ATTRIBUTES` | Used: attributes of the resource. One that OTLP can't carry (bytes \
-that are no UTF-8) is left out, with a WARNING at the start. `service.instance.id` and `process.pid` \
-stay ours; `service.name` counts where neither of the two names above is set. |
+that are no UTF-8) is left out, with a WARNING at the start. `service.instance.id` and \
+`process.pid` stay ours; `service.name` counts where neither of the two names above is set. |
 """
 
 _PARTS = """\

@@ -26,13 +26,6 @@ from telemetry_actors._redaction import (
 from telemetry_actors.errors import SettingsError
 
 
-@pytest.fixture(autouse=True)
-def nothing_known(monkeypatch):
-    """What other tests have made known is not what hides a secret here."""
-    monkeypatch.setattr(_redaction, "_known", {})
-    monkeypatch.setattr(_redaction, "_rules", [_redaction._Rule(0, (), ())])
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
