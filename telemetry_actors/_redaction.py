@@ -281,4 +281,4 @@ def _made(environment: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
 
 def _way(secret: str, *, alone: bool) -> str:
     found = re.escape(secret)
-    return rf"(?<![^\W_]){found}(?![^\W_])" if alone else found
+    return rf"(?:(?<![^\W_])|(?<=%[0-9A-F]{{2}})){found}(?![^\W_])" if alone else found

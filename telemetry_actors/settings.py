@@ -215,17 +215,6 @@ class TelemetrySettings(BaseSettings):
     def _true_or_not(cls, value: Any) -> bool:
         return str(value).strip().lower() == "true"  # as the specification has it
 
-    @field_validator("enterprise_service_name")
-    @classmethod
-    def _encodable(cls, value: str) -> str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            problem = "must be UTF-8"
-        else:
-            return value
-        raise ValueError(problem)
-
     @field_validator("enterprise_otlp_endpoint")
     @classmethod
     def _usable_endpoint(cls, value: str, info: ValidationInfo) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from urllib.parse import unquote
@@ -43,24 +43,22 @@ def resource_attributes(
     environ: Mapping[str, str],
     extra: Mapping[str, ResourceValue] | None = None,
 ) -> dict[str, ResourceValue]:
-    """The resource of the process that asks: what OTLP can carry of it.
+    """The resource of the process that asks.
 
     Args:
         service_name: ``service.name``; wins over the environment's. None: nobody has set one.
         environ: where ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` are looked up.
-        extra: wins over everything else; ``None`` takes an attribute away.
+        extra: wins over everything else; ``None`` takes an attribute away. Checked before.
     """
-    attributes = {
-        **_of_surroundings(environ, service_name),
-        "service.instance.id": instance_id(),
-        "process.pid": this_process().pid,
-        **(extra or {}),
+    attributes: dict[str, ResourceValue] = {
+        key: value for key, value in _of_surroundings(environ) if not _unfit(key, value)
     }
-    return {
-        key: value
-        for key, value in attributes.items()
-        if value is not None and not _unfit(key, value)
-    }
+    if service_name is not None:
+        attributes["service.name"] = service_name
+    attributes["service.instance.id"] = instance_id()
+    attributes["process.pid"] = this_process().pid
+    attributes |= extra or {}
+    return {key: value for key, value in attributes.items() if value is not None}
 
 
 def check_resource(
@@ -77,9 +75,10 @@ def check_resource(
         problem = "" if value is None else _unfit(key, value)
         if problem:
             raise SettingsError(f"resource[{key!a}]", allowed=problem)
-    theirs = _of_surroundings(environ, service_name)
     unfit = [
-        f"{key!a} {problem}" for key, value in theirs.items() if (problem := _unfit(key, value))
+        f"{key!a} {problem}"
+        for key, value in _of_surroundings(environ)
+        if (problem := _unfit(key, value))
     ]
     if unfit:
         warn(
@@ -88,18 +87,14 @@ def check_resource(
         )
 
 
-def _of_surroundings(
-    environ: Mapping[str, str], service_name: str | None
-) -> dict[str, ResourceValue]:
-    """Of machine and environment, and the name, in their order."""
-    attributes = environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
-    name = service_name or environ.get("OTEL_SERVICE_NAME", "").strip()
-    return {
-        "host.name": socket.gethostname(),
-        "service.name": _DEFAULT_NAME,
-        **attributes,
-        **({"service.name": name} if name else {}),
-    }
+def _of_surroundings(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Of machine and environment, lowest first."""
+    yield "host.name", socket.gethostname()
+    yield "service.name", _DEFAULT_NAME
+    yield from environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")).items()
+    name = environ.get("OTEL_SERVICE_NAME", "").strip()
+    if name:
+        yield "service.name", name
 
 
 def _unfit(key: object, value: object) -> str:
