@@ -222,6 +222,8 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("can't reach redis://svc:pa#ss/word@cache:6379/0, giving up")
     "can't reach redis://***@cache:6379/0, giving up"
     """
+    if not text:
+        return text
     if "://" in text and "@" in text:
         text = "".join(map(_without_login, _WORDS.split(text)))
     lower = text.lower()  # a parser may have made that of a piece

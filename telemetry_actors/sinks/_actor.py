@@ -238,7 +238,7 @@ class RecordSinkActor(BatchActor):
     def _export(self, records: Sequence[Any]) -> ExportResult:
         timeout_s = self._budget.limit(self._attempt_timeout_s)
         result = self._sink.export(self._kind, records, timeout_s)
-        return result._replace(message=without_secrets(result.message))
+        return result._replace(message=without_secrets(str(result.message)))
 
     def _settle(
         self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult

@@ -184,7 +184,7 @@ class MetricSinkActor(SupervisedActor):
         """
         left_s = max(_LEAST_S, until_s - self._clock.now_s())
         result = self._sink.export_metrics(points, left_s)
-        result = result._replace(message=without_secrets(result.message))
+        result = result._replace(message=without_secrets(str(result.message)))
         if result.verdict is not Verdict.SPLIT or len(points) == 1:
             return result
         if self._clock.now_s() >= until_s:

@@ -5,6 +5,7 @@ import logging
 import pytest
 from opentelemetry.sdk import environment_variables as of_the_sdk
 
+import telemetry_actors
 from telemetry_actors import Admission, TelemetryCase, TelemetryGateway
 from telemetry_actors._otel_variables import FAMILY, PREFIX, SIGNALS, names_of, not_used
 from telemetry_actors.settings import TelemetrySettings
@@ -252,6 +253,12 @@ class TestOfAll:
         (line,) = [record.getMessage() for record in caplog.records]
         assert line.startswith("OTEL_SDK_DISABLED is true: every case is refused (gateway_off)")
         assert settings.resolved_otlp() is None
+
+    def test_the_module_level_door_knows_it_too(self, monkeypatch):
+        monkeypatch.setenv("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "true")
+        assert telemetry_actors.is_gateway_enabled()
+        monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+        assert not telemetry_actors.is_gateway_enabled()
 
     @pytest.mark.parametrize("value", ["false", "1", "yes", ""])
     def test_any_other_word_disables_nothing(self, monkeypatch, value):
