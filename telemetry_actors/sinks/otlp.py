@@ -107,7 +107,7 @@ class OtlpSink:
         name: str = "otlp",
     ) -> None:
         self.name = name
-        self._endpoint = base = _checked(check_url, "endpoint", endpoint)
+        self._endpoint = base = _checked(check_url, "endpoint", self._completed(endpoint))
         exact = urls or {}
         self._means = {
             kind: self._means_of(
@@ -243,6 +243,9 @@ class OtlpSink:
         checked = {name: SecretStr(text) for name, text in self._checked(headers)}
         url = _checked(check_exact_url, "endpoint", url)
         return _Means(url, checked, compression == "gzip", dict(tls))
+
+    def _completed(self, endpoint: str) -> str:
+        return endpoint
 
     def _checked(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         return _checked_headers(headers)

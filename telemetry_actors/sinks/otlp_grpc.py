@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from telemetry_actors._otlp_target import with_scheme
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult
@@ -40,7 +41,8 @@ class OtlpGrpcSink(OtlpSink):
     Args and Raises are those of `OtlpSink`, with these differences:
 
     - *endpoint* is such as ``http://otel-collector:4317``: ``http://`` is plain, ``https://``
-      is TLS; without a port it is 80 or 443; a path is not used.
+      is TLS; without a port it is 80 or 443; a path is not used. ``otel-collector:4317`` and
+      ``dns:///otel-collector:4317`` are plain, too, as in the settings.
     - *headers* travel as metadata: names in lower case, values of printable ASCII.
     """
 
@@ -74,6 +76,9 @@ class OtlpGrpcSink(OtlpSink):
             tls=GrpcTls(**means.tls),
             agent=f"telemetry-actors/{package_version()}".rstrip("/"),
         )
+
+    def _completed(self, endpoint: str) -> str:
+        return with_scheme(endpoint)
 
     def _checked(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Whatever gRPC would refuse, or would write over, is refused here, without its value."""

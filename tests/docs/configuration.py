@@ -55,6 +55,8 @@ _OTEL = """\
 three signals. All of them hold for such an endpoint alone: a host's headers and certificates go
 nowhere else. A variable of a signal goes over the general one; our own headers, API key, protocol
 and `otlp.*` go over both. What is set there and can't be used is named in one WARNING at the start.
+Other families (`OTEL_BSP_...`, `OTEL_TRACES_EXPORTER`, `OTEL_METRIC_EXPORT_INTERVAL` and so on) are
+the SDK's and are not read at all.
 
 """
 

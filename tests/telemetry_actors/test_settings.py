@@ -3,12 +3,14 @@
 import json
 import pickle
 import traceback
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError, TelemetryError
 from telemetry_actors.settings import (
     DedupSettings,
@@ -567,6 +569,22 @@ class TestSecrets:
         assert SECRET not in "".join(traceback.format_exception_only(error))
         assert SECRET not in repr(error.__dict__)
         assert error.__context__ is None
+
+    @pytest.mark.parametrize("extra", [{}, {"enterprise_otel_sampling_rate": 7}])
+    def test_g30_what_they_hold_is_known_from_then_on(self, extra):
+        """To whoever makes a text, also where the settings turn out to be unusable."""
+        values = {
+            "enterprise_otlp_headers": "x-key=key-of-header",
+            "enterprise_otlp_api_key": "key-of-ours",
+            "redis_url": "redis://:key-of-redis@h",
+            "celery": {"broker_url": "redis://:key-of-broker@h"},
+            "otel_exporter_otlp": {"logs_headers": "a=key-of-hosts"},
+        }
+        with suppress(SettingsError):
+            TelemetrySettings.enabled(**values, **extra)
+
+        text = "key-of-header key-of-ours key-of-redis key-of-broker key-of-hosts"
+        assert without_secrets(text) == "*** *** *** *** ***"
 
     def test_g30_no_secret_from_the_hosts_url(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://u:{SECRET}@host")

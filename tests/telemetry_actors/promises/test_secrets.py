@@ -95,6 +95,21 @@ def test_g30_a_proxys_login_is_nowhere(monkeypatch, caplog, tmp_path, name, pass
     assert gateway.ledger().dropped
 
 
+@pytest.mark.parametrize("password", ["Hunter2#Xyzzy", "4711/Xyzzy", "[Hunter2]Xyzzy"])
+def test_g30_nor_what_grpc_makes_of_it(monkeypatch, caplog, password):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", f"http://{USER}:{password}@127.0.0.1:1")
+    settings = TelemetrySettings.enabled(
+        enterprise_otlp_endpoint="http://receiver.invalid:4317",
+        enterprise_otlp_protocol="grpc",
+        otlp=QUICK,
+    )
+    texts, gateway = after_a_while(settings, caplog)
+
+    assert search(texts, ways(password)) == []
+    assert gateway.ledger().dropped
+
+
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_g30_a_brokers_login_is_nowhere(caplog, tmp_path, password):
     settings = TelemetrySettings.enabled(
