@@ -246,7 +246,7 @@ class TestTransport:
 
         assert result.verdict is Verdict.REFUSED
 
-    @pytest.mark.parametrize("host", ["*.example", "a%zz", "a|b", "[v1.a]", "a b", ".a"])
+    @pytest.mark.parametrize("host", ["*.example", "a%zz", "a|b", "a b", ".a"])
     def test_most_such_hosts_are_found_at_the_start(self, host):
         with pytest.raises(SettingsError, match="must be a URL"):
             OtlpSink(f"http://{host}")
