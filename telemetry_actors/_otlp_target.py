@@ -43,7 +43,9 @@ _HEADERS_FORM = "must be key=value pairs with commas between them, percent-encod
 _URL_FORM = "must be a URL such as http://otel-collector:4318"
 _PORT_FORM = "must be a URL on a port from 1 to 65535"
 _NO_LOGIN = "must hold no login; enterprise_otlp_headers or _api_key may"
-_HOST = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%.+)?")  # a name, or IPv6
+_HOST = re.compile(  # a name, or IPv6
+    rb"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%.+)?"
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # what HTTP/1.1 and latin-1 carry
 
