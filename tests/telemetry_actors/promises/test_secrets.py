@@ -19,6 +19,7 @@ from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import CelerySettings
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
+from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, answer
 
 TENANT = {"tenant_id": "acme"}
@@ -65,7 +66,9 @@ def texts_of(gateway, caplog, directory=None):
     yield from (repr(sink) for sink in gateway._life.sinks)
     yield from (sink.endpoint_of(SignalKind.LOGS) for sink in gateway._life.sinks)
     if directory is not None:
-        yield from (path.read_bytes().decode("latin-1") for path in directory.rglob("*.letter"))
+        yield from (
+            path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()
+        )
 
 
 def after_a_while(settings, caplog, directory=None, *, stop_s=1.5):
@@ -161,6 +164,42 @@ def test_g30_what_a_receiver_says_back_is_without_our_keys(caplog, tmp_path, sta
         texts, _ = after_a_while(settings, caplog, tmp_path)
 
     assert search(texts, secrets) == []
+
+
+class Queue(RecordingSink):
+    """A sink of the user's, to somewhere with a login."""
+
+    url = f"amqp://{USER}:Hunter2/Xyzzy@broker"
+
+    def endpoint_of(self, kind):
+        return self.url
+
+    def export(self, kind, encoded, timeout_s):
+        raise RuntimeError(f"{self.url} is gone")
+
+    def export_metrics(self, points, timeout_s):
+        raise RuntimeError(f"{self.url} is gone")
+
+    def close(self):
+        raise RuntimeError(f"{self.url} was gone")
+
+
+def test_g30_nor_what_a_sink_of_the_users_says_and_raises(caplog, tmp_path):
+    """Crashes, their dead letters, why a part is parked, and where the sink sends to."""
+    caplog.set_level(logging.DEBUG)
+    settings = TelemetrySettings.enabled(
+        dead_letters={"directory": tmp_path}, supervision={"intensity": 0}
+    )
+    gateway = TelemetryGateway(settings, sinks=[Queue()])
+    gateway.start()
+    gateway.emit("app_created", TENANT, APP)
+    gateway.stop(2)
+    texts = [text.replace(repr(Queue.url), "") for text in texts_of(gateway, caplog, tmp_path)]
+    texts = [text for text in texts if text != Queue.url]  # what the sink itself says
+
+    assert search(texts, ways("Hunter2/Xyzzy")) == []
+    assert "RuntimeError" in " ".join(texts)
+    assert any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
