@@ -16,6 +16,7 @@ from supervisors import Runtime
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._counts import OwnPoints
 from telemetry_actors._reading import read_status
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors._tree_parts import Parts
@@ -122,7 +123,8 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
     kinds = [kind for kind in SignalKind if kind is not SignalKind.BRIDGE]
     for sink in sinks:
         for kind in [SignalKind.BRIDGE] if life.bridging else kinds:
-            name = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
+            place = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
+            name = without_secrets(place)  # of a sink of the user's it may be a whole URL
             endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life))
             endpoints[sink.name, name] = endpoint
             what = f"sink {sink.name}/{kind}"
@@ -162,14 +164,15 @@ def _sinks(life: Life) -> Sequence[Sink]:
     if target is None:
         warn(
             "no sink: events end as dropped (no_sink). Set ENTERPRISE_OTLP_ENDPOINT,"
-            " or give TelemetryGateway sinks="
+            " or give TelemetryGateway sinks=%s",
+            f" ({half})" if (half := life.settings.half_named_otlp()) else "",
         )
         return []
     for warning in target.warnings:
         warn("%s", warning)
     _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
-    return [sink.from_target(target, service_name=life.settings.enterprise_service_name)]
+    return [sink.from_target(target, service_name=life.settings.service_name)]
 
 
 def _import_what_it_sends_with() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import printable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def print_json(books: Books, **more: Any) -> None:
 
 def print_error(text: str) -> None:
     """One line on stderr, whatever is in it: names of files are anybody's (g29)."""
-    sys.stderr.write(f"telemetry-actors: {printable(text)}\n")
+    sys.stderr.write(f"telemetry-actors: {printable(without_secrets(text))}\n")
 
 
 def print_books(books: Books, *, to_stderr: bool) -> None:

@@ -71,8 +71,10 @@ def _decide(
     settings: TelemetrySettings, route: CaseRoute, tree_has_sink: bool
 ) -> tuple[Admission | None, bool]:
     """The flag is looked at before the edition (payloads.md 1.9, architecture.md, Flags)."""
-    on = settings.enterprise_telemetry_gateway_enabled
+    on = settings.gateway_on
     trace = route.signal_type is SignalType.TRACE
+    if settings.otel_sdk_disabled:
+        return Admission.GATEWAY_OFF, trace
     if not on and not trace:
         return Admission.GATEWAY_OFF, False
     if not route.ce_eligible and not settings.telemetry_on:
@@ -84,6 +86,11 @@ def _decide(
 
 def what_is_off(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> str:
     """One sentence per thing that the settings switch off, with its word in the ledger; or ""."""
+    if settings.otel_sdk_disabled:
+        return (
+            "OTEL_SDK_DISABLED is true: every case is refused (gateway_off); trace managers and"
+            " providers still get trace cases"
+        )
     sentences = []
     if not settings.enterprise_telemetry_gateway_enabled:
         nowhere = any(entry.gives for entry in entries.values())

@@ -10,7 +10,8 @@ Three families of names are read, and no others:
 - ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``, ``..._CONFIG``,
   ``..._TRANSPORT``):
   tunables; an unknown one is an error that names the nearest;
-- ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are.
+- ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are, and
+  ``OTEL_SDK_DISABLED``. (Resource and service name: `sinks/_resource.py`.)
 
 An empty variable counts as unset. No file is read, and nothing is written.
 """
@@ -35,6 +36,7 @@ __all__ = ["PLATFORM_PREFIX", "PREFIX", "EnvironmentSource", "nearest", "read_en
 PREFIX = "TELEMETRY_ACTORS__"
 PLATFORM_PREFIX = "enterprise_"
 _OTEL_PREFIX = "OTEL_EXPORTER_OTLP_"
+_UNPREFIXED = (PLATFORM_PREFIX, "otel_sdk_")
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -74,7 +76,7 @@ def read_environment(settings_class: type[BaseModel], environ: Mapping[str, str]
     """
     values: dict[str, Any] = {}
     for name in settings_class.model_fields:
-        if name.startswith(PLATFORM_PREFIX) and environ.get(name.upper()):
+        if name.startswith(_UNPREFIXED) and environ.get(name.upper()):
             values[name] = environ[name.upper()]
     for path, text in _tunables(settings_class, environ):
         part = values

@@ -5,16 +5,11 @@ Stands between `settings.py` and `sinks/otlp`. Pure: texts in, `OtlpTarget` or
 
 - Endpoint: ``ENTERPRISE_OTLP_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_{LOGS,TRACES,METRICS}_ENDPOINT``
   (exact) over ``OTEL_EXPORTER_OTLP_ENDPOINT`` (a base). Localhost is never guessed.
-- Headers: the enterprise headers and API key, else, and only for an endpoint that
-  ``OTEL_...`` names, ``OTEL_EXPORTER_OTLP_HEADERS``: a host's own secrets go nowhere else.
-- Protocol: of whichever names the endpoint. ``OTEL_EXPORTER_OTLP_{LOGS,TRACES,METRICS}_PROTOCOL``
-  goes over ``OTEL_EXPORTER_OTLP_PROTOCOL``, but all three signals must come to the same: one
+- All else that ``OTEL_EXPORTER_OTLP_...`` names (`_otel_variables.py`) holds for an endpoint of
+  these names alone: a host's own secrets go nowhere else. What is set for a signal goes over what
+  is set for all; the enterprise headers and API key, and ``otlp.*``, go over both.
+- Protocol: of whichever names the endpoint. All three signals must come to the same: one
   sink carries them.
-- Certificates: ``otlp.ca_file`` and its siblings. Those of ``OTEL_...``, and its compression,
-  hold for an endpoint of ``OTEL_...`` alone.
-
-``OTEL_EXPORTER_OTLP_TIMEOUT`` is not read: the specification means milliseconds, the
-Python SDK seconds, and ``otlp.attempt_timeout_s`` says what it means.
 """
 
 from __future__ import annotations
@@ -23,21 +18,62 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from telemetry_actors._otel_variables import PREFIX, SIGNALS, not_used, text_of
 from telemetry_actors._parts import OtlpSettings
 from telemetry_actors.errors import SettingsError
 
-__all__ = ["OtlpTarget", "OtlpTexts", "check_url", "header_pairs", "resolve", "with_scheme"]
+__all__ = [
+    "OtlpRoute",
+    "OtlpTarget",
+    "OtlpTexts",
+    "check_exact_url",
+    "check_url",
+    "half_named",
+    "header_pairs",
+    "resolve",
+    "with_scheme",
+]
 
-_OTEL = "OTEL_EXPORTER_OTLP_"
 _HTTP = "http/protobuf"
 _HEADERS_FORM = "must be key=value pairs with commas between them, percent-encoded"
-_PATHS = {"logs": "/v1/logs", "traces": "/v1/traces", "metrics": "/v1/metrics"}
+_URL_FORM = "must be a URL such as http://otel-collector:4318"
+_PORT_FORM = "must be a URL on a port from 1 to 65535"
+_NO_LOGIN = "must hold no login; enterprise_otlp_headers or _api_key may"
+_HOST = re.compile(  # a name, or IPv6
+    rb"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%.+)?"
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # what HTTP/1.1 and latin-1 carry
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpRoute:
+    """How one kind of signals travels."""
+
+    url: str
+    headers: Mapping[str, SecretStr] = field(repr=False)
+    """Sent with each request; names in lower case."""
+    compression: str
+    """``none`` or ``gzip``."""
+    ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
+
+    def plain_headers(self) -> dict[str, str]:
+        """The headers as they go on the wire. Hand them to the HTTP session only."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
+
+    def tls(self) -> dict[str, str | None]:
+        """The certificates, by the names that `OtlpSink` has for them."""
+        return {
+            "ca_file": self.ca_file,
+            "client_certificate_file": self.client_certificate_file,
+            "client_key_file": self.client_key_file,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +81,18 @@ class OtlpTarget:
     """A receiver and how to talk to it: complete, checked, without a guess."""
 
     endpoint: str
-    """For people: the base URL, or the log URL where only exact ones were given."""
-    logs_url: str
-    traces_url: str
-    metrics_url: str
-    headers: Mapping[str, SecretStr] = field(repr=False)
-    """Sent with each request; names in lower case."""
+    """For people: the base URL, or the logs', without query, where only exact ones are given."""
+    logs: OtlpRoute
+    traces: OtlpRoute
+    metrics: OtlpRoute
     attempt_timeout_s: float
     give_up_s: float
     backoff_min_s: float
     backoff_max_s: float
-    compression: str
-    """``none`` or ``gzip``."""
     protocol: str = "http"
     """``http`` or ``grpc``; with ``grpc`` the paths of the URLs are not used."""
-    ca_file: str | None = None
-    client_certificate_file: str | None = None
-    client_key_file: str | None = None
     warnings: tuple[str, ...] = ()
-    """What the settings override, for the gateway to say once. Without secrets."""
-
-    def plain_headers(self) -> dict[str, str]:
-        """The headers as they go on the wire. Hand them to the HTTP session only."""
-        return {name: value.get_secret_value() for name, value in self.headers.items()}
+    """What the settings override or don't use, for the gateway to say once. Without secrets."""
 
 
 class OtlpTexts(NamedTuple):
@@ -90,71 +115,153 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
     Raises:
         SettingsError: an ``OTEL_...`` text is unusable, or its protocols differ by signal.
     """
-    named_by_otel = not texts.endpoint
-    urls = _otel_urls(texts.otel) if named_by_otel else _urls(texts.endpoint)
-    if urls is None:
+    otel = {} if texts.endpoint else _plain(texts.otel)
+    if not texts.endpoint and _without_endpoint(otel):
         return None
-    otel = _otel_extras(texts) if named_by_otel else {}
-    protocol = texts.protocol or (_otel_protocol(texts.otel) if named_by_otel else "http")
-    headers, warnings = _headers(texts, named_by_otel=named_by_otel)
-    compression = tunables.compression
-    if "compression" not in tunables.model_fields_set and otel.get("compression") == "gzip":
-        compression = "gzip"
+    protocol = texts.protocol or (_otel_protocol(otel) if otel else "http")
+    urls = _otel_urls(otel, grpc=protocol == "grpc") if otel else _urls(texts.endpoint)
+    routes = {signal: _route(signal, urls[signal], texts, otel, tunables) for signal in SIGNALS}
+    unused = ", ".join(not_used(otel))
     return OtlpTarget(
-        endpoint=_base(texts) or urls["logs"],
-        logs_url=urls["logs"],
-        traces_url=urls["traces"],
-        metrics_url=urls["metrics"],
-        headers=headers,
+        endpoint=_for_people(texts.endpoint or urls[""] or urls["logs"]),
+        **routes,
         attempt_timeout_s=tunables.attempt_timeout_s,
         give_up_s=tunables.give_up_s,
         backoff_min_s=tunables.backoff_min_s,
         backoff_max_s=tunables.backoff_max_s,
-        compression=compression,
-        **_certificates(tunables, otel),
         protocol=protocol,
-        warnings=warnings,
+        warnings=tuple(filter(None, (_key_wins(texts), unused and f"not used: {unused}"))),
     )
 
 
-def _certificates(tunables: OtlpSettings, otel: Mapping[str, str]) -> dict[str, str | None]:
+def half_named(texts: OtlpTexts) -> str:
+    """What to say where ``OTEL_...`` names an endpoint for some signals only; else ""."""
+    otel = {} if texts.endpoint else _plain(texts.otel)
+    missing = _without_endpoint(otel)
+    given = [f"{PREFIX}{s.upper()}_ENDPOINT" for s in SIGNALS if s not in missing]
+    if not given or not missing:
+        return ""
+    return f"{' and '.join(given)} alone: there is no endpoint for {' and '.join(missing)}"
+
+
+def _route(
+    signal: str,
+    url: str,
+    texts: OtlpTexts,
+    otel: Mapping[str, str],
+    tunables: OtlpSettings,
+) -> OtlpRoute:
+    compression: str = tunables.compression
+    if "compression" not in tunables.model_fields_set:
+        theirs = text_of(otel, "compression", signal).strip().lower()
+        compression = theirs if theirs in ("none", "gzip") else compression
+    return OtlpRoute(
+        url=url,
+        headers=_headers(texts, otel, signal),
+        compression=compression,
+        **_certificates(tunables, otel, signal),
+    )
+
+
+def _certificates(
+    tunables: OtlpSettings, otel: Mapping[str, str], signal: str
+) -> dict[str, str | None]:
     """File names. A client's certificate and its key come from one place."""
-    own, hosts = tunables.client_certificate_file, otel.get("client_certificate")
-    key = tunables.client_key_file if own is not None else otel.get("client_key")
+    own = tunables.client_certificate_file
+    hosts = text_of(otel, "client_certificate", signal)
+    key = tunables.client_key_file if own is not None else text_of(otel, "client_key", signal)
     files = {
-        "ca_file": tunables.ca_file or otel.get("certificate"),
+        "ca_file": tunables.ca_file or text_of(otel, "certificate", signal),
         "client_certificate_file": own or hosts,
         "client_key_file": key,
     }
-    return {name: None if file is None else str(file) for name, file in files.items()}
+    return {name: str(file) if file else None for name, file in files.items()}
 
 
 def check_url(url: str) -> str:
     """*url* without a slash at its end, if it can be the base of a receiver.
 
     Raises:
-        ValueError: no ``http(s)://host``, or a login, query or fragment in it.
+        ValueError: no ``http(s)://host``, or a login, query or fragment in it. Its text holds
+            nothing of *url*.
 
     >>> check_url("http://otel-collector:4318/")
     'http://otel-collector:4318'
     """
-    parts = urlsplit(url.strip())  # ValueError for a broken [IPv6]
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a URL such as http://otel-collector:4318")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must hold no login; enterprise_otlp_headers or _api_key may")
-    if parts.query or parts.fragment or parts.port == 0:  # .port: ValueError over 65535
-        raise ValueError("must be a URL without query and fragment, on a port from 1 to 65535")
+    parts = _parts_of(url)
+    if "@" in url:  # in a path, or of a login that begins like a port
+        raise ValueError(_NO_LOGIN)
+    if parts.query or parts.fragment:
+        raise ValueError("must be a URL without query and fragment")
     return url.strip().rstrip("/")
 
 
-def with_scheme(endpoint: str) -> str:
-    """A bare ``host:port``, as gRPC's users write it, is without TLS.
+def check_exact_url(url: str) -> str:
+    """*url* as it is, if requests can be sent to it: path, slash and query are the receiver's.
+
+    Raises:
+        ValueError: as `check_url`.
+
+    >>> check_exact_url("https://h/v1/logs/?tenant=t")
+    'https://h/v1/logs/?tenant=t'
+    """
+    if _parts_of(url).fragment:
+        raise ValueError("must be a URL without fragment")
+    return url.strip()
+
+
+def _parts_of(url: str) -> SplitResult:
+    """Its parts, once it is sure that it has all that a request needs."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # whose text may hold a piece of a login
+        parts = SplitResult("", "", "", "", "")
+    if "@" in parts.netloc or _is_torn(url):
+        raise ValueError(_NO_LOGIN)
+    if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
+        raise ValueError(_URL_FORM)
+    if not _has_usable_port(parts):
+        raise ValueError(_PORT_FORM)
+    return parts
+
+
+def _is_host(name: str) -> bool:
+    """Whether `requests` and gRPC take it, too."""
+    try:
+        return _HOST.fullmatch(name.encode("idna")) is not None
+    except UnicodeError:
+        return False
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:  # whose text may hold a piece of a login
+        return False
+
+
+def _is_torn(url: str) -> bool:
+    """Whether what comes before an ``@`` is no host and port, so that it must be a login."""
+    # A "/", "?" or "#" in a password ends what `urlsplit` takes for host and port.
+    before, at, _ = url.partition("://")[2].rpartition("@")
+    if not at:
+        return False
+    place = re.split(r"[/?#]", before, maxsplit=1)[0]
+    return ":" in place.rpartition("]")[2] and not place.rpartition(":")[2].isdecimal()
+
+
+def with_scheme(endpoint: str, *, tls: bool = False) -> str:
+    """A bare ``host:port``, as gRPC's users write it, is without TLS unless *tls* is wanted.
+
+    So is gRPC's ``dns:///host:port``.
 
     >>> with_scheme("otel-collector:4317"), with_scheme("https://h:4317")
     ('http://otel-collector:4317', 'https://h:4317')
+    >>> with_scheme("dns:///h:4317", tls=True)
+    'https://h:4317'
     """
-    return endpoint if "://" in endpoint else f"http://{endpoint.strip()}"
+    place = endpoint.strip().removeprefix("dns:///")
+    return place if "://" in place else f"{'https' if tls else 'http'}://{place}"
 
 
 def header_pairs(text: str) -> dict[str, str]:
@@ -178,68 +285,84 @@ def header_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def _base(texts: OtlpTexts) -> str:
-    return (texts.endpoint or _otel_text(texts.otel, "endpoint")).strip().rstrip("/")
+def _plain(otel: Mapping[str, SecretStr]) -> dict[str, str]:
+    return {name: text.get_secret_value() for name, text in otel.items()}
+
+
+def _for_people(url: str) -> str:
+    """A base as it is; of an exact URL no query, which may hold a key."""
+    return url.strip().partition("?")[0].rstrip("/")
 
 
 def _urls(base: str) -> dict[str, str]:
-    return {signal: base.rstrip("/") + path for signal, path in _PATHS.items()}
+    base = base.rstrip("/")
+    return {"": base} | {signal: f"{base}/v1/{signal}" for signal in SIGNALS}
 
 
-def _otel_urls(otel: Mapping[str, SecretStr]) -> dict[str, str] | None:
-    base = _otel_text(otel, "endpoint")
-    urls = _urls(_checked_otel_url("endpoint", base)) if base else {}
-    for signal in _PATHS:
-        exact = _otel_text(otel, f"{signal}_endpoint")
-        if exact:
-            urls[signal] = _checked_otel_url(f"{signal}_endpoint", exact)
-    return urls if len(urls) == len(_PATHS) else None
+def _without_endpoint(otel: Mapping[str, str]) -> list[str]:
+    return [signal for signal in SIGNALS if not text_of(otel, "endpoint", signal)]
 
 
-def _checked_otel_url(name: str, url: str) -> str:
+def _otel_urls(otel: Mapping[str, str], *, grpc: bool) -> dict[str, str]:
+    """By signal; "" is the base, or none."""
+    base = _checked_otel_url(otel, "endpoint", "", grpc=grpc) if otel.get("endpoint") else ""
+    urls = _urls(base) if base else {"": ""}
+    for signal in SIGNALS:
+        own = f"{signal}_endpoint"
+        if otel.get(own):
+            urls[signal] = _checked_otel_url(otel, own, signal, grpc=grpc)
+        elif grpc:  # the base, but perhaps a signal's own word on TLS
+            urls[signal] = _checked_otel_url(otel, "endpoint", signal, grpc=grpc)
+    return urls
+
+
+def _checked_otel_url(otel: Mapping[str, str], name: str, signal: str, *, grpc: bool) -> str:
+    url = otel[name]
+    if grpc:
+        tls = text_of(otel, "insecure", signal).strip().lower() == "false"
+        url = with_scheme(url, tls=tls)
+    check = check_url if name == "endpoint" else check_exact_url
     try:
-        return check_url(url)
+        checked = check(url)
     except ValueError as error:
-        problem = SettingsError(f"{_OTEL}{name.upper()}", allowed=str(error))
+        problem = SettingsError(f"{PREFIX}{name.upper()}", allowed=str(error))
+    else:
+        parts = urlsplit(checked)
+        return f"{parts.scheme}://{parts.netloc}" if grpc else checked
     raise problem
 
 
-def _otel_extras(texts: OtlpTexts) -> dict[str, str]:
-    names = ("certificate", "client_certificate", "client_key", "compression")
-    return {name: text for name in names if (text := _otel_text(texts.otel, name))}
-
-
-def _otel_protocol(otel: Mapping[str, SecretStr]) -> str:
+def _otel_protocol(otel: Mapping[str, str]) -> str:
     found = {}
-    for signal in _PATHS:
-        name = f"{signal}_protocol"
-        name = name if _otel_text(otel, name) else "protocol"
-        found[name] = protocol = _otel_text(otel, name) or _HTTP
+    for signal in SIGNALS:
+        name = f"{signal}_protocol" if otel.get(f"{signal}_protocol") else "protocol"
+        found[name] = protocol = otel.get(name, "").strip().lower() or _HTTP
         if protocol not in ("http", _HTTP, "grpc"):
             problem = f"must be {_HTTP} or grpc"
-            raise SettingsError(f"{_OTEL}{name.upper()}", value=repr(protocol), allowed=problem)
+            raise SettingsError(f"{PREFIX}{name.upper()}", value=repr(protocol), allowed=problem)
     if len({protocol == "grpc" for protocol in found.values()}) > 1:
         names = ", ".join(f"{name.upper()}={protocol}" for name, protocol in found.items())
-        raise SettingsError(f"{_OTEL}*", allowed=f"must be one protocol, and not {names}")
+        raise SettingsError(f"{PREFIX}*", allowed=f"must be one protocol, and not {names}")
     return "grpc" if "grpc" in found.values() else "http"
 
 
-def _headers(
-    texts: OtlpTexts, *, named_by_otel: bool
-) -> tuple[dict[str, SecretStr], tuple[str, ...]]:
+def _headers(texts: OtlpTexts, otel: Mapping[str, str], signal: str) -> dict[str, SecretStr]:
     own, key = texts.headers.get_secret_value(), texts.api_key.get_secret_value()
-    if named_by_otel and not own and not key:
-        pairs = _checked_pairs(f"{_OTEL}HEADERS", _otel_text(texts.otel, "headers"))
-    else:
+    if own or key:
         pairs = _checked_pairs("enterprise_otlp_headers", own)
-    warnings: tuple[str, ...] = ()
+    else:
+        name = f"{signal}_headers" if otel.get(f"{signal}_headers") else "headers"
+        pairs = _checked_pairs(f"{PREFIX}{name.upper()}", otel.get(name, ""))
     if key:
-        if "authorization" in pairs:
-            warnings = (
-                "enterprise_otlp_api_key replaces authorization of enterprise_otlp_headers",
-            )
         pairs["authorization"] = f"Bearer {key}"
-    return {name: SecretStr(value) for name, value in pairs.items()}, warnings
+    return {name: SecretStr(value) for name, value in pairs.items()}
+
+
+def _key_wins(texts: OtlpTexts) -> str:
+    own = header_pairs(texts.headers.get_secret_value())
+    if not texts.api_key.get_secret_value() or "authorization" not in own:
+        return ""
+    return "enterprise_otlp_api_key replaces authorization of enterprise_otlp_headers"
 
 
 def _checked_pairs(setting: str, text: str) -> dict[str, str]:
@@ -248,8 +371,3 @@ def _checked_pairs(setting: str, text: str) -> dict[str, str]:
     except ValueError as error:
         problem = SettingsError(setting, allowed=str(error))
     raise problem
-
-
-def _otel_text(otel: Mapping[str, SecretStr], name: str) -> str:
-    value = otel.get(name)
-    return "" if value is None else value.get_secret_value()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from telemetry_actors._redaction import know_settings
 from telemetry_actors._settings_problem import first_problem
 from telemetry_actors.errors import SettingsError
 
@@ -44,6 +45,7 @@ class Part(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        know_settings(values)
         try:
             made = handler(values)
         except ValidationError as error:

@@ -224,8 +224,8 @@ class PayloadStoreSettings(Part):
     def _known_scheme(cls, value: str) -> str:
         if value and not value.startswith(("s3://", "memory://")):
             raise ValueError("must start with s3:// or memory:// (a folder goes into directory)")
-        if value == "s3://":
-            raise ValueError("must name a bucket")
+        if value == "s3://" or set(value.partition("://")[2].partition("/")[0]) & set(":@"):
+            raise ValueError("must name a bucket, and hold no login")
         return value
 
     def _contradiction(self) -> str | None:

@@ -208,9 +208,13 @@ def emit(
 
 
 def is_gateway_enabled() -> bool:
-    """Whether the environment turns the gateway on (``ENTERPRISE_TELEMETRY_GATEWAY_ENABLED``)."""
+    """Whether the environment turns the gateway on.
+
+    By ``ENTERPRISE_TELEMETRY_GATEWAY_ENABLED``, unless ``OTEL_SDK_DISABLED`` is true.
+    """
     value = os.environ.get("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "")
-    return value.lower() in ("true", "1", "yes")
+    off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return value.lower() in ("true", "1", "yes") and not off
 
 
 def replace_gateway(gateway: _Found | None) -> _Found | None:

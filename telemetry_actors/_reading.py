@@ -12,6 +12,7 @@ from telemetry_actors._burial import bury_calls
 from telemetry_actors._counts import counted, mailbox_status, records
 from telemetry_actors._holding import held
 from telemetry_actors._life import Life
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
 from telemetry_actors._stopping import end_unbuilt
@@ -313,7 +314,7 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
         state=state,
         incarnation=current.number if current is not None else 0,
         restarts=slot.restarts,
-        last_exit=str(slot.last_exit or ""),
+        last_exit=without_secrets(str(slot.last_exit or "")),
     )
 
 
@@ -362,4 +363,4 @@ def _problems(life: Life) -> list[str]:
         for name, sets, overflowed in (life.recorder.instruments() if life.recorder else ())
         if overflowed
     ]
-    return found
+    return [without_secrets(problem) for problem in found]

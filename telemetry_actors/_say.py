@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 from supervisors import SystemClock
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.inside import inside_the_tree
 
 __all__ = ["forget_what_was_said", "printable", "say", "say_at_the_end", "warn"]
@@ -102,7 +103,7 @@ def _encoded(arg: object) -> object:
         text = str(arg)
     except Exception:  # noqa: BLE001 -- a host's exception that can't say what it is
         text = type(arg).__name__
-    return printable(text)
+    return printable(without_secrets(text))
 
 
 def printable(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
 from supervisors._native import gently
 from telemetry_actors._books import Books, Drop, Ending, RecordEnd
+from telemetry_actors._redaction import without_secrets, words_of
 from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.ledger import Reason
@@ -166,8 +167,8 @@ def describe(exit_: Any) -> str:
     """An exit as type and digest: ``KeyError: 'x'``, at most 300 characters."""
     error = getattr(exit_, "error", None)
     if isinstance(error, BaseException):
-        return f"{type(error).__name__}: {error}"[:300]
-    return str(exit_)[:300]
+        return words_of(error)[:300]
+    return without_secrets(str(exit_))[:300]
 
 
 def forward(mailbox: Mailbox, items: Sequence[Item], books: Books, stage: str) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from telemetry_actors._redaction import without_secrets
+
 __all__ = ["AlreadyRunning", "CaseError", "EnvelopeError", "SettingsError", "TelemetryError"]
 
 
@@ -36,6 +38,8 @@ class SettingsError(TelemetryError):
             value: the value as text; ``None`` where it is a secret, may hold one, or
                 is no single value.
         """
+        setting, allowed = without_secrets(setting), without_secrets(allowed)
+        value = None if value is None else without_secrets(value)
         shown = "" if value is None else f" = {value}"
         super().__init__(" ".join(f"{setting}{shown}: {allowed}".split()))
         self.setting = setting

@@ -29,6 +29,7 @@ from telemetry_actors._otlp_target import (
     OtlpTarget,
     OtlpTexts,
     check_url,
+    half_named,
     header_pairs,
     resolve,
     with_scheme,
@@ -50,6 +51,7 @@ from telemetry_actors._parts import (
     StageSettings,
     SupervisionSettings,
 )
+from telemetry_actors._redaction import know_settings
 from telemetry_actors._settings_problem import first_problem
 from telemetry_actors.errors import SettingsError
 
@@ -112,7 +114,8 @@ class TelemetrySettings(BaseSettings):
     enterprise_include_content: bool = False
     """Prompts, answers, queries travel too. Off: they are replaced before packing (g21)."""
     enterprise_service_name: Annotated[str, Field(min_length=1)] = "dify"
-    """``service.name`` of the resource."""
+    """``service.name`` of the resource. Not set: ``OTEL_SERVICE_NAME``, else that of
+    ``OTEL_RESOURCE_ATTRIBUTES``, else ``dify``."""
     enterprise_otel_sampling_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """Share of traces whose spans are kept. Logs and metrics are never sampled."""
     redis_url: SecretStr | None = None
@@ -121,6 +124,8 @@ class TelemetrySettings(BaseSettings):
     """Who handles the events: this process, or a fleet of Celery workers (``celery.*``)."""
     config: Path | None = None
     """TOML file that overrides how the tree is supervised; see ``telemetry-actors config``."""
+    otel_sdk_disabled: bool = False
+    """``true`` in any case: nothing is carried; each event is refused as ``gateway_off``."""
     otel_exporter_otlp: dict[str, SecretStr] = Field(default_factory=dict, repr=False)
     """``OTEL_EXPORTER_OTLP_<NAME>`` of the host by lower-case *name*; see `resolved_otlp`."""
 
@@ -203,12 +208,23 @@ class TelemetrySettings(BaseSettings):
         return self.enterprise_enabled and self.enterprise_telemetry_enabled
 
     @property
+    def gateway_on(self) -> bool:
+        """The gateway carries the events: its switch, unless ``OTEL_SDK_DISABLED`` is true."""
+        return self.enterprise_telemetry_gateway_enabled and not self.otel_sdk_disabled
+
+    @property
+    def service_name(self) -> str | None:
+        """`enterprise_service_name` where somebody has set it."""
+        given = "enterprise_service_name" in self.model_fields_set
+        return self.enterprise_service_name if given else None
+
+    @property
     def legacy_tree(self) -> bool:
         """With the gateway flag off, an endpoint of our own lets trace cases use the tree.
 
         An endpoint that only ``OTEL_...`` names is the host's and doesn't count.
         """
-        return bool(self.enterprise_otlp_endpoint)
+        return bool(self.enterprise_otlp_endpoint) and not self.otel_sdk_disabled
 
     def resolved_otlp(self) -> OtlpTarget | None:
         """The receiver to send to, or ``None`` where none is named.
@@ -233,6 +249,11 @@ class TelemetrySettings(BaseSettings):
     @classmethod
     def _yes_or_off(cls, value: Any) -> bool:
         return str(value).lower() in _YES
+
+    @field_validator("otel_sdk_disabled", mode="before")
+    @classmethod
+    def _true_or_not(cls, value: Any) -> bool:
+        return str(value).strip().lower() == "true"  # as the specification has it
 
     @field_validator("enterprise_otlp_endpoint")
     @classmethod
@@ -275,6 +296,7 @@ class TelemetrySettings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        know_settings(values)
         try:
             return handler(values)
         except ValidationError as error:
@@ -286,17 +308,22 @@ class TelemetrySettings(BaseSettings):
         """Resolve the receiver once, so that what is wrong with it is said at the start."""
         if self.transport == "celery" and self.celery.broker_url is None:
             raise SettingsError("celery.broker_url", allowed="must be set where transport=celery")
-        used = self.enterprise_telemetry_gateway_enabled or self.legacy_tree
-        if not used:
-            return
-        texts = OtlpTexts(
+        if self.gateway_on or self.legacy_tree:
+            self._target = resolve(self._otlp_texts, self.otlp)
+
+    def half_named_otlp(self) -> str:
+        """What to say where ``OTEL_...`` names an endpoint for some signals only; else ""."""
+        return half_named(self._otlp_texts)
+
+    @property
+    def _otlp_texts(self) -> OtlpTexts:
+        return OtlpTexts(
             endpoint=self.enterprise_otlp_endpoint,
             protocol=self.enterprise_otlp_protocol if self._protocol_is_given else "",
             headers=self.enterprise_otlp_headers,
             api_key=self.enterprise_otlp_api_key,
             otel=self.otel_exporter_otlp,
         )
-        self._target = resolve(texts, self.otlp)
 
     @property
     def _protocol_is_given(self) -> bool:

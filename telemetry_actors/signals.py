@@ -11,6 +11,7 @@ A value of ``None`` means "not on the wire".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,12 +22,15 @@ __all__ = [
     "LogSignal",
     "Measurement",
     "MetricPoint",
+    "ResourceValue",
     "SignalKind",
     "Signals",
     "SpanSignal",
 ]
 
 AttributeValue = str | bool | int | float | None
+ResourceValue = AttributeValue | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
+"""Of a resource: lists, too."""
 
 
 class SignalKind(StrEnum):

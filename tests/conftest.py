@@ -9,6 +9,7 @@ import pykka
 import pytest
 from hypothesis import HealthCheck, settings
 
+from telemetry_actors import _redaction
 from telemetry_actors._say import forget_what_was_said
 from tests import stopwatch
 
@@ -49,6 +50,13 @@ def _no_settings_from_the_machine(monkeypatch):
 def _nothing_said_before():
     """Lines of one kind are bounded in time; each test has its own bound."""
     forget_what_was_said()
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests(monkeypatch):
+    """A word that is a secret in one test isn't in another's log lines."""
+    monkeypatch.setattr(_redaction, "_known", {})
+    monkeypatch.setattr(_redaction, "_rules", [_redaction.NOTHING_KNOWN])
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def _gateway() -> TelemetryGateway | None:
 
 def _is_wanted(gateway: TelemetryGateway) -> bool:
     """Off: without a single thread, until an event comes that goes another route."""
-    on = gateway._settings.enterprise_telemetry_gateway_enabled
+    on = gateway._settings.gateway_on
     return on and not is_of_a_test(gateway)
 
 

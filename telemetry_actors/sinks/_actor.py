@@ -17,6 +17,7 @@ from typing import Any
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors._breaker import Breaker
+from telemetry_actors._redaction import without_secrets, words_of
 from telemetry_actors._unseen import unseen
 from telemetry_actors.batch_actor import BatchActor, SinkItem
 from telemetry_actors.dead_letters import Among
@@ -145,7 +146,7 @@ class RecordSinkActor(BatchActor):
         try:
             return self._sink.encode(self._kind, item[2])
         except Exception as error:  # noqa: BLE001 -- data that the wire can't carry, in whatever way it says so
-            return Drop(Reason.ENCODE_ERROR, self._stage, f"{type(error).__name__}: {error}"[:300])
+            return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -255,7 +256,8 @@ class RecordSinkActor(BatchActor):
     def _export(self, records: Sequence[Any]) -> ExportResult:
         timeout_s = self._budget.limit(self._attempt_timeout_s)
         with unseen():
-            return self._sink.export(self._kind, records, timeout_s)
+            result = self._sink.export(self._kind, records, timeout_s)
+        return result._replace(message=without_secrets(str(result.message)))
 
     def _settle(self, flight: InFlight, sending: _Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""

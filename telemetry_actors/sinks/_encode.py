@@ -20,9 +20,16 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from telemetry_actors.signals import AttributeValue, LogSignal, SpanSignal
+from telemetry_actors.signals import AttributeValue, LogSignal, ResourceValue, SpanSignal
 
-__all__ = ["Frame", "add_attributes", "encode_log", "encode_span", "size_on_wire"]
+__all__ = [
+    "Frame",
+    "add_attributes",
+    "encode_log",
+    "encode_span",
+    "resource_message",
+    "size_on_wire",
+]
 
 SCOPE_NAME = "dify.enterprise"
 
@@ -97,6 +104,25 @@ def add_attributes(field: Any, keys: Sequence[str], values: Sequence[AttributeVa
             _set_other(pair, value)
 
 
+def resource_message(resource: Mapping[str, ResourceValue]) -> Resource:
+    """A ``Resource``; its values, unlike those of records, may be lists.
+
+    Raises:
+        Exception: OTLP can't carry it; `_resource.check_resource` looks before.
+    """
+    message = Resource()
+    for key, value in resource.items():
+        if value is None or isinstance(value, str | bool | int | float):
+            add_attributes(message.attributes, (key,), (value,))
+            continue
+        items = Resource()
+        add_attributes(items.attributes, [key] * len(value), value)
+        array = message.attributes.add(key=key).value.array_value
+        array.SetInParent()  # an empty list is one, too
+        array.values.extend(item.value for item in items.attributes)
+    return message
+
+
 def size_on_wire(record: bytes) -> int:
     """Bytes that *record* takes in a request: its own, the tag and the length."""
     return 1 + len(_varint(len(record))) + len(record)
@@ -105,9 +131,8 @@ def size_on_wire(record: bytes) -> int:
 class Frame:
     """Resource and scope of all requests of a process, encoded once; the rest is a join."""
 
-    def __init__(self, resource: Mapping[str, AttributeValue], *, version: str = "") -> None:
-        message = Resource()
-        add_attributes(message.attributes, list(resource), list(resource.values()))
+    def __init__(self, resource: Mapping[str, ResourceValue], *, version: str = "") -> None:
+        message = resource_message(resource)
         scope = InstrumentationScope(name=SCOPE_NAME, version=version)
         self._resource = _delimited(_FIRST, message.SerializeToString())
         self._scope = _delimited(_FIRST, scope.SerializeToString())

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from supervisors import SystemClock
-from telemetry_actors._otlp_target import check_url
+from telemetry_actors._otlp_target import check_exact_url
+from telemetry_actors._redaction import words_of
 from telemetry_actors.sinks._grpc_answer import NOT_CONNECTED, Reply
 from telemetry_actors.sinks._grpc_fork import fork_gate
 from telemetry_actors.sinks._kept import Trust
@@ -94,7 +95,7 @@ class GrpcChannel:
         tls: GrpcTls,
         agent: str,
     ) -> None:
-        parts = urlsplit(check_url(url))
+        parts = urlsplit(check_exact_url(url))
         port = "" if parts.port else f":{_PORTS[parts.scheme]}"
         self._target = f"dns:///{parts.netloc.rstrip(':')}{port}"  # else "unix:1" is a socket
         self._tls = tls if parts.scheme == "https" else None
@@ -200,4 +201,4 @@ def _content(name: str | None) -> bytes | None:
 
 
 def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return words_of(error)

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, cast
 import requests
 
 from supervisors import SystemClock
+from telemetry_actors._redaction import words_of
 from telemetry_actors.sinks._answer import Answer, decoded
 from telemetry_actors.sinks._http import Connection, route_to
 from telemetry_actors.sinks._kept import Trust
@@ -200,7 +201,7 @@ def _root_cause(error: BaseException) -> str:
         nested = (getattr(error, "reason", None), *error.args[-1:], error.__cause__)
         inner = next((e for e in nested if isinstance(e, BaseException)), None)
         if inner is None:
-            return f"{type(error).__name__}: {error}"
+            return words_of(error)
         error = inner
 
 

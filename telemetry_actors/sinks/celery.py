@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from telemetry_actors._exchange import to_json
+from telemetry_actors._redaction import know_url, place_of, words_of
 from telemetry_actors.envelope import Envelope
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.settings import CelerySettings
@@ -45,6 +45,7 @@ class CelerySink:
     def __init__(self, settings: CelerySettings) -> None:
         assert settings.broker_url is not None
         self._url = settings.broker_url.get_secret_value()
+        know_url(self._url)
         self._queue_name = settings.queue
         self._timeout_s = settings.socket_timeout_s
         self._app = _application(self._url)
@@ -56,13 +57,7 @@ class CelerySink:
 
     def endpoint_of(self, kind: SignalKind) -> str:
         """Scheme, host and port; no secret."""
-        try:
-            parts = urlsplit(self._url)
-            return f"{parts.scheme}://{parts.hostname or ''}" + (
-                f":{parts.port}" if parts.port else ""
-            )
-        except ValueError:  # a port that is none: Celery will say so
-            return self.name
+        return place_of(self._url)
 
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal | Envelope) -> _Message:
         """One event as a message.
@@ -173,6 +168,5 @@ def _options(url: str, timeout_s: float) -> dict[str, Any]:
 
 
 def _failed(error: Exception, *, sent: bool) -> ExportResult:
-    """Try again. The words are the transport's: addresses, no password (tested)."""
-    words = f"{type(error).__name__}: {error}"[:500]
-    return ExportResult(Verdict.RETRY, message=words, unconfirmed=sent)
+    """Try again."""
+    return ExportResult(Verdict.RETRY, message=words_of(error)[:500], unconfirmed=sent)

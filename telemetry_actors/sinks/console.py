@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from supervisors._process import ProcessLock
+from telemetry_actors._redaction import words_of
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
@@ -94,7 +95,7 @@ class ConsoleSink:
             with self._lock.here():
                 _write_text(stream, text)
         except (OSError, ValueError) as error:  # ValueError: closed
-            return ExportResult(Verdict.REFUSED, message=f"{type(error).__name__}: {error}"[:500])
+            return ExportResult(Verdict.REFUSED, message=words_of(error)[:500])
         return ExportResult(Verdict.ACCEPTED)
 
 

@@ -22,11 +22,16 @@ from pydantic import SecretStr
 
 from supervisors import SystemClock
 from supervisors._process import Process, this_process
-from telemetry_actors._otlp_target import check_url
+from telemetry_actors._otlp_target import check_exact_url, check_url
+from telemetry_actors._redaction import know_headers, know_url, without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
-from telemetry_actors.sinks._resource import package_version, resource_attributes
+from telemetry_actors.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
+from telemetry_actors.sinks._resource import (
+    check_resource,
+    package_version,
+    resource_attributes,
+)
 
 if TYPE_CHECKING:
     from telemetry_actors.settings import OtlpTarget
@@ -43,7 +48,6 @@ _PATHS = {
 }
 _MAX_METRIC_BYTES = 4_000_000  # of one request; gRPC takes 4 MiB, resource and tags included
 LEAST_S = 0.001
-_SECRET_CHARS, _SECRET_PART_CHARS = 4, 8  # at least; less would blot out ordinary words
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -58,6 +62,19 @@ class _Line(NamedTuple):
     frame: Frame
 
 
+class _Means(NamedTuple):
+    """What one kind's requests are sent by."""
+
+    url: str
+    headers: Mapping[str, SecretStr]
+    compress: bool
+    tls: Mapping[str, str | None]
+
+    def plain_headers(self) -> dict[str, str]:
+        """As they go on the wire."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
+
+
 class OtlpSink:
     """Sends to one OTLP/HTTP receiver.
 
@@ -66,14 +83,15 @@ class OtlpSink:
             siblings are added.
         headers: sent with each request. Their values appear in no text of ours.
         compression: ``none``, or ``gzip``, which saves the network and costs processor time.
-        service_name: ``service.name`` of the resource.
-        resource: more resource attributes; they win over the environment's.
-        urls: exact URLs by kind, instead of those made from *endpoint*.
+        service_name: ``service.name`` of the resource; None: the environment's, else ``dify``.
+        resource: more resource attributes; they win over the environment's. Lists are allowed.
+        urls: exact URLs by kind, instead of those made from *endpoint*. Used as they are.
         tls: file names of certificates, as keyword arguments of `_transport.Tls`.
         name: of the sink; a gateway with several receivers needs one for each.
 
     Raises:
-        SettingsError: *endpoint*, a header or *compression* can't be used.
+        SettingsError: *endpoint*, a URL, a header or *compression* can't be used, or OTLP can't
+            carry the resource.
     """
 
     def __init__(
@@ -82,50 +100,46 @@ class OtlpSink:
         *,
         headers: Mapping[str, str] | None = None,
         compression: str = "none",
-        service_name: str = "dify",
-        resource: Mapping[str, AttributeValue] | None = None,
+        service_name: str | None = None,
+        resource: Mapping[str, ResourceValue] | None = None,
         urls: Mapping[SignalKind, str] | None = None,
         tls: Mapping[str, str | None] | None = None,
         name: str = "otlp",
     ) -> None:
         self.name = name
-        if compression not in ("none", "gzip"):
-            raise SettingsError("compression", value=compression, allowed="must be none or gzip")
-        self._endpoint = base = _checked_endpoint(endpoint)
-        self._urls = {kind: base + path for kind, path in _PATHS.items()} | dict(urls or {})
-        self._headers = {name: SecretStr(text) for name, text in self._checked(headers)}
-        self._compress = compression == "gzip"
+        self._endpoint = base = _checked(check_url, "endpoint", self._completed(endpoint))
+        exact = urls or {}
+        self._means = {
+            kind: self._means_of(
+                exact.get(kind, base + path), headers or {}, compression, tls or {}
+            )
+            for kind, path in _PATHS.items()
+        }
         self._service_name = service_name
         self._resource = dict(resource or {})
-        self._tls = dict(tls or {})
+        check_resource(service_name, self._resource, os.environ)
         self._lines: dict[SignalKind, _Line] = {}
 
     @classmethod
-    def from_target(cls, target: OtlpTarget, *, service_name: str) -> Self:
-        """A sink for the receiver that the settings name."""
-        return cls(
-            target.endpoint,
-            headers=target.plain_headers(),
-            compression=target.compression,
-            service_name=service_name,
-            urls={
-                SignalKind.LOGS: target.logs_url,
-                SignalKind.SPANS: target.traces_url,
-                SignalKind.METRICS: target.metrics_url,
-            },
-            tls={
-                "ca_file": target.ca_file,
-                "client_certificate_file": target.client_certificate_file,
-                "client_key_file": target.client_key_file,
-            },
-        )
+    def from_target(cls, target: OtlpTarget, *, service_name: str | None) -> Self:
+        """A sink for the receiver that the settings name; each kind by means of its own."""
+        sink = cls(target.endpoint, service_name=service_name)
+        routes = {
+            SignalKind.LOGS: target.logs,
+            SignalKind.SPANS: target.traces,
+            SignalKind.METRICS: target.metrics,
+        }
+        for kind, route in routes.items():
+            headers = route.plain_headers()
+            sink._means[kind] = sink._means_of(route.url, headers, route.compression, route.tls())
+        return sink
 
     def __repr__(self) -> str:
         return f"<OtlpSink {self._endpoint}>"
 
     def endpoint_of(self, kind: SignalKind) -> str:
         """Scheme, host and port of the URL for *kind*."""
-        parts = urlsplit(self._urls[kind])
+        parts = urlsplit(self._means[kind].url)
         return f"{parts.scheme}://{parts.netloc}"
 
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal) -> bytes:
@@ -189,11 +203,11 @@ class OtlpSink:
         try:
             line = self._line(kind)
         except ValueError as error:  # a URL that only `requests` finds fault with
-            return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
+            return ExportResult(Verdict.REFUSED, message=one_line(without_secrets(str(error))))
         answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
         if isinstance(answer, Answer):
-            return read_answer(answer, count, datetime.now(UTC), redact=self._without_secrets)
-        message = one_line(self._without_secrets(answer.error))
+            return read_answer(answer, count, datetime.now(UTC), redact=without_secrets)
+        message = one_line(without_secrets(answer.error))
         return ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
 
     def _line(self, kind: SignalKind) -> _Line:
@@ -206,9 +220,10 @@ class OtlpSink:
     def _new_channel(self, kind: SignalKind) -> Channel:
         from telemetry_actors.sinks._transport import Channel, Tls
 
-        headers = {name: value.get_secret_value() for name, value in self._headers.items()}
+        means = self._means[kind]
+        headers = means.plain_headers()
         headers["User-Agent"] = f"telemetry-actors/{package_version()}".rstrip("/")
-        return Channel(self._urls[kind], headers, compress=self._compress, tls=Tls(**self._tls))
+        return Channel(means.url, headers, compress=means.compress, tls=Tls(**means.tls))
 
     def _new_frame(self) -> Frame:
         from telemetry_actors.sinks._encode import Frame
@@ -218,22 +233,22 @@ class OtlpSink:
         )
         return Frame(attributes, version=package_version())
 
-    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+    def _means_of(
+        self, url: str, headers: Mapping[str, str], compression: str, tls: Mapping[str, str | None]
+    ) -> _Means:
+        """Checked; and what is secret of it is known from here on (g30)."""
+        if compression not in ("none", "gzip"):
+            raise SettingsError("compression", value=compression, allowed="must be none or gzip")
+        know_headers(headers)
+        checked = {name: SecretStr(text) for name, text in self._checked(headers)}
+        url = _checked(check_exact_url, "endpoint", url)
+        return _Means(url, checked, compression == "gzip", dict(tls))
+
+    def _completed(self, endpoint: str) -> str:
+        return endpoint
+
+    def _checked(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         return _checked_headers(headers)
-
-    def _without_secrets(self, text: str) -> str:
-        """A receiver may say our own key back to us."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
-    @cached_property
-    def _secrets(self) -> list[str]:
-        values = [value.get_secret_value() for value in self._headers.values()]
-        parts = [part for value in values for part in value.split()]
-        found = {value for value in values if len(value) >= _SECRET_CHARS}
-        found |= {part for part in parts if len(part) >= _SECRET_PART_CHARS}
-        return sorted(found, key=len, reverse=True)
 
     @cached_property
     def _encoders(self) -> Mapping[SignalKind, Callable[[Any], bytes]]:
@@ -261,17 +276,18 @@ def _in_requests(metrics: Sequence[EncodedMetric]) -> Iterator[list[EncodedMetri
         yield request
 
 
-def _checked_endpoint(endpoint: str) -> str:
+def _checked(check: Callable[[str], str], name: str, url: str) -> str:
+    know_url(url)
     try:
-        return check_url(endpoint)
+        return check(url)
     except ValueError as error:
-        problem = SettingsError("endpoint", allowed=str(error))
+        problem = SettingsError(name, allowed=str(error))
     raise problem  # outside the handler: the other error may hold a login
 
 
-def _checked_headers(headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+def _checked_headers(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Whatever `requests` or HTTP would refuse is refused here, without its value in the text."""
-    for name, value in (headers or {}).items():
+    for name, value in headers.items():
         text = value.strip()
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
             raise SettingsError(f"headers[{name!r}]", allowed="must be what HTTP can carry")

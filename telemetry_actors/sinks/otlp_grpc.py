@@ -14,8 +14,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from telemetry_actors._otlp_target import with_scheme
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.ports import ExportResult
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._resource import package_version
 from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink
@@ -39,7 +41,8 @@ class OtlpGrpcSink(OtlpSink):
     Args and Raises are those of `OtlpSink`, with these differences:
 
     - *endpoint* is such as ``http://otel-collector:4317``: ``http://`` is plain, ``https://``
-      is TLS; without a port it is 80 or 443; a path is not used.
+      is TLS; without a port it is 80 or 443; a path is not used. ``otel-collector:4317`` and
+      ``dns:///otel-collector:4317`` are plain, too, as in the settings.
     - *headers* travel as metadata: names in lower case, values of printable ASCII.
     """
 
@@ -53,33 +56,33 @@ class OtlpGrpcSink(OtlpSink):
     def _send(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> ExportResult:
-        from telemetry_actors.sinks._answer import one_line
         from telemetry_actors.sinks._grpc import GrpcChannel
         from telemetry_actors.sinks._grpc_answer import read_reply
 
-        try:
-            line = self._line(kind)
-        except ValueError as error:  # a URL that is none
-            return ExportResult(Verdict.REFUSED, message=one_line(str(error)))
+        line = self._line(kind)
         channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
         reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        return read_reply(reply, count, redact=self._without_secrets)
+        return read_reply(reply, count, redact=without_secrets)
 
     def _new_channel(self, kind: SignalKind) -> Any:
         from telemetry_actors.sinks._grpc import GrpcChannel, GrpcTls
 
+        means = self._means[kind]
         return GrpcChannel(
-            self._urls[kind],
+            means.url,
             _METHODS[kind],
-            {name: value.get_secret_value() for name, value in self._headers.items()},
-            compress=self._compress,
-            tls=GrpcTls(**self._tls),
+            means.plain_headers(),
+            compress=means.compress,
+            tls=GrpcTls(**means.tls),
             agent=f"telemetry-actors/{package_version()}".rstrip("/"),
         )
 
-    def _checked(self, headers: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+    def _completed(self, endpoint: str) -> str:
+        return with_scheme(endpoint)
+
+    def _checked(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Whatever gRPC would refuse, or would write over, is refused here, without its value."""
-        for given, value in (headers or {}).items():
+        for given, value in headers.items():
             name, text = given.lower(), value.strip()
             if not _NAME.fullmatch(name) or name in _RESERVED or not _VALUE.fullmatch(text):
                 raise SettingsError(f"headers[{given!r}]", allowed="must be what gRPC can carry")

@@ -20,11 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supervisors._process import Process, this_process
+from telemetry_actors._redaction import words_of
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
+from telemetry_actors.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.sinks._lines_file import LinesFile
-from telemetry_actors.sinks._resource import package_version, resource_attributes
+from telemetry_actors.sinks._resource import (
+    check_resource,
+    package_version,
+    resource_attributes,
+)
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -49,12 +54,13 @@ class OtlpJsonFileSink:
         path: the file. Its directory must exist, if not now then later.
         max_bytes: a file that would become larger is put aside as ``<path>.1``.
         keep: files put aside that are kept (``.1`` is the youngest); 0 keeps none.
-        service_name: ``service.name`` of the resource.
-        resource: more resource attributes; they win over the environment's.
+        service_name: ``service.name`` of the resource; None: the environment's, else ``dify``.
+        resource: more resource attributes; they win over the environment's. Lists are allowed.
         name: of the sink; a gateway with several files needs one for each.
 
     Raises:
-        SettingsError: *max_bytes* or *keep* makes no sense. The file isn't touched yet.
+        SettingsError: *max_bytes* or *keep* makes no sense, or OTLP can't carry the resource. The
+            file isn't touched yet.
     """
 
     def __init__(
@@ -63,8 +69,8 @@ class OtlpJsonFileSink:
         *,
         max_bytes: int = 104_857_600,
         keep: int = 5,
-        service_name: str = "dify",
-        resource: Mapping[str, AttributeValue] | None = None,
+        service_name: str | None = None,
+        resource: Mapping[str, ResourceValue] | None = None,
         name: str = "otlp_json_file",
     ) -> None:
         if max_bytes < 1:
@@ -76,6 +82,7 @@ class OtlpJsonFileSink:
         self._file = LinesFile(self._path, max_bytes=max_bytes, keep=keep)
         self._service_name = service_name
         self._resource = dict(resource or {})
+        check_resource(service_name, self._resource, os.environ)
         self._heads: dict[Process, tuple[bytes, bytes]] = {}
 
     def __repr__(self) -> str:
@@ -110,7 +117,7 @@ class OtlpJsonFileSink:
             if encoded:
                 self._file.append(b"".join(self._lines(kind, encoded)))
         except OSError as error:
-            return ExportResult(Verdict.RETRY, message=f"{type(error).__name__}: {error}"[:500])
+            return ExportResult(Verdict.RETRY, message=words_of(error)[:500])
         return ExportResult(Verdict.ACCEPTED)
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
@@ -152,15 +159,12 @@ class OtlpJsonFileSink:
         return self._heads[process]
 
     def _new_head(self) -> tuple[bytes, bytes]:
-        from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-
-        from telemetry_actors.sinks._encode import SCOPE_NAME, add_attributes
+        from telemetry_actors.sinks._encode import SCOPE_NAME, resource_message
 
         attributes = resource_attributes(
             self._service_name, environ=os.environ, extra=self._resource
         )
-        resource = Resource()
-        add_attributes(resource.attributes, list(attributes), list(attributes.values()))
+        resource = resource_message(attributes)
         scope = {"name": SCOPE_NAME, "version": package_version()}
         return _json(_fields(resource)), _json(scope)
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from redis import ConnectionError as RedisConnectionError
 from redis import RedisError, ResponseError
@@ -40,10 +39,10 @@ from redis.retry import Retry
 
 from supervisors._native import unpatched
 from supervisors._process import Process, this_process
+from telemetry_actors._redaction import know_url, words_of
 
-__all__ = ["LinkError", "RedisLink"]
+__all__ = ["LinkError", "RedisLink", "shown"]
 
-_SECRETS = ("password", "username", "ssl_password")
 _MAX_WORDS = 200
 
 _OURS = {
@@ -87,7 +86,7 @@ class RedisLink:
     def __init__(self, url: str, now_s: Callable[[], float]) -> None:
         self._url = url
         self._now_s = now_s
-        self._secrets = [url]
+        know_url(url)
         self._idle: tuple[Process, Any] | None = None
 
     def __repr__(self) -> str:
@@ -107,7 +106,7 @@ class RedisLink:
         try:
             return self._ask(commands, until_s)
         except (RedisError, OSError) as error:
-            words = self.words_of(error)
+            words = shown(error)
         except Exception as error:  # noqa: BLE001 -- of reading the URL, which its text may repeat
             words = f"redis_url can't be used ({type(error).__name__})"
         # Not inside the except: the cause may hold secrets and must not travel along (g30).
@@ -155,7 +154,6 @@ class RedisLink:
     def _new(self, until_s: float) -> Any:
         options = parse_url(self._url)  # type: ignore[no-untyped-call]
         options = {n: o for n, o in options.items() if n not in _WITHOUT_EFFECT} | _OURS
-        self._secrets = [self._url, *(str(options[name]) for name in _SECRETS if name in options)]
         made = type(
             "BoundedConnection", (_Bounded, options.pop("connection_class", Connection)), {}
         )
@@ -171,15 +169,10 @@ class RedisLink:
         if connection is not None:
             connection.disconnect()
 
-    # -- words ------------------------------------------------------------------------------------
 
-    def words_of(self, error: BaseException) -> str:
-        """Type and text of *error*, on one line, without secrets; at most 200 characters."""
-        words = f"{type(error).__name__}: {error}"
-        for secret in self._secrets:
-            for written in {secret, quote(secret), quote(secret, safe="")} - {""}:
-                words = words.replace(written, "***")
-        return ascii(words[:_MAX_WORDS])[1:-1]
+def shown(error: BaseException) -> str:
+    """Type and text of *error*, on one line, without secrets; at most 200 characters."""
+    return ascii(words_of(error)[:_MAX_WORDS])[1:-1]
 
 
 def _reply(connection: Any) -> Any:

@@ -27,7 +27,7 @@ from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores._claim_notes import ClaimNotes, Note
 from telemetry_actors.stores._keys import dedup_key, encoded_id
-from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink
+from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink, shown
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 __all__ = ["RedisDedupStore"]
@@ -153,7 +153,7 @@ class RedisDedupStore:
         self._want(self._notes.due_s())
         bad = [reply for reply in replies if _is_error(reply)]
         if bad:  # somebody's key of another type: this id alone can't be known
-            self._note_failure(self._link.words_of(bad[0]), len(bad))
+            self._note_failure(shown(bad[0]), len(bad))
         return [first if type(first) is bool else None for first in found]
 
     def _claim_vanished(
@@ -214,7 +214,7 @@ class RedisDedupStore:
         self._notes.lost(note.claim for note, reply in pairs if note.renews and reply == 0)
         errors = [reply for reply in replies if _is_error(reply)]
         if errors:
-            self._note_failure(self._link.words_of(errors[0]), len(errors))
+            self._note_failure(shown(errors[0]), len(errors))
         # None: a claim that is to be kept is not there any more. `_KEEP` makes it anew.
         gone = [note for note, reply in pairs if note.keep_s and reply is None]
         self._notes.find((note.claim for note in gone if note.renews), now_s)
@@ -243,7 +243,7 @@ class RedisDedupStore:
         mine = replies[len(notes) :]
         refusal = next(filter(_refuses, mine), None)
         if refusal is not None:
-            self._fail(trip, self._link.words_of(refusal), notes)
+            self._fail(trip, shown(refusal), notes)
             return None
         self._succeed(trip)
         self._hear(notes, replies[: len(notes)], now_s)

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 import telemetry_actors
 from telemetry_actors import TelemetrySettings
+from telemetry_actors._otel_variables import FAMILY, PREFIX, Variable, names_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _PACKAGE = Path(telemetry_actors.__file__).parent
@@ -47,14 +48,29 @@ a prefix of their own there, so that a host's `REDIS_URL` is never taken for our
 """
 
 _OTEL = """\
-## `OTEL_EXPORTER_OTLP_...`
+## `OTEL_...`
 
-The host's own exporter settings are read where ours say nothing: endpoints (the exact ones of a
-signal over the base), protocol, headers, compression and certificates. Headers, certificates and
-compression of these names are used for an endpoint of these names alone: a host's secrets go
-nowhere else. The protocol is `grpc` or `http/protobuf`; that of a signal goes over the base, and
-all three must come to the same. With the gateway switch off none of them is used.
-`OTEL_EXPORTER_OTLP_TIMEOUT` is not read; `otlp.attempt_timeout_s` says what it means.
+`OTEL_EXPORTER_OTLP_...` are the host's own exporter settings. They are used where
+`ENTERPRISE_OTLP_ENDPOINT` is not set, the gateway's switch is on, and they name an endpoint for all
+three signals. All of them hold for such an endpoint alone: a host's headers and certificates go
+nowhere else. A variable of a signal goes over the general one; our own headers, API key, protocol
+and `otlp.*` go over both. What is set there and can't be used is named in one WARNING at the start.
+Other families (`OTEL_BSP_...`, `OTEL_TRACES_EXPORTER`, `OTEL_METRIC_EXPORT_INTERVAL` and so on) are
+the SDK's and are not read at all.
+
+"""
+
+_OTEL_OF_ALL = """
+These hold whatever the endpoint is:
+
+| environment | what we do |
+|---|---|
+| `OTEL_SDK_DISABLED` | Used: with `true` the gateway is off. Each event is refused \
+(`gateway_off`), which is said once. An argument `otel_sdk_disabled=False` goes over it. |
+| `OTEL_SERVICE_NAME` | Used: `service.name` where `ENTERPRISE_SERVICE_NAME` is not set. |
+| `OTEL_RESOURCE_ATTRIBUTES` | Used: attributes of the resource. One that OTLP can't carry (bytes \
+that are no UTF-8) is left out, with a WARNING at the start. `service.instance.id` and \
+`process.pid` stay ours; `service.name` counts where neither of the two names above is set. |
 """
 
 _PARTS = """\
@@ -95,7 +111,17 @@ def page() -> str:
         f"### `{name}`\n\n{_first_paragraph(model)}\n\n{_table(_settings(model, name))}"
         for name, model in _nested(TelemetrySettings)
     ]
-    return "\n".join([_HEAD + _table(_top_level()), _OTEL, _PARTS, *parts])
+    otel = _OTEL + _otel_table() + _OTEL_OF_ALL
+    return "\n".join([_HEAD + _table(_top_level()), otel, _PARTS, *parts])
+
+
+def _otel_table() -> str:
+    rows = "".join(f"| {_otel_names(variable)} | {variable.meaning} |\n" for variable in FAMILY)
+    return f"| environment | what we do |\n|---|---|\n{rows}"
+
+
+def _otel_names(variable: Variable) -> str:
+    return ", ".join(f"`{PREFIX}{name.upper()}`" for name in names_of(variable))
 
 
 def _table(settings: Iterator[Setting]) -> str:
@@ -113,7 +139,7 @@ def _top_level() -> Iterator[Setting]:
     parts = dict(_nested(TelemetrySettings))
     meanings = _docstrings(TelemetrySettings)
     for name, field in TelemetrySettings.model_fields.items():
-        if name in parts or name == "otel_exporter_otlp":
+        if name in parts or name.startswith("otel_"):
             continue
         environment = name.upper()
         if not name.startswith("enterprise_"):

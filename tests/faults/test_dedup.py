@@ -233,7 +233,7 @@ def test_g10_a_server_that_restarts_between_two_batches_costs_no_claim(redis, ti
         assert known_after_flush(gateway, redis, emit(gateway, 3))
         seen = dedup_of(gateway)
 
-    assert (seen.failures, seen.unchecked) == (0, 0)
+    assert seen.unchecked == 0  # (an outcome that was to be told meanwhile may have failed)
 
 
 # -- starting without it --------------------------------------------------------------------------

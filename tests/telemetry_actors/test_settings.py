@@ -3,12 +3,14 @@
 import json
 import pickle
 import traceback
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError, TelemetryError
 from telemetry_actors.settings import (
     DedupSettings,
@@ -348,10 +350,10 @@ class TestReceiver:
 
         assert target is not None
         assert target.endpoint == "http://h:4318"
-        assert target.logs_url == "http://h:4318/v1/logs"
-        assert target.traces_url == "http://h:4318/v1/traces"
-        assert target.metrics_url == "http://h:4318/v1/metrics"
-        assert target.plain_headers() == {}
+        assert target.logs.url == "http://h:4318/v1/logs"
+        assert target.traces.url == "http://h:4318/v1/traces"
+        assert target.metrics.url == "http://h:4318/v1/metrics"
+        assert target.logs.plain_headers() == {}
 
     def test_g27_without_an_endpoint_localhost_is_never_guessed(self):
         assert TelemetrySettings.enabled().resolved_otlp() is None
@@ -364,7 +366,10 @@ class TestReceiver:
         ).resolved_otlp()
 
         assert target is not None
-        assert target.plain_headers() == {"authorization": "Bearer k/+=~", "x-scope-id": "a=b,c"}
+        assert target.logs.plain_headers() == {
+            "authorization": "Bearer k/+=~",
+            "x-scope-id": "a=b,c",
+        }
         assert target.warnings == (
             "enterprise_otlp_api_key replaces authorization of enterprise_otlp_headers",
         )
@@ -376,7 +381,11 @@ class TestReceiver:
         ).resolved_otlp()
 
         assert target is not None
-        assert (target.attempt_timeout_s, target.give_up_s, target.compression) == (1, 2, "gzip")
+        assert (target.attempt_timeout_s, target.give_up_s, target.logs.compression) == (
+            1,
+            2,
+            "gzip",
+        )
 
     def test_the_enterprise_endpoint_wins_and_gets_none_of_the_hosts_secrets(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -388,8 +397,8 @@ class TestReceiver:
 
         assert target is not None
         assert target.endpoint == "http://ours"
-        assert target.plain_headers() == {}
-        assert target.ca_file is None
+        assert target.logs.plain_headers() == {}
+        assert target.logs.ca_file is None
 
     def test_the_hosts_endpoint_is_used_with_the_hosts_means(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -401,10 +410,10 @@ class TestReceiver:
         target = TelemetrySettings.enabled().resolved_otlp()
 
         assert target is not None
-        assert target.logs_url == "http://hosts:4318/v1/logs"
-        assert target.traces_url == "http://traces/exact"
-        assert target.plain_headers() == {"x-key": "k"}
-        assert (target.compression, target.ca_file) == ("gzip", "/hosts/ca.pem")
+        assert target.logs.url == "http://hosts:4318/v1/logs"
+        assert target.traces.url == "http://traces/exact"
+        assert target.logs.plain_headers() == {"x-key": "k"}
+        assert (target.logs.compression, target.logs.ca_file) == ("gzip", "/hosts/ca.pem")
 
     def test_our_own_headers_replace_the_hosts(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -413,7 +422,7 @@ class TestReceiver:
         target = TelemetrySettings.enabled(enterprise_otlp_api_key="a").resolved_otlp()
 
         assert target is not None
-        assert target.plain_headers() == {"authorization": "Bearer a"}
+        assert target.logs.plain_headers() == {"authorization": "Bearer a"}
 
     def test_a_compression_that_was_asked_for_beats_the_hosts(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hosts:4318")
@@ -422,7 +431,7 @@ class TestReceiver:
         target = TelemetrySettings.enabled(otlp={"compression": "none"}).resolved_otlp()
 
         assert target is not None
-        assert target.compression == "none"
+        assert target.logs.compression == "none"
 
     def test_one_signals_endpoint_alone_names_no_receiver(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces")
@@ -561,6 +570,22 @@ class TestSecrets:
         assert SECRET not in "".join(traceback.format_exception_only(error))
         assert SECRET not in repr(error.__dict__)
         assert error.__context__ is None
+
+    @pytest.mark.parametrize("extra", [{}, {"enterprise_otel_sampling_rate": 7}])
+    def test_g30_what_they_hold_is_known_from_then_on(self, extra):
+        """To whoever makes a text, also where the settings turn out to be unusable."""
+        values = {
+            "enterprise_otlp_headers": "x-key=key-of-header",
+            "enterprise_otlp_api_key": "key-of-ours",
+            "redis_url": "redis://:key-of-redis@h",
+            "celery": {"broker_url": "redis://:key-of-broker@h"},
+            "otel_exporter_otlp": {"logs_headers": "a=key-of-hosts"},
+        }
+        with suppress(SettingsError):
+            TelemetrySettings.enabled(**values, **extra)
+
+        text = "key-of-header key-of-ours key-of-redis key-of-broker key-of-hosts"
+        assert without_secrets(text) == "*** *** *** *** ***"
 
     def test_g30_no_secret_from_the_hosts_url(self, monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://u:{SECRET}@host")

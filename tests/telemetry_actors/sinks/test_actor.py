@@ -176,6 +176,15 @@ def test_a_refusal_ends_its_request_and_not_the_next_one(sink, books, wire):
     assert books.dead_letters.list()[0].error == "HTTP 403"
 
 
+def test_g30_what_a_sink_of_the_users_says_is_without_secrets(sink, books, wire, noted):
+    """Neither `status()` nor a dead letter gets it."""
+    wire.answers = [ExportResult(Verdict.REFUSED, message="401 of amqp://svc:Hunter2@broker")]
+    send_all(sink, a_flight(books, b"a"))
+
+    (letter,) = books.dead_letters.list()
+    assert letter.error == noted[0][2].message == "401 of amqp://***@broker"
+
+
 def test_a_retry_waits_without_sleeping_and_sends_the_same_again(sink, books, clock, wire):
     wire.answers = [ExportResult(Verdict.RETRY, message="busy", retry_after_s=3.0)]
     flight = a_flight(books, b"a", b"b")

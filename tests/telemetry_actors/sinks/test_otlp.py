@@ -241,9 +241,14 @@ class TestTransport:
 
     def test_a_host_that_is_none_is_refused(self, sink_to):
         """`requests` finds fault with it at the first request; no retry helps."""
-        result = send(sink_to("http://*.example"))
+        result = send(sink_to("http://\uff11"))
 
         assert result.verdict is Verdict.REFUSED
+
+    @pytest.mark.parametrize("host", ["*.example", "a%zz", "a|b", "a b", ".a"])
+    def test_most_such_hosts_are_found_at_the_start(self, host):
+        with pytest.raises(SettingsError, match="must be a URL"):
+            OtlpSink(f"http://{host}")
 
     def test_a_connection_that_nobody_takes_is_no_delivery(self, sink_to):
         """A full backlog: the kernel lets us wait, and the time-out counts for the connect."""

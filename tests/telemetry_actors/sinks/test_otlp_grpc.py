@@ -306,10 +306,16 @@ class TestSecrets:
         assert KEY not in str(caught.value) + repr(caught.value.__context__)
 
 
+@pytest.mark.parametrize("place", ["localhost:4317", "dns:///localhost:4317"])
+def test_an_endpoint_as_grpc_writes_it(sink_to, place):
+    """One rule for the settings and for whoever makes a sink."""
+    assert sink_to(place).endpoint_of(LOGS) == "http://localhost:4317"
+
+
 def test_a_url_of_one_kind_that_is_none_is_refused(sink_to):
-    """As over HTTP: no retry helps."""
-    result = send(sink_to("http://localhost:1", urls={LOGS: "ftp://x"}))
-    assert result.verdict is Verdict.REFUSED
+    """As over HTTP, when the sink is made."""
+    with pytest.raises(SettingsError, match="must be a URL"):
+        sink_to("http://localhost:1", urls={LOGS: "ftp://x"})
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # 3.12 on: threads

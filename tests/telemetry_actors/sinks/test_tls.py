@@ -146,10 +146,12 @@ def test_the_hosts_certificates_go_to_the_hosts_endpoint_alone(files, monkeypatc
     hosts = TelemetrySettings.enabled().resolved_otlp()
 
     assert ours is not None
-    assert (ours.ca_file, ours.client_certificate_file, ours.client_key_file) == (None,) * 3
+    assert (ours.logs.ca_file, ours.logs.client_certificate_file, ours.logs.client_key_file) == (
+        None,
+    ) * 3
     assert hosts is not None
-    assert (hosts.ca_file, hosts.client_key_file) == (files["ca"], None)
-    assert hosts.client_certificate_file == files["certificate"]
+    assert (hosts.logs.ca_file, hosts.logs.client_key_file) == (files["ca"], None)
+    assert hosts.logs.client_certificate_file == files["certificate"]
 
 
 def test_a_key_without_a_certificate_is_refused():
