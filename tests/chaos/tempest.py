@@ -9,10 +9,11 @@ ids that were accepted, and what has arrived have to agree.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
@@ -20,6 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
+from telemetry_actors.ports import ExportResult
+from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.status import StopReport
 from tests.chaos.gateway_storm import BY_ITS_ANSWERS, FAULTS, ON_A_BAD_DAY, Moody
 from tests.chaos.parts import PARTS, TENANT, DiskFails, HostRaises, Part, Peer, nothing_raised, until
@@ -44,7 +47,23 @@ class Toll(NamedTuple):
     ledgers: list[Ledger]
 
 
-class Hollow(Moody):
+class Receiver(Moody):
+    """One for parent and children: what comes in a child is noted in a file."""
+
+    def __init__(self, rng: Random, file: Path) -> None:
+        super().__init__(rng)
+        self._pid, self._file = os.getpid(), file
+
+    def export(self, kind: SignalKind, encoded: Sequence[Any], timeout_s: float) -> ExportResult:
+        """See `Moody`."""
+        if os.getpid() != self._pid:
+            ids = [log.attributes["log.record.uid"] for log in encoded if isinstance(log, LogSignal)]
+            with self._file.open("a") as file:
+                file.write("".join(f"{uid}\n" for uid in ids))
+        return super().export(kind, encoded, timeout_s)
+
+
+class Hollow(Receiver):
     """A sink that can't say what it is, and whose end fails."""
 
     def __repr__(self) -> str:
@@ -158,7 +177,7 @@ class Tempest:
 
     def _begin(self) -> None:
         rng = Random(f"{self.seed}/sink{len(self.lives)}")
-        sink = (Hollow if "host" in self.kinds else Moody)(rng)
+        sink = (Hollow if "host" in self.kinds else Receiver)(rng, self.directory / "in-children")
         sink.calm = "moody" not in self.kinds
         life = OneLife(self._settings(), sink)
         for part in self.parts.values():
@@ -264,6 +283,8 @@ class Tempest:
             self.wrongs += [f"life {number}: {wrong}" for wrong in self._wrong_with(life)]
         accepted = {event_id for life in self.lives for event_id in life.accepted}
         arrived = set[str]().union(*(life.arrived() for life in self.lives))
+        if (noted := self.directory / "in-children").exists():
+            arrived |= set(noted.read_text().split())
         dropped = set[str]().union(*(life.letters() for life in self.lives))
         if silent := sorted(accepted - arrived - dropped):
             self.wrongs.append(f"{len(silent)} are nowhere: {silent[:10]}")
