@@ -310,7 +310,7 @@ class Journal:
                 self._errors += 1  # the next start will find it, and its acks
                 return
         if segment.adopted:
-            self._adopter.finished(segment.path.parent)
+            self._adopter.finished(segment.path)
 
     @property
     def adopting(self) -> bool:
