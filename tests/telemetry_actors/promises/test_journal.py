@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisors._incarnation import Vanished
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
@@ -147,6 +148,29 @@ def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_pat
     receiver = Receiver()
     with a_gateway(tmp_path, receiver):
         until(lambda: receiver.uids == ["early"])
+
+
+def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, monkeypatch):
+    """Its thread is gone before it has written them, and nobody has noticed when the stop comes."""
+    gateway = a_gateway(tmp_path, Receiver(), supervision={"sweep_interval_s": 60.0}).start()
+    journal, gone = gateway._life.journal, threading.Event()
+
+    def append(_items):
+        gone.set()
+        raise Vanished
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append", append)
+        emit(gateway, IDS[:3])
+        assert gone.wait(8)
+    report = gateway.stop(0.2)
+
+    assert (report.kept, report.shutdown) == (3, 0)
+    assert gateway.ledger().in_flight == 3
+    assert gateway.ledger().balanced()
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver):
+        until(lambda: receiver.uids == IDS[:3])
 
 
 def test_g08_a_receiver_that_is_down_for_longer_than_give_up_costs_nothing(tmp_path):
