@@ -6,42 +6,30 @@ end. A storm is given some of them by its seed (`tempest.py`). What a part may c
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import redis as redis_py
 
 from telemetry_actors import TelemetryGateway
 from telemetry_actors.stores.journal import _acks, _journal, _live, _writer
+from tests.chaos.disk import Disk
+from tests.chaos.rude_host import Hollow, RaisingFilter, RaisingManager, raising
+from tests.chaos.storm import poll
 from tests.servers.proxy import Proxy
 from tests.servers.redis import Redis
 
-__all__ = ["PARTS", "Child", "Disk", "Part", "Peer", "until"]
+__all__ = ["PARTS", "Part", "Peer"]
 
 APP = {"app_id": "a1", "mode": "chat"}
 TENANT = {"tenant_id": "t"}
-_FROZEN_S = 1.0
 _CHILD_S = 15.0
-_ERRORS = (ValueError, KeyError, RecursionError, MemoryError, OSError)
-
-
-def until(holds: Callable[[], Any], within_s: float) -> bool:
-    """Poll; False: it was not so in time."""
-    deadline_s, pause = time.monotonic() + within_s, threading.Event()
-    while not holds():
-        if time.monotonic() > deadline_s:
-            return False
-        pause.wait(0.005)
-    return True
 
 
 class Peer(NamedTuple):
@@ -100,7 +88,7 @@ class RedisFails(Part):
         lease_s = self.rng.choice([1.0, 60.0])
         return {"redis_url": self.peer.url, "dedup": {**quick, "lease_s": lease_s}}
 
-    def __enter__(self) -> RedisFails:
+    def __enter__(self) -> Self:
         self._now = ""
         return self
 
@@ -137,55 +125,12 @@ class RedisFails(Part):
             self.peer.redis.do("FLUSHALL")
 
 
-class Disk:
-    """`os`, as the journal sees it, with writes that fail, are short, or stand still."""
-
-    def __init__(self, rng: Random) -> None:
-        self.mood = "well"
-        self._rng, self._thaw = rng, threading.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def write(self, fd: int, data: bytes) -> int:
-        """As the kernel would, on such a disk."""
-        mood = self.mood
-        if mood == "frozen":
-            return self._frozen(fd, data)
-        if mood == "full" and self._rng.random() < 0.5:
-            if self._rng.random() < 0.5 and len(data) > 1:
-                return os.write(fd, memoryview(data)[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return os.write(fd, data)
-
-    def fsync(self, fd: int) -> None:
-        """Fails as writes do."""
-        if self.mood == "full" and self._rng.random() < 0.5:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        os.fsync(fd)
-
-    def _frozen(self, fd: int, data: bytes) -> int:
-        """A write that waits in the kernel has its file, whoever closes it meanwhile."""
-        held = os.dup(fd)
-        try:
-            self._thaw.wait(_FROZEN_S)
-            return os.write(held, data)
-        finally:
-            os.close(held)
-
-    def become(self, mood: str) -> None:
-        """``well``, ``full`` or ``frozen``."""
-        self._thaw.set()
-        self._thaw = threading.Event()
-        self.mood = mood
-
-
 class DiskFails(Part):
     """A journal on a disk that is full, or stands still, now and then."""
 
     excuses = frozenset({"shutdown"})  # what a stop finds that is in no journal
 
-    def __enter__(self) -> DiskFails:
+    def __enter__(self) -> Self:
         self.disk = Disk(self.rng)
         for module in (_writer, _acks, _live):
             self._put(module, "os", self.disk)
@@ -223,7 +168,7 @@ class Forks(Part):
 
     MOST = 2
 
-    def __enter__(self) -> Forks:
+    def __enter__(self) -> Self:
         self._children: list[Child] = []
         return self
 
@@ -255,7 +200,7 @@ class Forks(Part):
                 ended.append(os.waitpid(child.pid, os.WNOHANG))
                 return ended[-1][0]
 
-            if not until(is_over, _CHILD_S):
+            if not poll(is_over, _CHILD_S):
                 os.kill(child.pid, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 self.wrongs.append(f"{child.name} hung")
@@ -298,7 +243,7 @@ def _as_a_child(gateway: TelemetryGateway, name: str) -> int:
 class Finalisers(Part):
     """Garbage that emits when it is collected, by whoever is at work at that moment."""
 
-    def __enter__(self) -> Finalisers:
+    def __enter__(self) -> Self:
         self._made = 0
         before = gc.get_threshold()
         self._undo.callback(gc.set_threshold, *before)
@@ -337,61 +282,27 @@ class _Garbage:
 class HostRaises(Part):
     """Every callback of the host raises: filters, providers, managers, and what they are shown."""
 
-    def __enter__(self) -> HostRaises:
+    def __enter__(self) -> Self:
         for name in ("telemetry_actors", "supervisors"):
-            logger, one = logging.getLogger(name), _Filter(self.rng)
+            logger, one = logging.getLogger(name), RaisingFilter(self.rng)
             logger.addFilter(one)
             self._undo.callback(logger.removeFilter, one)
         return self
 
     def begin(self, gateway: TelemetryGateway) -> None:
         """Providers, on each life."""
-        gateway.register_trace_provider(_Manager(self.rng))
-        gateway.register_trace_provider(_raising(self.rng))
+        gateway.register_trace_provider(RaisingManager(self.rng))
+        gateway.register_trace_provider(raising(self.rng))
 
     @property
     def manager(self) -> Any:
         """For an event."""
-        return self.rng.choice([_Manager(self.rng), _raising(self.rng), _Hollow(), object()])
+        return self.rng.choice([RaisingManager(self.rng), raising(self.rng), Hollow(), object()])
 
     @property
     def value(self) -> Any:
         """For a payload."""
-        return _Hollow()
-
-
-class _Filter(logging.Filter):
-    def __init__(self, rng: Random) -> None:
-        super().__init__()
-        self._rng = rng
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        raise self._rng.choice(_ERRORS)("a filter")
-
-
-def _raising(rng: Random) -> Callable[..., None]:
-    def provider(*_args: Any) -> None:
-        raise rng.choice((*_ERRORS, SystemExit, KeyboardInterrupt))("a provider")
-
-    return provider
-
-
-class _Manager:
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-
-    def add_trace_task(self, *_args: Any) -> None:
-        raise self._rng.choice((*_ERRORS, SystemExit))("a manager")
-
-
-class _Hollow:
-    """Raises, whatever is asked of it."""
-
-    def _raise(self, *_args: Any) -> Any:
-        raise ValueError("hollow")
-
-    __repr__ = __str__ = __len__ = __iter__ = __bool__ = __eq__ = __getattr__ = _raise
-    __hash__ = _raise  # type: ignore[assignment]
+        return Hollow()
 
 
 PARTS: dict[str, type[Part]] = {
@@ -401,23 +312,3 @@ PARTS: dict[str, type[Part]] = {
     "finalisers": Finalisers,
     "host": HostRaises,
 }
-
-
-@contextmanager
-def nothing_raised(wrongs: list[str]) -> Any:
-    """What nobody catches in a thread or a finaliser is a wrong."""
-
-    def in_a_thread(args: threading.ExceptHookArgs) -> None:
-        wrongs.append(f"raised in {args.thread}: {args.exc_type.__name__}: {args.exc_value}")
-
-    def unraisable(args: Any) -> None:
-        wrongs.append(f"raised in {args.object!r:.80}: {args.exc_value!r}")
-
-    import sys
-
-    before = threading.excepthook, sys.unraisablehook
-    threading.excepthook, sys.unraisablehook = in_a_thread, unraisable
-    try:
-        yield
-    finally:
-        threading.excepthook, sys.unraisablehook = before

@@ -25,7 +25,15 @@ from telemetry_actors.ports import ExportResult
 from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.status import StopReport
 from tests.chaos.gateway_storm import BY_ITS_ANSWERS, FAULTS, ON_A_BAD_DAY, Moody
-from tests.chaos.parts import PARTS, TENANT, DiskFails, HostRaises, Part, Peer, nothing_raised, until
+from tests.chaos.parts import (
+    PARTS,
+    TENANT,
+    HostRaises,
+    Part,
+    Peer,
+)
+from tests.chaos.rude_host import nothing_raised
+from tests.chaos.storm import poll
 from tests.servers.proxy import Proxy
 from tests.servers.redis import Redis
 from tests.telemetry_actors.promises.test_content import VALID
@@ -57,7 +65,9 @@ class Receiver(Moody):
     def export(self, kind: SignalKind, encoded: Sequence[Any], timeout_s: float) -> ExportResult:
         """See `Moody`."""
         if os.getpid() != self._pid:
-            ids = [log.attributes["log.record.uid"] for log in encoded if isinstance(log, LogSignal)]
+            ids = [
+                log.attributes["log.record.uid"] for log in encoded if isinstance(log, LogSignal)
+            ]
             with self._file.open("a") as file:
                 file.write("".join(f"{uid}\n" for uid in ids))
         return super().export(kind, encoded, timeout_s)
@@ -206,7 +216,7 @@ class Tempest:
             self._end_well()
         for part in self.parts.values():
             self.wrongs += part.wrongs
-        if not until(lambda: not set(sys._current_frames()) - before, THREADS_S):
+        if not poll(lambda: not set(sys._current_frames()) - before, THREADS_S):
             self.wrongs.append(f"threads are left: {_where(before)}")
         self._compare()
         ledgers = [life.gateway.ledger() for life in self.lives]

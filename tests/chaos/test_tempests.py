@@ -42,7 +42,7 @@ def test_the_seeds_try_each_part_and_each_pair_of_parts():
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("start", range(0, 20, 5))
 def test_whatever_fails_around_it_nothing_is_lost_without_a_word(start, redis, capsys):
-    weather(capsys, redis, CI_SEEDS[start : start + 5], 0.3)
+    weather(capsys, redis, CI_SEEDS[start : start + 5], 0.2)
 
 
 @pytest.mark.slow
