@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["close_journal", "put_away"]
 
 _GATEWAY: Final = ("root", "stages", "gateway")
+_LAST_WRITE_S: Final = 0.2
+"""For the write that is under way when the tree has been stopped, also if all time is spent."""
 
 
 def put_away(life: Life, measured: Iterable[Ticket]) -> None:
@@ -27,6 +29,7 @@ def put_away(life: Life, measured: Iterable[Ticket]) -> None:
     journal = life.journal
     if journal is None:
         return
+    journal.patience_s = _LAST_WRITE_S
     _put_in_hand_away(life, journal)  # it came before what waits
     with taken_out(life, life.mailbox) as items:
         placed = items

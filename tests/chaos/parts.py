@@ -103,6 +103,8 @@ class RedisFails(Part):
             self.peer.redis.stop()
         elif self._now == "replica":
             self.peer.redis.do("REPLICAOF", "127.0.0.1", "1")
+            if self.rng.random() < 0.5:  # as at a failover: everybody is thrown out as well
+                self.peer.redis.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         elif self._now == "slow":
             self.peer.proxy.delay_s = 0.15
 

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from supervisors import Clock
-from supervisors._native import Lock
+from supervisors._native import Lock, acquire
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
@@ -98,6 +98,8 @@ class Journal:
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
         """Whoever is at work has been given up."""
+        self.patience_s = 0.0
+        """So long `append` waits for who is at work. The stop's: nobody is held up then."""
         self._problem = ""
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
@@ -165,7 +167,7 @@ class Journal:
         return [item if item[0].bridged else next(there) for item in items]
 
     def _put_in(self, items: Sequence[Item]) -> list[Item]:
-        if not self._at_work.acquire(blocking=False):
+        if not acquire(self._at_work, self.patience_s):
             self._overtaken = True  # it hangs; the tree goes on without the journal
             return list(items)
         try:
@@ -185,7 +187,8 @@ class Journal:
             self._at_work.release()
 
     def _append(self, items: Sequence[Item]) -> list[Item]:
-        segment, size_bytes = self._home.append([self._packed(item) for item in items])
+        packed = [e.pack(origin=(self._process, ticket.serial)) for ticket, e in items]
+        segment, size_bytes = self._home.append(packed)
         if self._overtaken:  # they have gone on without us
             self._home.take_back()
             return list(items)
@@ -196,10 +199,6 @@ class Journal:
         self._durable += len(items)
         self._home.mark()
         return there
-
-    def _packed(self, item: Item) -> bytes:
-        ticket, envelope = item
-        return envelope.pack(origin=(self._process, ticket.serial))
 
     def spill(self, items: Iterable[Item]) -> None:
         """*items*, which are in, leave memory; `next_spilled` brings them back in order."""

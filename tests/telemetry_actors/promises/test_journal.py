@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisors._incarnation import Vanished
-from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors import TelemetryGateway, TelemetrySettings, _stopping
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import Instrument, Signals
@@ -171,6 +171,34 @@ def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, mon
     receiver = Receiver()
     with a_gateway(tmp_path, receiver):
         until(lambda: receiver.uids == IDS[:3])
+
+
+def test_g08_a_stop_waits_for_the_write_that_is_under_way(tmp_path, monkeypatch):
+    """Else what it writes was counted as shutdown and kept as well, and what waits behind it lost."""
+    gateway = a_gateway(tmp_path, Receiver()).start()
+    index, at_work, go = gateway._life.journal._index, threading.Event(), threading.Event()
+    add, put_away = index.add, _stopping.put_away
+
+    def add_late(*args):
+        at_work.set()
+        assert go.wait(8)
+        return add(*args)
+
+    def put_away_meanwhile(*args):
+        go.set()
+        put_away(*args)
+
+    monkeypatch.setattr(index, "add", add_late)
+    monkeypatch.setattr(_stopping, "put_away", put_away_meanwhile)
+    emit(gateway, IDS[:1])
+    assert at_work.wait(8)
+    emit(gateway, IDS[1:3])
+    gateway.stop(0.1)
+    until(lambda: gateway.status().state == "stopped")
+
+    report, ledger = gateway.stop(5), gateway.ledger()
+    assert (report.kept, report.shutdown, ledger.in_flight) == (3, 0, 3)
+    assert ledger.balanced()
 
 
 def test_g08_a_receiver_that_is_down_for_longer_than_give_up_costs_nothing(tmp_path):
