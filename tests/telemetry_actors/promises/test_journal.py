@@ -174,7 +174,7 @@ def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, mon
 
 
 def test_g08_a_stop_waits_for_the_write_that_is_under_way(tmp_path, monkeypatch):
-    """Else what it writes was counted as shutdown and kept as well, and what waits behind it lost."""
+    """Else what it writes was counted as shutdown and kept as well; what waited was lost."""
     gateway = a_gateway(tmp_path, Receiver()).start()
     index, at_work, go = gateway._life.journal._index, threading.Event(), threading.Event()
     add, put_away = index.add, _stopping.put_away
