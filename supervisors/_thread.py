@@ -108,6 +108,11 @@ class TreeThread(threading.Thread):
         if not self._started.is_set() and self._fate.is_given_up():
             raise _never_ran(self.name)
 
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end. Not for one that has not begun: another thread may be starting it."""
+        if self._started.is_set():
+            super().join(timeout)
+
     def run(self) -> None:
         """Its own thread."""
         if self._fate.runs():

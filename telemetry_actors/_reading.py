@@ -83,6 +83,8 @@ def read_ledger(life: Life) -> Ledger:
             break
         give_way(pause_s)
         ledger = _look(life)
+    if ledger.emitted > ledger.accepted + sum(ledger.refused.values()):  # an emit() is under way
+        return ledger.model_copy(update={"settled": False})
     return ledger
 
 

@@ -167,7 +167,8 @@ class Ledger(CaseLedger):
     signals: SignalLedger = SignalLedger()
     by_case: dict[str, CaseLedger] = Field(default_factory=dict)
     settled: bool = True
-    """False: events moved while the snapshot was taken; the two sides may differ by those."""
+    """False: events moved while the snapshot was taken, or an `emit()` was in the middle of its
+    work all the time; the two sides may differ by those."""
 
     def balanced(self) -> bool:
         """Whether both lines hold to the unit, for the whole and for each case and signal."""

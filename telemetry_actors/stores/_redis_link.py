@@ -88,6 +88,7 @@ class RedisLink:
         self._now_s = now_s
         know_url(url)
         self._idle: tuple[Process, Any] | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return "<RedisLink>"
@@ -150,6 +151,8 @@ class RedisLink:
         other, self._idle = self._idle, (this_process(), connection)
         if other is not None:
             other[1].disconnect()
+        if self._closed:  # a stage that hung has come back
+            self.close()
 
     def _new(self, until_s: float) -> Any:
         options = parse_url(self._url)  # type: ignore[no-untyped-call]
@@ -164,7 +167,8 @@ class RedisLink:
         return connection
 
     def close(self) -> None:
-        """Let the connection go. It may be used again."""
+        """Let the connection go, and keep none any more."""
+        self._closed = True
         connection = self._take_idle()
         if connection is not None:
             connection.disconnect()

@@ -25,7 +25,7 @@ from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink
 from tests.telemetry_actors.promises.test_content import VALID
 
-__all__ = ["Weather", "blow"]
+__all__ = ["BY_ITS_ANSWERS", "FAULTS", "ON_A_BAD_DAY", "Moody", "Weather", "blow"]
 
 PRODUCERS = 3
 LARGE_BYTES = 1_200_000
@@ -83,8 +83,8 @@ _ANSWERS = {
     "splits": ExportResult(Verdict.SPLIT),
     "partial": ExportResult(Verdict.ACCEPTED, rejected=1),
 }
-_BY_ITS_ANSWERS = {"rejected", "retry_exhausted", "unconfirmed"}
-_ON_A_BAD_DAY: dict[str, Any] = {
+BY_ITS_ANSWERS = {"rejected", "retry_exhausted", "unconfirmed"}
+ON_A_BAD_DAY: dict[str, Any] = {
     "sink": {"linger_s": 0.005, "batch_records": 64},
     "otlp": {
         "attempt_timeout_s": 1.0,
@@ -108,12 +108,12 @@ class Storm:
         self.clock = SystemClock()
         self.sink = Moody(Random(f"{seed}/sink"))
         self.sink.calm = not moody
-        self._excused = _BY_ITS_ANSWERS if moody else frozenset[str]()
+        self._excused = BY_ITS_ANSWERS if moody else frozenset[str]()
         self.accepted: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.wrongs: list[str] = []
         self.over = threading.Event()
-        parts = dict(_ON_A_BAD_DAY) if moody else {}
+        parts = dict(ON_A_BAD_DAY) if moody else {}
         if journal:
             parts["journal"] = {"directory": directory / "j"}
         settings = TelemetrySettings.enabled(
@@ -164,8 +164,8 @@ class Storm:
         runtime = self.gateway._here().runtime
         assert runtime is not None
         slots = [slot for slot in list(runtime.slots.values()) if slot.spec.type == "worker"]
-        slot, kind = self.rng.choice(slots), self.rng.choice(list(_FAULTS))
-        self.faults[kind] += _FAULTS[kind](runtime, slot)
+        slot, kind = self.rng.choice(slots), self.rng.choice(list(FAULTS))
+        self.faults[kind] += FAULTS[kind](runtime, slot)
 
     def _look(self) -> None:
         ledger = self.gateway.ledger()
@@ -211,7 +211,7 @@ def _give_up(runtime: Runtime, slot: Slot, exit_: Exit) -> bool:
     return True
 
 
-_FAULTS = {
+FAULTS = {
     "crash": _crash,
     "vanish": _vanish,
     "hang": lambda runtime, slot: _give_up(runtime, slot, Exit.hung()),

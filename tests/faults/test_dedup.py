@@ -13,6 +13,7 @@ import pytest
 from supervisors import SystemClock
 from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores import MemoryDedupStore
+from telemetry_actors.stores._redis_link import RedisLink
 from telemetry_actors.stores.redis_dedup import RedisDedupStore
 from tests.faults.dedup import (
     APP,
@@ -257,3 +258,13 @@ def test_g27_without_redis_the_tree_starts_says_so_and_heals_when_it_comes(tmp_p
     assert len(said) == 2
     assert "Redis fails" in said[0]
     assert "is back" in said[1]
+
+
+def test_who_comes_back_after_the_end_leaves_no_connection(redis):
+    """A stage that hung in its round trip has its answer when the tree is gone."""
+    link = RedisLink(redis.url, SystemClock().now_s)
+    assert link.ask([("PING",)], 5.0) == [b"PONG"]
+    link.close()
+    assert link.ask([("PING",)], 5.0) == [b"PONG"]
+    with redis.client() as client:
+        until(lambda: len(client.client_list()) == 1)

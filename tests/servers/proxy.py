@@ -66,8 +66,13 @@ class Proxy:
             self._start(self._serve, inner)
 
     def _serve(self, inner: socket.socket) -> None:
-        outer = socket.create_connection(("127.0.0.1", self.server_port))
-        self._sockets += [inner, outer]
+        self._sockets.append(inner)
+        try:
+            outer = socket.create_connection(("127.0.0.1", self.server_port))
+        except OSError:  # it is down: whoever connected hears so
+            _shut(inner)
+            return
+        self._sockets.append(outer)
         try:
             if self._tls is not None:
                 inner = self._tls.wrap_socket(inner, server_side=True)

@@ -1,5 +1,7 @@
 """Threads that are refused, one by one: whoever needed one is told, and nobody waits for it."""
 
+import threading
+
 import pykka
 import pytest
 
@@ -9,6 +11,7 @@ from supervisors._exit import Exit
 from supervisors._incarnation import Vanished
 from supervisors._thread import TreeThread, is_want_of_threads
 from supervisors.errors import ChildStartError, ThreadRefused
+from supervisors.testing import end_thread
 from tests.supervisors.live import WITHIN_S, child, inner, tree_of
 
 THREADS = ["supervisors-watch", "supervisors", "root/a", "shared", "root/inner/deep", "root/z"]
@@ -218,3 +221,22 @@ def test_where_the_one_that_runs_is_given_up_and_there_is_no_thread_the_sweep_fi
     first.join(WITHIN_S)
     shared.close(WITHIN_S)
     assert bystander.turns == 1
+
+
+def test_a_stop_that_comes_while_a_thread_is_being_started_ends_well(monkeypatch):
+    """It has been given to its actor, and has not begun; who joins such a thread is told off."""
+    start, entered, go = TreeThread.start, threading.Event(), threading.Event()
+    tree = tree_of(child("a"), runtime=Runtime(sweep_interval_s=0.01))
+
+    def start_late(thread):
+        entered.set()
+        assert go.wait(WITHIN_S)
+        start(thread)
+
+    monkeypatch.setattr(TreeThread, "start", start_late)
+    end_thread(tree.child("a"))
+    assert entered.wait(WITHIN_S)
+    try:
+        assert not tree.stop(0.1)
+    finally:
+        go.set()

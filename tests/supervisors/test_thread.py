@@ -83,6 +83,14 @@ def test_it_runs_its_target_once_it_has_begun():
     assert thread.name == "mine"
 
 
+@pytest.mark.parametrize("kind", [TreeThread, NativeThread])
+def test_one_that_has_not_begun_is_not_joined(kind):
+    """Whoever ends a tree meets such a one while another thread starts it."""
+    thread = kind("mine", lambda: None)
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_without_gevent_a_new_thread_is_the_standard_librarys():
     thread = new_thread(lambda: None, "mine")
     assert isinstance(thread, TreeThread) and thread.daemon and thread.name == "mine"

@@ -69,7 +69,11 @@ class Adopter:
         self._folders: dict[Path, Folder] = {}
         self._done_reading: set[Path] = set()
         self._left_alone: set[Path] = set()
-        """Those that can't be read: said once, and not tried again in this life."""
+        """Those that can't be read, or not be removed: said once, and not tried again in this
+        life."""
+        self._taken_in: dict[Path, set[Path]] = {}
+        """By folder, files with events that are ours. One stays until its outcomes are noted, which
+        is a while after the index has done with it."""
         self._steps: Iterator[None] | None = self._adopt_all()
         self._look_again_s = 0.0
         self.waiting = 0
@@ -112,13 +116,21 @@ class Adopter:
         """Those that are ours at present."""
         return list(self._folders.values())
 
-    def finished(self, path: Path) -> None:
-        """A segment of the folder at *path* is done with; with the last one it is removed."""
-        if path in self._done_reading and not self._index.files_in(path):
-            folder = self._folders.pop(path, None)
-            if folder is not None:
-                self._done_reading.discard(path)
-                folder.remove()
+    def finished(self, segment: Path) -> None:
+        """The file *segment* has been removed; with the last one its folder is."""
+        self._taken_in.get(segment.parent, set()).discard(segment)
+        self._remove_if_done(segment.parent)
+
+    def _remove_if_done(self, path: Path) -> None:
+        if path not in self._done_reading or self._taken_in.get(path):
+            return
+        folder = self._folders.pop(path, None)
+        if folder is not None:
+            self._done_reading.discard(path)
+            self._taken_in.pop(path, None)
+            folder.remove()
+            if path.exists():  # for what is none of ours; it would be taken over again and again
+                self._left_alone.add(path)
 
     def close(self) -> None:
         """Give all of them back."""
@@ -160,7 +172,7 @@ class Adopter:
     def _leave_alone(self, path: Path, why: str) -> None:
         self._left_alone.add(path)
         self._say_once(path, why)
-        if self._index.files_in(path):  # what was read of it is ours, until it has its outcome
+        if self._taken_in.get(path):  # what was read of it is ours, until it has its outcome
             self._done_reading.add(path)
             return
         folder = self._folders.pop(path, None)
@@ -190,7 +202,7 @@ class Adopter:
         for name in folder.foreign():
             self.foreign.append(f"{folder.path.name}/{name}")
         self._done_reading.add(folder.path)
-        self.finished(folder.path)
+        self._remove_if_done(folder.path)
 
     def _page_of(self, folder: Folder) -> tuple[Lived | None, bool]:
         """What it says; and whether it can be known."""
@@ -225,6 +237,7 @@ class Adopter:
             segment.ack_path.unlink(missing_ok=True)
             return
         segment.since_s = self._clock.now_s()
+        self._taken_in.setdefault(segment.path.parent, set()).add(segment.path)
         self._books.take_in(_SOURCE, cases)
         self._index.put(segment)
         self.recovered += cases.total()

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from supervisors import Clock
-from supervisors._native import Lock
+from supervisors._native import Lock, acquire
 from telemetry_actors._books import Books, Drop, Ending
 from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
@@ -94,6 +94,8 @@ class Journal:
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
         """Whoever is at work has been given up."""
+        self.patience_s = 0.0
+        """So long `append` waits for who is at work. The stop's: nobody is held up then."""
         self._problem = ""
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
@@ -161,7 +163,7 @@ class Journal:
         return [item if item[0].bridged else next(there) for item in items]
 
     def _put_in(self, items: Sequence[Item]) -> list[Item]:
-        if not self._at_work.acquire(blocking=False):
+        if not acquire(self._at_work, self.patience_s):
             self._overtaken = True  # it hangs; the tree goes on without the journal
             return list(items)
         try:
@@ -306,7 +308,7 @@ class Journal:
                 self._errors += 1  # the next start will find it, and its acks
                 return
         if segment.adopted:
-            self._adopter.finished(segment.path.parent)
+            self._adopter.finished(segment.path)
 
     @property
     def adopting(self) -> bool:

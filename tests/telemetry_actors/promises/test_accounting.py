@@ -398,3 +398,22 @@ def test_a_door_that_is_full_in_bytes_says_so():
     assert returned == ["accepted", "accepted", "bytes_full", "bytes_full"]
     assert gateway.ledger().refused == {"bytes_full": 2}
     assert gateway.ledger().balanced()
+
+
+def test_an_emit_that_is_under_way_is_said_not_to_be_settled():
+    """It is handed in, and neither accepted nor refused: a look in the middle of it says so."""
+
+    class Looking(dict):
+        def get(self, *_args):
+            seen.append(gateway.ledger())
+
+        keys = items = __iter__ = __getitem__ = get
+
+    seen = []
+    with running_gateway() as (gateway, _):
+        gateway.emit("app_created", Looking(tenant_id="t"), {"app_id": "a"})
+        after = gateway.ledger()
+
+    assert seen
+    assert not any(one.settled or one.balanced() for one in seen)
+    assert after.settled

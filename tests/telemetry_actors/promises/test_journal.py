@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetry_actors import TelemetryGateway, TelemetrySettings
+from supervisors._incarnation import Vanished
+from telemetry_actors import TelemetryGateway, TelemetrySettings, _stopping
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import Instrument, Signals
@@ -147,6 +148,57 @@ def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_pat
     receiver = Receiver()
     with a_gateway(tmp_path, receiver):
         until(lambda: receiver.uids == ["early"])
+
+
+def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, monkeypatch):
+    """Its thread is gone before it has written them, and nobody has noticed when the stop comes."""
+    gateway = a_gateway(tmp_path, Receiver(), supervision={"sweep_interval_s": 60.0}).start()
+    journal, gone = gateway._life.journal, threading.Event()
+
+    def append(_items):
+        gone.set()
+        raise Vanished
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append", append)
+        emit(gateway, IDS[:3])
+        assert gone.wait(8)
+    report = gateway.stop(0.2)
+
+    assert (report.kept, report.shutdown) == (3, 0)
+    assert gateway.ledger().in_flight == 3
+    assert gateway.ledger().balanced()
+    receiver = Receiver()
+    with a_gateway(tmp_path, receiver):
+        until(lambda: receiver.uids == IDS[:3])
+
+
+def test_g08_a_stop_waits_for_the_write_that_is_under_way(tmp_path, monkeypatch):
+    """Else what it writes was counted as shutdown and kept as well; what waited was lost."""
+    gateway = a_gateway(tmp_path, Receiver()).start()
+    index, at_work, go = gateway._life.journal._index, threading.Event(), threading.Event()
+    add, put_away = index.add, _stopping.put_away
+
+    def add_late(*args):
+        at_work.set()
+        assert go.wait(8)
+        return add(*args)
+
+    def put_away_meanwhile(*args):
+        go.set()
+        put_away(*args)
+
+    monkeypatch.setattr(index, "add", add_late)
+    monkeypatch.setattr(_stopping, "put_away", put_away_meanwhile)
+    emit(gateway, IDS[:1])
+    assert at_work.wait(8)
+    emit(gateway, IDS[1:3])
+    gateway.stop(0.1)
+    until(lambda: gateway.status().state == "stopped")
+
+    report, ledger = gateway.stop(5), gateway.ledger()
+    assert (report.kept, report.shutdown, ledger.in_flight) == (3, 0, 3)
+    assert ledger.balanced()
 
 
 def test_g08_a_receiver_that_is_down_for_longer_than_give_up_costs_nothing(tmp_path):

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 from supervisors.testing import FakeClock
+from telemetry_actors._books import Ending
 from telemetry_actors.stores.journal import _live
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S
 from telemetry_actors.stores.journal._folder import Folder
@@ -282,3 +283,42 @@ def test_a_folder_of_which_a_part_was_taken_over_is_not_let_go_of(directory, mon
     again.end([item])
     assert Folder.take(folder) is not None
     assert (folder / "0000000002.seg").exists()
+
+
+def test_a_folder_is_held_until_the_last_outcome_in_it_is_noted(directory, monkeypatch):
+    """A sink books it while the folder's last file is being read: the note is still owed then.
+
+    Whoever took the folder before that would send the event again, and nobody removed it.
+    """
+    folder = left_by_a_crash(directory, ["a"])
+    rig = Rig(directory)
+    rig.journal.tick()
+    (item,) = rig.replay()
+    step = rig.journal._adopter.step
+
+    def booked_meanwhile():
+        rig.books.end([Ending(item)])
+        return step()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.journal._adopter, "step", booked_meanwhile)
+        rig.journal.tick()
+    assert Folder.take(folder) is None
+    rig.journal.tick()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["0000000001.seg", "notes.txt"])
+def test_a_file_that_is_none_of_ours_is_told_once(directory, name):
+    """Its folder stays, and is not taken over anew at each look."""
+    folder = left_by_a_crash(directory, ["a"])
+    (folder / name).write_bytes(b"not ours")
+    clock = FakeClock()
+    rig = Rig(directory, clock)
+    rig.end(rig.adopt())
+    said = rig.journal.problems()
+    for _ in range(3):
+        clock.advance(LOOK_AGAIN_S)
+        rig.adopt()
+        rig.journal.tick()
+    assert rig.journal.problems() == said
