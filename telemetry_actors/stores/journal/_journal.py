@@ -98,8 +98,7 @@ class Journal:
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
         """Whoever is at work has been given up."""
-        self.patience_s = 0.0
-        """So long `append` waits for who is at work. The stop's: nobody is held up then."""
+        self.patience_s = 0.0  # so long `append` waits for who is at work; for the stop alone
         self._problem = ""
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
@@ -187,8 +186,7 @@ class Journal:
             self._at_work.release()
 
     def _append(self, items: Sequence[Item]) -> list[Item]:
-        packed = [e.pack(origin=(self._process, ticket.serial)) for ticket, e in items]
-        segment, size_bytes = self._home.append(packed)
+        segment, size_bytes = self._home.append([self._packed(item) for item in items])
         if self._overtaken:  # they have gone on without us
             self._home.take_back()
             return list(items)
@@ -199,6 +197,10 @@ class Journal:
         self._durable += len(items)
         self._home.mark()
         return there
+
+    def _packed(self, item: Item) -> bytes:
+        ticket, envelope = item
+        return envelope.pack(origin=(self._process, ticket.serial))
 
     def spill(self, items: Iterable[Item]) -> None:
         """*items*, which are in, leave memory; `next_spilled` brings them back in order."""
