@@ -94,8 +94,7 @@ class Journal:
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
         """Whoever is at work has been given up."""
-        self.patience_s = 0.0
-        """So long `append` waits for who is at work. The stop's: nobody is held up then."""
+        self.patience_s = 0.0  # so long `append` waits for who is at work; for the stop alone
         self._problem = ""
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
