@@ -105,14 +105,14 @@ class Stopping:
         self._aside = None
         if not self._life.has_given_runtime:  # else it may be bound to this very thread
             with suppress(RuntimeError):  # no thread can be started: here, then
-                self._aside = run_aside(lambda: self._carry_out(stop, quietly))
+                self._aside = run_aside(lambda: self._carry_out_here(stop, quietly))
                 return
         self._carry_out_here(stop, quietly)
 
     def _carry_out_here(self, stop: _Stop, quietly: bool) -> None:
         try:
             self._carry_out(stop, quietly)
-        except BaseException:  # Ctrl-C: the next one is to try
+        except BaseException:  # Ctrl-C, or a defect: the next one is to try
             self._begun.clear()
             raise
 

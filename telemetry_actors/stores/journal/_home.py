@@ -156,7 +156,7 @@ class Home:
                 if self._page is not None:
                     self._page.lay_down()
             finally:
-                folder.close()
+                self.forsake()
         else:
             folder.remove()
             self._let_page_go()

@@ -38,8 +38,7 @@ __all__ = ["Journal"]
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 _BUSY_S = 0.05
-_LOOK_S = 1.0
-"""Seconds between two looks at what is too old."""
+_LOOK_S = 1.0  # between two looks at what is too old
 
 
 class Journal:
@@ -373,18 +372,23 @@ class Journal:
         """For `Status.problems`."""
         found = [f"the journal fails: {self._problem}"] if self._problem else []
         if not self._home.counts_outlive_us:
-            found.append(
-                "what a kill -9 costs will not be counted: journal.memory_directory is needed"
-            )
+            words = "what a kill -9 costs will not be counted: journal.memory_directory is needed"
+            found.append(words)
         return found + self._adopter.problems()
 
     def close(self) -> None:
-        """Let go of all folders; what is left in them is for the next start."""
-        try:
-            self._outcomes.note()
-            self._home.close()
-        except OSError as error:
-            self._fail(error)
+        """Let go of all folders; what is left in them is for the next start.
+
+        Under somebody who hangs in a write no file is closed: its number may soon be another's.
+        """
+        if acquire(self._at_work, self.patience_s):
+            try:
+                self._outcomes.note()
+                self._home.close()
+            except OSError as error:
+                self._fail(error)
+            finally:
+                self._at_work.release()
         self._closed = True
         self._adopter.close()
 

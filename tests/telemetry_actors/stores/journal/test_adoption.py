@@ -322,3 +322,17 @@ def test_a_file_that_is_none_of_ours_is_told_once(directory, name):
         rig.adopt()
         rig.journal.tick()
     assert rig.journal.problems() == said
+
+
+def test_a_journal_that_is_closed_during_a_write_that_hangs_closes_no_file_under_it(directory):
+    """Its number may be that of a file of the host's by the time the write goes on."""
+    rig = Rig(directory)
+    rig.put("a")
+    with rig.journal._at_work:
+        rig.journal.close()
+        os.fstat(rig.journal._home._writer._fd)  # it is open
+
+    assert rig.status.state == "closed"
+    assert rig.journal.append(rig.accept("b"))[0][0].place is None
+    rig.crash()
+    assert ids_of(Rig(directory).adopt()) == ["a"]
