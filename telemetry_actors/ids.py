@@ -210,7 +210,7 @@ def bounded_id(text: str) -> str:
     The same on every way in, and the same text in keys, letters, journal and records.
 
     >>> bounded_id("run-17"), bounded_id("x" * 1_000_000)[:9]
-    ('run-17', '~5aac4ebd')
+    ('run-17', '~1b977e9f')
     """
     if len(text) <= SURELY_SHORT:
         return text

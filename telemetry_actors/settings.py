@@ -166,6 +166,7 @@ class TelemetrySettings(BaseSettings):
             redis_url: SecretStr | str | None = ...,
             transport: Literal["in_process", "celery"] = ...,
             config: Path | str | None = ...,
+            otel_sdk_disabled: bool = ...,
             otel_exporter_otlp: Mapping[str, SecretStr | str] = ...,
             gateway: GatewaySettings | Mapping[str, Any] = ...,
             journal: JournalSettings | Mapping[str, Any] = ...,

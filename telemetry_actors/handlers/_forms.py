@@ -90,7 +90,14 @@ class PayloadReader:
             raise InvalidPayload("; ".join(wrong)[:_MOST_WORDS])
         try:
             return self._validate(found), tuple(dict.fromkeys(lost))
-        except ValidationError as error:  # the two disagree; nothing is to crash for that
+        except ValidationError as error:  # the two disagree: a key in a map that is no text, say
+            odd = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+            if not odd or any(fields[key].required for key in odd & fields.keys()):
+                raise InvalidPayload(_words(error)) from None
+        kept = {key: value for key, value in found.items() if key not in odd}
+        try:
+            return self._validate(kept), tuple(dict.fromkeys([*lost, *sorted(odd)]))
+        except ValidationError as error:
             raise InvalidPayload(_words(error)) from None
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import gzip
 import http.client
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple, cast
 
@@ -114,7 +115,7 @@ class Channel:
             sending.connection.connect()
         response = sending.send(self._route.target, self._headers)
         answer, whole = _read(response)
-        if whole:
+        if whole and sending.sent:
             self._trust.answered(_now_s() - began_s, _now_s())
             self._kept, sending.connection = sending.connection, None
         return answer
@@ -153,9 +154,10 @@ class _Sending:
         for name, value in headers:
             connection.putheader(name, value)
         connection.putheader("Content-Length", str(len(self._content)))
-        connection.endheaders()
-        connection.send(self._content)
-        self.sent = True
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no in the middle
+            connection.endheaders()
+            connection.send(self._content)
+            self.sent = True
         connection.sock.settimeout(self.left_s())
         # urllib3's own would log a head that it can't parse, and reads the body.
         return http.client.HTTPConnection.getresponse(connection)

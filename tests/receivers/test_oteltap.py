@@ -39,7 +39,7 @@ def test_all_three_signals_arrive(oteltap, sink):
         for uid in uids
     ]
     assert sink.export(LOGS, [sink.encode(LOGS, log) for log in logs], 30.0) == (
-        Verdict.ACCEPTED, 0, "", None, False, 200, None, 0,
+        Verdict.ACCEPTED, 0, "", None, False, 200, None, 0, False,
     )  # fmt: skip
     span = SpanSignal("run", b"t" * 16, b"s" * 8, b"p" * 8, 1, 2, (), (), "boom")
     point = MetricPoint(COUNTER, ("t",), ("acme",), 1, 2, 5)

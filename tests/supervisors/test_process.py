@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import signal
+import sys
 import threading
 
 import pykka
@@ -21,6 +22,7 @@ from supervisors._process import (
     when_forked,
 )
 from supervisors.errors import NotRunning
+from tests.chaos.storm import poll
 from tests.forks import as_in_a_child
 
 
@@ -37,7 +39,19 @@ class Renewed:
 
 
 def c_fork():
-    return ctypes.PyDLL(None).fork()  # with the GIL held, and past all of Python's hooks
+    """With the GIL held, and past all of Python's hooks.
+
+    So it comes only when no other thread wants the GIL: who does holds a lock within, which CPython
+    makes anew in a fork of its own alone, and the child would wait for it for ever.
+    """
+    assert poll(nobody_else_runs)
+    return ctypes.PyDLL(None).fork()
+
+
+def nobody_else_runs():
+    """Every other thread waits for a lock, as far as its innermost frame says."""
+    frames = {i: f for i, f in sys._current_frames().items() if i != threading.get_ident()}
+    return all(f.f_code.co_name in ("wait", "acquire", "read", "_acquire") for f in frames.values())
 
 
 def said_by_a_child(fork, act):

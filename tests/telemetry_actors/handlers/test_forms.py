@@ -120,6 +120,13 @@ def test_a_model_of_the_users_own_says_itself_what_it_takes():
         reader.read({"note": 5})
 
 
+def test_a_map_with_a_key_that_is_no_text_costs_its_key_alone():
+    payload, lost = read("dataset_retrieval", embedding_models={0: None})
+
+    assert lost == ("embedding_models",)
+    assert "embedding_models" not in payload
+
+
 @pytest.mark.timeout(60)
 @given(data=st.data(), case=cases)
 def test_whatever_an_optional_key_holds_the_event_is_good(data, case):
