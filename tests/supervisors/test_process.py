@@ -59,7 +59,8 @@ def said_by_a_child(fork, act):
     read_end, write_end = os.pipe()
     child = fork()
     if child == 0:
-        signal.alarm(10)  # rather than wait for ever
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the time-out's own handler wants the GIL
+        signal.alarm(5)  # rather than wait for ever, with the pipes of the whole run
         try:
             os.write(write_end, str(act()).encode())
         finally:
