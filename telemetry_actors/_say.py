@@ -27,7 +27,7 @@ _LOGGER.addHandler(logging.NullHandler())
 _AT_ONCE: Final = 5
 _PERIOD_S: Final = 60.0
 _KINDS: Final = 1000
-"""Kinds of lines that are told apart; with more, all begin anew."""
+"""Kinds of lines that are told apart; later ones are told by their message alone."""
 
 _now_s = SystemClock().now_s  # a log's time is real time
 
@@ -85,8 +85,8 @@ def forget_what_was_said() -> None:
 
 def _allowed(kind: tuple[str, object]) -> int | None:
     now_s = _now_s()
-    if len(_bounds) >= _KINDS:
-        _bounds.clear()
+    if len(_bounds) >= _KINDS and kind not in _bounds:
+        kind = kind[0], ""  # all of its message share one from here on
     bound = _bounds.get(kind) or _bounds.setdefault(kind, _Bound(now_s))
     return bound.take(now_s)
 

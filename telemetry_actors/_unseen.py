@@ -16,6 +16,8 @@ from typing import Final
 __all__ = ["unseen"]
 
 _KEYS: Final = ("suppress_instrumentation", "suppress_http_instrumentation")
+_KEYS_OF_THE_API: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+"""Names in its module: their values are made at its import. Some look at these, some at those."""
 
 
 @contextmanager
@@ -26,7 +28,8 @@ def unseen() -> Iterator[None]:
         yield
         return
     ours = context.get_current()
-    for key in _KEYS:
+    made = (getattr(context, name, None) for name in _KEYS_OF_THE_API)
+    for key in (*_KEYS, *(key for key in made if key is not None)):
         ours = context.set_value(key, True, ours)
     token = context.attach(ours)
     try:

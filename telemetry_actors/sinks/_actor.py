@@ -28,6 +28,9 @@ from telemetry_actors.sinks._retry import RetryPlan, StopBudget
 
 __all__ = ["RecordSinkActor", "ends_given_up"]
 
+_TOO_LARGE = 413
+"""It says that half of it may pass, whatever became of the batch before."""
+
 Chunk = list[int]
 """Indices into the batch, sent in one request."""
 
@@ -296,7 +299,7 @@ class RecordSinkActor(BatchActor):
         alone, and only if one of them passes is the rest worth looking through.
         """
         self._over(sending)
-        if not self._takes_nothing:
+        if not self._takes_nothing or result.status_code == _TOO_LARGE:
             half = len(chunk) // 2
             sending.work[:1] = [chunk[:half], chunk[half:]]
         elif not sending.probed:

@@ -17,6 +17,7 @@ Import on first use: `requests` costs a process 100 ms.
 from __future__ import annotations
 
 import gzip
+import http
 import http.client
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,6 +39,8 @@ MAX_ANSWER_BYTES = 65_536
 _TOOK_TOO_LONG = 408
 _GZIP_LEVEL = 1  # a quarter of the size for half of level 6's processor time
 _LEAST_S = 0.001
+_LAST_LOOK_S = 0.05
+"""For an answer to a request that could not be sent in full."""
 
 _now_s = SystemClock().now_s  # a socket knows no other clock
 
@@ -154,11 +157,12 @@ class _Sending:
         for name, value in headers:
             connection.putheader(name, value)
         connection.putheader("Content-Length", str(len(self._content)))
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no in the middle
+        with suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
             connection.endheaders()
             connection.send(self._content)
             self.sent = True
-        connection.sock.settimeout(self.left_s())
+        # It may have said no (413, 401) before it had all of it, and then not have read on.
+        connection.sock.settimeout(max(self.left_s(), 0.0 if self.sent else _LAST_LOOK_S))
         # urllib3's own would log a head that it can't parse, and reads the body.
         return http.client.HTTPConnection.getresponse(connection)
 
@@ -182,7 +186,8 @@ def _read(response: http.client.HTTPResponse) -> tuple[Answer, bool]:
         retry_after=headers.get("Retry-After", ""),
         date=headers.get("Date", ""),
     )
-    return answer, response.isclosed() and not response.will_close
+    good = response.isclosed() and not response.will_close
+    return answer, good and response.status != http.HTTPStatus.SWITCHING_PROTOCOLS
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:

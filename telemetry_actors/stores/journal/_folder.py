@@ -13,9 +13,11 @@ directory in this way. ADR-0012.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -95,7 +97,11 @@ class Folder:
             OSError: the folder can't be read.
         """
         found = [(_SEGMENT.fullmatch(path.name), path) for path in self.path.iterdir()]
-        return sorted((int(m[1]), p) for m, p in found if m and p.is_file() and not p.is_symlink())
+        named = sorted((int(m[1]), path) for m, path in found if m)
+        for _, path in named:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
+        return named
 
     def foreign(self) -> list[str]:
         """Names in the folder that are none of ours."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from supervisors import Clock
+from telemetry_actors._say import warn
 from telemetry_actors._shards import Shards
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal._folder import Folder
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._live import LivePage
+from telemetry_actors.stores.journal._memory_folder import is_memory
 from telemetry_actors.stores.journal._record import framed
 from telemetry_actors.stores.journal._segment import Segment
 from telemetry_actors.stores.journal._writer import Writer
@@ -48,6 +50,7 @@ class Home:
         self._finished = finished
         self._writer = Writer(settings, clock)
         self._page: LivePage | None = None
+        self._in_memory = True
         self._number = 0
         self.folder: Folder | None = None
         self.current: Segment | None = None
@@ -76,13 +79,23 @@ class Home:
             folder.remove()
             raise
         self.folder, self._page = folder, page
+        self._in_memory = is_memory(self._settings.memory_directory)
+        if problem := self.page_problem():
+            warn("%s", problem)
         self._shards.use(page)
         self.mark()
 
-    @property
-    def counts_outlive_us(self) -> bool:
-        """After a ``kill -9`` it will be known how many events were lost."""
-        return self._page is None or self._page.outlives_us
+    def page_problem(self) -> str:
+        """What is wrong with where the accepted are counted; "" = nothing."""
+        chosen = self._settings.memory_directory
+        if self._page is not None and not self._page.outlives_us:
+            why = "nothing known to be memory" if chosen is None else f"{chosen} can't be used"
+            return f"what a kill -9 costs will not be counted: journal.memory_directory: {why}"
+        if not self._in_memory:
+            return (
+                f"journal.memory_directory: {chosen} is a disk's: emit() stands still when it does"
+            )
+        return ""
 
     def begin_segment(self) -> None:
         """Append to a new one from now on."""

@@ -4,11 +4,9 @@ Stands beside the gateway stage, which hands it each batch before that goes on, 
 which tell it of each outcome. It owns one folder (`_folder.py`) and adopts those of dead
 processes. It decides nothing about an event; it keeps it, and says what it keeps.
 
-Threads: `append`, `spill`, `next_spilled`, `next_replayed` and `tick` are the gateway actor's (or
-its slot's heir's), and it alone touches the disk: outcomes, which `ended` is told on any thread, it
-notes as it comes by, and it is woken for them. `holds` and what is read for the status are
-anybody's. A disk that fails is told once, counted and survived: the tree goes on without the
-journal, which tries again by itself. ADR-0012, ADR-0019.
+Threads: the gateway actor's (or its slot's heir's) alone touches the disk, in `append`, `spill`,
+the `next_...` and `tick`; it is woken for what `ended` is told on any thread. The status is
+anybody's to read. A disk that fails is told once, counted and survived. ADR-0012, ADR-0019.
 """
 
 from __future__ import annotations
@@ -37,8 +35,7 @@ from telemetry_actors.stores.journal._segment import PENDING, Segment
 __all__ = ["Journal"]
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
-_BUSY_S = 0.05
-_LOOK_S = 1.0  # between two looks at what is too old
+_BUSY_S, _LOOK_S = 0.05, 1.0  # until the next look: somebody is at work; what is too old
 
 
 class Journal:
@@ -87,8 +84,7 @@ class Journal:
         self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
         readers = {False: self._spilled, True: self._replayed}
         self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
-        self._last: dict[int, int] = {}
-        """Places of the last batch by serial."""
+        self._last: dict[int, int] = {}  # places of the last batch by serial
         self._at_work = Lock()
         """One that hung in a write, and its heir, are not to write at the same time."""
         self._overtaken = False
@@ -99,7 +95,7 @@ class Journal:
         self._retry_s = _FIRST_RETRY_S
         self._durable = 0
         self._errors = 0
-        self._closed = False
+        self._closed = self._home_closed = False
 
     # -- opening, failing, coming back ------------------------------------------------------------
 
@@ -178,7 +174,13 @@ class Journal:
             self._fail(error)
             return list(items)
         finally:
-            self._at_work.release()
+            self._be_done()
+
+    def _be_done(self) -> None:
+        """Who hung while the journal was closed closes it now."""
+        self._at_work.release()
+        if self._closed and not self._home_closed:
+            self._close_home()
 
     def _append(self, items: Sequence[Item]) -> list[Item]:
         segment, size_bytes = self._home.append([self._packed(item) for item in items])
@@ -251,17 +253,13 @@ class Journal:
         return self._index.replays
 
     def tick(self) -> float | None:
-        """What is due: come back, adopt a bit more, sync, let go of what is too old.
-
-        Returns:
-            Seconds until it should be called again; None: when there is something to do.
-        """
+        """Do what is due. Seconds until it is to be called again; None: when there is more."""
         if not self._at_work.acquire(blocking=False):
             return _BUSY_S
         try:
             return self._tick()
         finally:
-            self._at_work.release()
+            self._be_done()
 
     def _tick(self) -> float | None:
         self._outcomes.note()
@@ -370,27 +368,29 @@ class Journal:
 
     def problems(self) -> list[str]:
         """For `Status.problems`."""
-        found = [f"the journal fails: {self._problem}"] if self._problem else []
-        if not self._home.counts_outlive_us:
-            words = "what a kill -9 costs will not be counted: journal.memory_directory is needed"
-            found.append(words)
-        return found + self._adopter.problems()
+        own = f"the journal fails: {self._problem}" if self._problem else ""
+        return [*filter(None, [own, self._home.page_problem()]), *self._adopter.problems()]
 
     def close(self) -> None:
         """Let go of all folders; what is left in them is for the next start.
 
         Under somebody who hangs in a write no file is closed: its number may soon be another's.
         """
-        if acquire(self._at_work, self.patience_s):
-            try:
-                self._outcomes.note()
-                self._home.close()
-            except OSError as error:
-                self._fail(error)
-            finally:
-                self._at_work.release()
+        self._close_home()
         self._closed = True
         self._adopter.close()
+
+    def _close_home(self) -> None:
+        if not acquire(self._at_work, self.patience_s):
+            return
+        self._home_closed = True
+        try:
+            self._outcomes.note()
+            self._home.close()
+        except OSError as error:
+            self._fail(error)
+        finally:
+            self._at_work.release()
 
     def forsake(self) -> None:
         """In the child of a fork: all of it is the parent's. Nothing is written."""

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["new_file", "files_called"]
+__all__ = ["files_called", "is_memory", "new_file"]
 
 _MEMORY: Final = ("tmpfs", "ramfs")
 _OLD_S: Final = 7 * 86_400
@@ -44,6 +44,11 @@ def new_file(directory: Path | None, name: str) -> tuple[int, Path] | None:
             _sweep(folder, os.fstat(fd).st_mtime)
             return fd, path
     return None
+
+
+def is_memory(directory: Path | None) -> bool:
+    """Whether what `new_file` makes in *directory* is in memory; None: its own choice is."""
+    return directory is None or _is_memory(directory.absolute())
 
 
 def files_called(directory: Path | None, name: str) -> Iterator[Path]:

@@ -484,7 +484,8 @@ def test_our_requests_are_invisible_to_the_hosts_tracing():
 
     class Looking(RecordingSink):
         def export(self, kind, encoded, timeout_s):
-            seen.append(context.get_value("suppress_instrumentation"))
+            keys = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)
+            seen.extend(context.get_value(key) for key in keys)
             return super().export(kind, encoded, timeout_s)
 
         def export_metrics(self, points, timeout_s):

@@ -465,3 +465,21 @@ def test_an_export_that_is_given_up_has_ended_as_its_last_answer(books, clock, w
 
     [(_, _, result, took_s)] = seen
     assert (result.status_code, took_s > 5) == (503, True)
+
+
+def test_what_is_too_large_is_halved_whatever_the_batch_before_was(sink, books, wire):
+    """Two culprits, and then one who is innocent between others."""
+    sink._takes_nothing = True
+
+    def export(kind, encoded, timeout_s):
+        wire.requests.append(list(encoded))
+        big = any(len(one) > 2 for one in encoded)
+        return ExportResult(
+            Verdict.SPLIT if big else Verdict.ACCEPTED, status_code=413 if big else 200
+        )
+
+    wire.export = export
+    flight = a_flight(books, b"big", b"s", b"big", b"big")
+    assert send_all(sink, flight)
+
+    assert [end is None for end in flight.notes["sending"].ends] == [False, True, False, False]

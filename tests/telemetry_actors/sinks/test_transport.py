@@ -80,6 +80,29 @@ def test_answers_that_are_never_final_end(sink_to):
     assert (result.verdict, result.unconfirmed) == (Verdict.RETRY, True)
 
 
+def early(status, *, reads_on):
+    """An answer to the head alone; then the connection is closed, or nothing is read."""
+
+    def behave(connection, ended):
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nno" % status)
+        if not reads_on:
+            ended.wait(1.0)
+        return False
+
+    return behave
+
+
+@pytest.mark.parametrize("reads_on", [True, False])
+def test_an_answer_that_comes_before_all_was_sent_is_read(sink_to, reads_on):
+    """413 to a head alone: taken for a broken connection, the batch was never halved."""
+    with FaultyReceiver(early(413, reads_on=reads_on), reads=False) as receiver:
+        sink = sink_to(receiver)
+        result = sink.export(SignalKind.LOGS, [b"x" * 30_000_000], 0.5)
+
+    assert (result.verdict, result.status_code) == (Verdict.SPLIT, 413)
+
+
 # -- what a peer can make a library raise ---------------------------------------------------------
 
 CHUNKED = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import struct
+from pathlib import Path
 from zlib import crc32
 
 import msgpack
@@ -11,10 +12,10 @@ import pytest
 
 from supervisors.testing import FakeClock
 from telemetry_actors._books import Ending
-from telemetry_actors.stores.journal import _live
+from telemetry_actors.stores.journal import _home, _live
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S
 from telemetry_actors.stores.journal._folder import Folder
-from telemetry_actors.stores.journal._memory_folder import files_called, new_file
+from telemetry_actors.stores.journal._memory_folder import files_called, is_memory, new_file
 from telemetry_actors.stores.journal._record import framed
 from tests.telemetry_actors.stores.journal.rig import Rig, ids_of, left_by_a_crash
 
@@ -91,7 +92,7 @@ def test_g28_a_file_that_is_none_hangs_nobody_and_hinders_no_other_folder(direct
     if name == "live":
         assert set(found) == {"a", "b", "c", "d"}  # it costs the number, not the events
         assert rig.status.lost_unknown == 1
-    elif name != "0000000001.seg":
+    else:
         assert any(folder.name in problem for problem in rig.journal.problems())
 
 
@@ -333,6 +334,23 @@ def test_a_journal_that_is_closed_during_a_write_that_hangs_closes_no_file_under
         os.fstat(rig.journal._home._writer._fd)  # it is open
 
     assert rig.status.state == "closed"
-    assert rig.journal.append(rig.accept("b"))[0][0].place is None
-    rig.crash()
+    assert rig.journal.append(rig.accept("b"))[0][0].place is None  # it has come back, and closes
     assert ids_of(Rig(directory).adopt()) == ["a"]
+
+
+def test_a_memory_directory_that_is_a_disks_is_said(directory, tmp_path, monkeypatch, caplog):
+    """It is used, since it was chosen; but `emit()` would stand still with the disk again."""
+    monkeypatch.setattr(_home, "is_memory", lambda path: path != tmp_path / "memory")
+    rig = Rig(directory)
+
+    [problem] = rig.journal.problems()
+    assert "emit() stands still" in problem
+    assert problem in caplog.text
+    assert rig.status.state == "on"
+
+
+def test_what_is_memory_is_asked_of_the_system():
+    assert is_memory(None)
+    assert not is_memory(Path("/proc"))
+    if Path("/dev/shm").is_dir():
+        assert is_memory(Path("/dev/shm/not-there-yet"))
