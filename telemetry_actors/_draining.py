@@ -85,14 +85,14 @@ def drain_life(life: Life, end_s: float, *, replays: bool = False) -> Drained:
     metrics = _Collections(life)
     with _Hurry(life):
         stuck = _Stuck(life) if replays else None
-        _wait(life, late_s, lambda: not (replays and _is_replaying(life)) or _is(stuck))
-        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life) or _is(stuck))
+        _wait(life, late_s, lambda: not (replays and _is_replaying(life)) or _is_stuck(stuck))
+        mapped = _wait(life, late_s, lambda: not _holds_unmapped(life) or _is_stuck(stuck))
         metrics.begin()
         enough_s = min(end_s, clock.now_s() + _LAST_METRICS_S)
         _wait(
             life,
             end_s,
-            lambda: (is_empty(life) or _is(stuck)) and metrics.over(enough_s),
+            lambda: (is_empty(life) or _is_stuck(stuck)) and metrics.over(enough_s),
             metrics.token,
         )
         if not mapped and is_empty(life):  # what was mapped after the collection is in none
@@ -116,7 +116,8 @@ class _Stuck:
         return now_s - self._since_s > _STUCK_S
 
 
-def _is(stuck: _Stuck | None) -> bool:
+def _is_stuck(stuck: _Stuck | None) -> bool:
+    """Whether the rest is left. None: it never is."""
     return stuck is not None and stuck.look()
 
 

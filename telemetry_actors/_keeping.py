@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors._holding import taken_out
-from telemetry_actors._life import Life
+from telemetry_actors._life import GATEWAY, Life
 from telemetry_actors.envelope import Ticket
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["close_journal", "put_away"]
 
-_GATEWAY: Final = ("root", "stages", "gateway")
 _LAST_WRITE_S: Final = 0.2
 """For the write that is under way when the tree has been stopped, also if all time is spent."""
 
@@ -41,7 +40,7 @@ def put_away(life: Life, measured: Iterable[Ticket]) -> None:
 
 def _put_in_hand_away(life: Life, journal: Journal) -> None:
     """What the gateway's stage had taken, if its thread ended before it was written."""
-    slot = life.slots.get(_GATEWAY)
+    slot = life.slots.get(GATEWAY)
     flight = slot.in_flight if slot is not None else None
     if flight is None or flight.forwarded:
         return

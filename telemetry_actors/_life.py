@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from telemetry_actors.stores.payload_keeper import PayloadKeeper
     from telemetry_actors.tree import Holder, Tree
 
-__all__ = ["Life"]
+__all__ = ["GATEWAY", "Life"]
 
 _ENDING = ("stopping", "stopped")
 _UNDO_S = 5.0

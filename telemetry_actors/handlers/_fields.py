@@ -1,7 +1,7 @@
 """The types of payload keys: strict, and never wider than what can be sent.
 
-payloads.md 1.1 as pydantic types, for the form that nearly every value has; a `Form` beside it
-reads the others (`_forms.py`). No number is let through that no receiver could hold: a counter's
+Forms of values (docs/values.md) as pydantic types: the one that nearly all have; a `Form` beside
+it reads the others (`_forms.py`). No number is let through that no receiver could hold: a counter's
 sum is an int64, and one NaN in a histogram spoils its sum for good. Null means "absent", also
 for keys with a default, so optional keys are ``X | None`` and mappings say what the default is.
 

@@ -169,7 +169,8 @@ class _Sending:
     def end(self) -> None:
         """Close what isn't kept: an answer not read to its end would be the next one's."""
         if self.connection is not None:
-            self.connection.close()
+            with suppress(Exception):  # the answer has been read, or there is none: that stands
+                self.connection.close()
 
 
 def _read(response: http.client.HTTPResponse) -> tuple[Answer, bool]:

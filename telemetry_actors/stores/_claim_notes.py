@@ -124,7 +124,10 @@ class ClaimNotes:
     # -- what is to be said -----------------------------------------------------------------------
 
     def take(self, at_most: int, now_s: float) -> list[Note]:
-        """The next notes, renewals that are due among them. Each is then `said` or `unsaid`."""
+        """The next notes, renewals that are due among them.
+
+        What did not get there is given back by `unsaid`, what was refused by `refused`.
+        """
         with self._lock:
             notes = [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
             self._due_s = now_s

@@ -8,7 +8,7 @@ import pytest
 from supervisors.testing import FakeClock
 from telemetry_actors.ports import Verdict
 from telemetry_actors.signals import LogSignal, SignalKind
-from telemetry_actors.sinks import OtlpSink, _resource, _transport
+from telemetry_actors.sinks import OtlpSink, _http, _resource, _transport
 from telemetry_actors.sinks._encode import encode_log
 from tests.receivers.faulty import FaultyReceiver, answer, close, hang, in_turn, raw, slowly
 from tests.stopwatch import Stopwatch
@@ -158,6 +158,21 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(sink_to, monkeypa
             clock.advance(wait_s)
             assert sent(sink).verdict is Verdict.ACCEPTED
         assert receiver.connections == 2
+
+
+def test_a_connection_that_can_not_be_closed_changes_no_answer(sink_to, monkeypatch):
+    """It would have crashed the sink after the receiver's word."""
+    close = _http._Http.close
+
+    def broken(connection):
+        close(connection)
+        raise OSError("it can't be closed")
+
+    monkeypatch.setattr(_http._Http, "close", broken)
+    with FaultyReceiver(answer(408)) as receiver:  # after which a connection is not kept
+        result = sent(sink_to(receiver))
+
+    assert (result.verdict, result.status_code) == (Verdict.RETRY, 408)
 
 
 # -- encodings, and a time-out of the receiver's ---------------------------------------------------
