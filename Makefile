@@ -37,7 +37,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## a simulated application through the real tree (ARGS="--events 5000 --json")
 	@$(BIN)/telemetry-actors demo $(ARGS)
 
-test: $(STAMP) ## the whole suite, two tests at a time where none is timed (with ARGS: those, one by one)
+test: $(STAMP) ## the whole suite, a few tests at a time where none is timed (with ARGS: those, one by one)
 ifeq ($(strip $(ARGS)),)
 	@VENV=$(VENV) .ci/test
 else

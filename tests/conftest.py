@@ -34,7 +34,7 @@ def pytest_collection_finish():
 
 
 def pytest_runtest_setup(item):
-    """Two tests may run at the same time, but for those that say how long something may take."""
+    """A few tests may run at the same time, but for those that say how long something may take."""
     stopwatch.may_be_used(item.get_closest_marker("timed") is not None)
 
 

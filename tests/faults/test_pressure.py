@@ -118,7 +118,7 @@ def test_g13_one_tenant_at_50000_a_second_takes_nothing_from_50_at_20(seconds, b
     ],
     ids=["short", "full"],
 )
-@pytest.mark.parametrize("dead_by", ["refused", "hanging"])
+@pytest.mark.parametrize("dead_by", [pytest.param("refused", marks=pytest.mark.slow), "hanging"])
 @pytest.mark.timeout(200)
 def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, seconds, total_bytes):
     with FaultyReceiver(hang) as receiver:

@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 WITHIN_S = 30
-VERSIONS = ["3.11", "3.12", "3.13"]
+VERSIONS = ["3.11", "3.12", pytest.param("3.13", marks=pytest.mark.slow)]
 NEEDED = 6
 """The watch, the control thread, a shared one, and three of their own."""
 TREE = """

