@@ -14,10 +14,15 @@ from telemetry_actors._say import forget_what_was_said
 from tests import stopwatch
 
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
-# of it (a virtual one may) must not fail a test of what is computed.
-settings.register_profile(
-    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# of it (a virtual one may) must not fail a test of what is computed. Sixty in each run, and
+# others each time; `--hypothesis-profile many` looks for longer.
+for _profile, _examples in (("untimed", 60), ("many", 2000)):
+    settings.register_profile(
+        _profile,
+        settings(max_examples=_examples),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 settings.load_profile("untimed")
 
 _GRACE_S, _LOOK_EVERY_S = 2.0, 0.005  # a thread on its way out may take its time

@@ -86,6 +86,7 @@ def fork_and(act):
     if WAY == "os.fork":
         return by_fork(os.fork, act)
     if WAY == "a fork in C":
+        sys.setswitchinterval(1000)  # and nobody asks for it in the middle
         return by_fork(ctypes.PyDLL(None).fork, act)
     return by_module(WAY, act)
 

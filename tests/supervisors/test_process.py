@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -42,10 +43,17 @@ def c_fork():
     """With the GIL held, and past all of Python's hooks.
 
     So it comes only when no other thread wants the GIL: who does holds a lock within, which CPython
-    makes anew in a fork of its own alone, and the child would wait for it for ever.
+    makes anew in a fork of its own alone, and the child would wait for it for ever. Nor may one
+    have asked for it: the child would wait until that one has had it. So nobody asks any more, and
+    whoever has asked has it while we wait.
     """
-    assert poll(nobody_else_runs)
-    return ctypes.PyDLL(None).fork()
+    interval_s, looks = sys.getswitchinterval(), []
+    sys.setswitchinterval(1000.0)
+    try:
+        assert poll(lambda: looks.append(1) or (len(looks) > 1 and nobody_else_runs()))
+        return ctypes.PyDLL(None).fork()
+    finally:
+        sys.setswitchinterval(interval_s)
 
 
 def nobody_else_runs():
@@ -59,14 +67,14 @@ def said_by_a_child(fork, act):
     read_end, write_end = os.pipe()
     child = fork()
     if child == 0:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the time-out's own handler wants the GIL
-        signal.alarm(5)  # rather than wait for ever, with the pipes of the whole run
         try:
             os.write(write_end, str(act()).encode())
         finally:
             os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as answer:
+        if not select.select([answer], [], [], 6.0)[0]:
+            os.kill(child, signal.SIGKILL)  # or it waits for ever, with the pipes of the whole run
         said = answer.read()
     os.waitpid(child, 0)
     return said
@@ -102,7 +110,7 @@ def test_g24_the_tree_of_a_parent_is_nowhere_in_its_child(fork):
         with pytest.raises(NotRunning):
             tree.which_children()
         letters = [letter.message for letter in tree.runtime.dead_letters.take()]
-        return tree.is_alive(), str(tree.exit), tree.stop(30), letters  # or the alarm ends it
+        return tree.is_alive(), str(tree.exit), tree.stop(30), letters  # or we end it
 
     assert said_by_a_child(fork, look) == str((False, "lost", True, ["for nobody", "well?"]))
     gate.set()
