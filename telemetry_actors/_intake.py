@@ -93,10 +93,11 @@ class Intake:
         self.serials = count(1)
         self._entries = dict(entries)
         self._unknown = self._entries.pop(UNKNOWN_CASE)
-        self._max_event_bytes, self._max_context_bytes, pressure, self._look = door
+        # At most 29 attributes: from the 30th on CPython looks up each of them in a slower way.
+        self._door, pressure, self._look = door, door.pressure, door.look
         # What is smaller needs no second look: it can't have too many values either.
-        self._large_bytes = min(self._max_event_bytes, MAX_VALUES)
-        self._large_context_bytes = min(self._max_context_bytes, MAX_VALUES)
+        self._large_bytes = min(door.max_event_bytes, MAX_VALUES)
+        self._large_context_bytes = min(door.max_context_bytes, MAX_VALUES)
         self._mailbox = mailbox
         self._queue = mailbox.user
         self._pressure, self._room = pressure, pressure.room
@@ -198,7 +199,10 @@ class Intake:
         return self._enter(entry, manager, envelope, charged)
 
     def _too_large(self, packed: bytes, packed_context: bytes) -> bool:
-        if len(packed) > self._max_event_bytes or len(packed_context) > self._max_context_bytes:
+        if (
+            len(packed) > self._door.max_event_bytes
+            or len(packed_context) > self._door.max_context_bytes
+        ):
             return True
         return has_too_many(packed) or has_too_many(packed_context)
 

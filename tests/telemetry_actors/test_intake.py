@@ -306,3 +306,8 @@ def test_many_first_events_start_one_tree(monkeypatch):
     builders = [run for run in runs if getattr(run, "__name__", "") == "_build_patiently"]
     assert len(builders) == 1
     assert gateway.ledger().exported == 20
+
+
+def test_g02_the_door_has_no_more_attributes_than_are_looked_up_quickly(gateway):
+    """From the 30th on CPython 3.11 keeps them in a dict of the object's own: 7 % of `emit()`."""
+    assert len(vars(gateway._life.intake)) <= 29
