@@ -8,6 +8,7 @@ Kept apart from `_life.py` so that the first `emit()` of a process pays for none
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,8 +17,8 @@ from supervisors import Runtime
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._counts import OwnPoints
 from telemetry_actors._reading import read_status
-from telemetry_actors._redaction import without_secrets
-from telemetry_actors._say import warn
+from telemetry_actors._redaction import place_of, without_secrets
+from telemetry_actors._say import say, warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors._tree_parts import Parts
 from telemetry_actors.envelope import claim_of
@@ -32,7 +33,7 @@ from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
 if TYPE_CHECKING:
     from telemetry_actors._life import Life
 
-__all__ = ["parts_of"]
+__all__ = ["parts_of", "say_started"]
 
 
 def parts_of(life: Life) -> Parts:
@@ -71,6 +72,23 @@ def parts_of(life: Life) -> Parts:
         process=life.process,
         journal=life.journal,
         bridging=life.bridging,
+    )
+
+
+def say_started(life: Life) -> None:
+    """One line at INFO: where events go, and what was chosen. The builder's thread."""
+    settings = life.settings
+    places = dict.fromkeys(health.endpoint.name for health in life.health.values())
+    journal = settings.journal.directory
+    say(
+        "started in process %d: events go to %s; dedup: %s; journal: %s; dead letters: %s",
+        os.getpid(),
+        ", ".join(places) or "no sink",
+        f"Redis at {place_of(settings.redis_url.get_secret_value())}"
+        if settings.redis_url is not None
+        else "this process alone",
+        journal or "none",
+        settings.dead_letters.directory or "in memory",
     )
 
 
@@ -113,6 +131,7 @@ def _say_overflow(instrument: str, limit: int) -> None:
         " one more, labelled otel.metric.overflow",
         instrument,
         limit,
+        of=instrument,
     )
 
 
@@ -125,7 +144,7 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
         for kind in [SignalKind.BRIDGE] if life.bridging else kinds:
             place = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
             name = without_secrets(place)  # of a sink of the user's it may be a whole URL
-            endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life))
+            endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life), sink.name)
             endpoints[sink.name, name] = endpoint
             what = f"sink {sink.name}/{kind}"
             found[sink.name, kind] = SinkHealth(what, kind, endpoint, _transport(sink))
@@ -163,13 +182,13 @@ def _sinks(life: Life) -> Sequence[Sink]:
     target = life.settings.resolved_otlp()
     if target is None:
         warn(
-            "no sink: events end as dropped (no_sink). Set ENTERPRISE_OTLP_ENDPOINT,"
-            " or give TelemetryGateway sinks=%s",
+            "no sink: events end as dropped (no_sink). Set ENTERPRISE_OTLP_ENDPOINT%s,"
+            " or hand sinks to init()",
             f" ({half})" if (half := life.settings.half_named_otlp()) else "",
         )
         return []
     for warning in target.warnings:
-        warn("%s", warning)
+        warn("%s", warning, of=warning)
     _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
     return [sink.from_target(target, service_name=life.settings.service_name)]

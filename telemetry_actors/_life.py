@@ -234,7 +234,7 @@ class Life:
     def _build(self) -> None:
         self.state = "starting"
         with importing():
-            from telemetry_actors._building import parts_of
+            from telemetry_actors._building import parts_of, say_started
             from telemetry_actors.tree import build_tree
 
             if self.journal is not None:
@@ -251,6 +251,7 @@ class Life:
         if self.state in _ENDING:
             return
         self.state = "running"
+        say_started(self)
         if self.payloads is not None:
             self.payloads.sweep()
 
@@ -342,12 +343,13 @@ class Life:
         path, now_ns = event.path, self.clock.now_ns()
         if event.kind == "parked":
             if self.parkings.park(path, now_ns, refused_as_parked(self, path)):
-                warn("%s is parked: %s", path or "the tree", event.detail)
+                warn("%s is parked: %s", path or "the tree", event.detail, of=path)
             self._close_doors()
             self._end_parked(path)
         elif event.kind == "unparked":
             refused = self.parkings.come_back(path, now_ns, refused_as_parked(self, path))
-            warn("%s is back; %d events were refused meanwhile", path or "the tree", refused)
+            words = "%s is back; %d events were refused meanwhile"
+            warn(words, path or "the tree", refused, of=path)
             self._close_doors()
 
     def _close_doors(self) -> None:

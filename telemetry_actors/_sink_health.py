@@ -1,4 +1,4 @@
-"""How sinks fare: per kind of signal, and per endpoint. For `status()`, and said once per change.
+"""How sinks fare: per kind of signal, and per endpoint. For `status()`, and said (`_outages.py`).
 
 Belongs to the life of the gateway, as the breaker does that an endpoint has: a sink actor
 that is restarted finds all as it was (g17).
@@ -7,8 +7,10 @@ that is restarted finds all as it was (g17).
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_actors._outages import Outages
 from telemetry_actors._rpc_codes import RPC_CODES
 from telemetry_actors._say import warn
 from telemetry_actors._timing import Timing
@@ -18,7 +20,7 @@ from telemetry_actors.signals import SignalKind
 if TYPE_CHECKING:
     from telemetry_actors._breaker import Breaker
 
-__all__ = ["Endpoint", "Failure", "SinkHealth", "error_type_of"]
+__all__ = ["Endpoint", "Failure", "SinkHealth", "causes_of", "error_type_of"]
 
 _FAILURES_KEPT = 8
 
@@ -58,13 +60,21 @@ class Endpoint:
     Args:
         name: scheme, host and port; the sink's name where it says nothing.
         breaker: shared by all kinds that go there.
+        sink: its name, for log lines.
     """
 
-    def __init__(self, name: str, breaker: Breaker) -> None:
+    def __init__(self, name: str, breaker: Breaker, sink: str = "otlp") -> None:
         self.name = name
         self.breaker = breaker
+        self.outages = Outages(sink, name)
         self.failures: deque[Failure] = deque(maxlen=_FAILURES_KEPT)
         """Oldest first. Appended by the sinks' threads, copied by readers."""
+
+
+def causes_of(health: Iterable[SinkHealth]) -> str:
+    """What fails now, and why, on one line for all; "" = nothing does."""
+    endpoints = {id(one.endpoint): one.endpoint for one in health}
+    return "; ".join(filter(None, (one.outages.words() for one in endpoints.values())))
 
 
 class SinkHealth:
@@ -83,8 +93,6 @@ class SinkHealth:
         self.endpoint = endpoint
         self.transport = transport
         self.healthy = True
-        self._said = True
-        """As which it was last said to be."""
         self.unreadable = 0
         """Answers that were a yes and can't be read."""
         self.failures = 0
@@ -133,12 +141,13 @@ class SinkHealth:
             self.warnings += 1
             self.last_warning = result.message
         self.healthy = well
-        if well is not self._said:  # what was left out is said with a later answer
-            words = "accepts again" if well else f"fails ({self.last_failure})"
-            if warn("%s %s", self._what, words):
-                self._said = well
+        outages, now_s = self.endpoint.outages, now_ns / 1e9
+        if well:
+            outages.succeeded(self._kind, now_s)
+        else:
+            outages.failed(self._kind, error_type_of(result), result, now_s)
         if result.unreadable:
             if not self.unreadable:
                 words = "%s gets answers that can't be read (%s); all records count as taken"
-                warn(words, self._what, result.message)
+                warn(words, self._what, result.message, of=self._what)
             self.unreadable += 1

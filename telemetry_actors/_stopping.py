@@ -22,6 +22,7 @@ from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors._sink_ends import close_sinks, interrupt_sinks
+from telemetry_actors._sink_health import causes_of
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.lifecycle.exit import words_of_loss
@@ -120,7 +121,9 @@ class Stopping:
         report = stop.run()
         lost = report.shutdown, report.unconfirmed
         if not quietly and any(lost):
-            say_at_the_end(words_of_loss("the gateway was stopped", *lost, report.seconds))
+            words = words_of_loss("the gateway was stopped", *lost, report.seconds)
+            cause = causes_of(self._life.health.values())
+            say_at_the_end(f"{words}; {cause}" if cause else words)
         self.report = report
         for token in list(self._waiters):
             release(token)

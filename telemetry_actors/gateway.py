@@ -27,6 +27,7 @@ from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._readmission import readmit
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
+from telemetry_actors._sink_health import causes_of
 from telemetry_actors._stopping import Stopping, end_unbuilt
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
@@ -312,6 +313,9 @@ class TelemetryGateway(AsyncSide):
     def _delivered(self) -> int:
         return sum(self._here().books.exported)
 
+    def _cause(self) -> str:
+        return causes_of(self._here().health.values())
+
     # -- looking ----------------------------------------------------------------------------------
 
     def ledger(self) -> Ledger:
@@ -377,7 +381,7 @@ class TelemetryGateway(AsyncSide):
     def _say_what_is_off(self) -> None:
         off = what_is_off(self._settings, self._life.entries)
         if off:
-            warn("%s", off)
+            warn("%s", off, of=off)
 
 
 def _notice_fork() -> None:

@@ -75,6 +75,10 @@ class ExportResult(NamedTuple):
     """Metric points that could not be encoded, and were not sent."""
     unreadable: bool = False
     """Accepted in words that can't be read: all records count as taken."""
+    url: str = ""
+    """Where the request was sent to, without secrets. For the log."""
+    advice: str = ""
+    """What to do about it, as the end of a sentence. For the log."""
 
 
 @runtime_checkable

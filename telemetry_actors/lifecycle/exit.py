@@ -67,6 +67,10 @@ class Stoppable(Protocol):
         """How many events have been exported. Takes no lock."""
         ...
 
+    def _cause(self) -> str:
+        """What keeps events from being delivered, on one line; "" = nothing that is known."""
+        ...
+
     def flush(self, timeout_s: float, *, own: bool = False) -> bool:
         """Wait for what has been emitted so far."""
         ...
@@ -256,7 +260,8 @@ def say_what_is_held(chosen: Sequence[Stoppable], count: int, say: Callable[[str
     """In one line; nothing, if there is nothing."""
     if count:
         _here().said = count, sum(one._delivered() for one in chosen)
-        say(f"{count} events are not delivered yet, and the process is told to end (SIGTERM)")
+        words = f"{count} events are not delivered yet, and the process is told to end (SIGTERM)"
+        say(words + _because(chosen))
 
 
 def say_what_was_lost(
@@ -278,7 +283,13 @@ def say_what_was_lost(
     if _here().said == (count, sum(one._delivered() for one in left)):
         return
     seconds = max((report.seconds for report in reports), default=0.0)
-    say(words_of_loss("the process ended", shutdown, unconfirmed, seconds, held))
+    words = words_of_loss("the process ended", shutdown, unconfirmed, seconds, held)
+    say(words + _because(left))
+
+
+def _because(those: Sequence[Stoppable]) -> str:
+    causes = dict.fromkeys(filter(None, (one._cause() for one in those)))  # each once
+    return "".join(f"; {cause}" for cause in causes)
 
 
 def words_of_loss(end: str, shutdown: int, unconfirmed: int, seconds: float, held: int = 0) -> str:

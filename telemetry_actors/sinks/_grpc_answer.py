@@ -17,16 +17,17 @@ that says UNAVAILABLE and nothing else may be taken for a broken stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from telemetry_actors._rpc_codes import RPC_CODES
 from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble, trouble_said
 from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 from telemetry_actors.sinks._retry_info import retry_info_s
 
-__all__ = ["NOT_CONNECTED", "Reply", "read_reply"]
+__all__ = ["NOT_CONNECTED", "Reply", "advice_on_reply", "read_reply"]
 
 NOT_CONNECTED = "failed to connect"
 """How the words of a reply begin that nobody can have been asked for."""
@@ -76,6 +77,15 @@ def read_reply(reply: Reply, records: int, *, redact: Callable[[str], str] = str
         rpc_code=_number(reply),
         unconfirmed=again and _may_have_arrived(reply),
     )
+
+
+def advice_on_reply(reply: Reply, url: str, metadata: Iterable[str]) -> str:
+    """What to do about a *reply* from *url* that is no OK; *metadata*: names of what was sent."""
+    if reply.code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return advice_on_http(401, url, metadata, reply.details)
+    if reply.code == "UNIMPLEMENTED":
+        return "what listens there has no OTLP service; is it an OTLP receiver's port of gRPC?"
+    return advice_on_trouble(trouble_said(reply.details), url, grpc=True)
 
 
 def _verdict(reply: Reply, asked_s: float | None) -> Verdict:

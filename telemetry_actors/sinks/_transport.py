@@ -28,6 +28,7 @@ import requests
 
 from supervisors import SystemClock
 from telemetry_actors._redaction import words_of
+from telemetry_actors.sinks._advice import Trouble, trouble_of
 from telemetry_actors.sinks._answer import Answer, decoded
 from telemetry_actors.sinks._http import Connection, route_to
 from telemetry_actors.sinks._kept import Trust
@@ -51,6 +52,7 @@ class NoAnswer(NamedTuple):
     error: str
     sent: bool
     """All of the request had been sent."""
+    trouble: Trouble = Trouble.OTHER
 
 
 class Tls(NamedTuple):
@@ -100,7 +102,8 @@ class Channel:
             with self._wire.in_use():
                 return self._exchange(sending)
         except Exception as error:  # noqa: BLE001 -- whatever a peer makes a library raise
-            return NoAnswer(_root_cause(error), sending.sent)
+            root = _root_cause(error)
+            return NoAnswer(words_of(root), sending.sent, trouble_of(root))
         finally:
             sending.end()
 
@@ -203,13 +206,13 @@ def _body(response: http.client.HTTPResponse) -> bytes:
     return body
 
 
-def _root_cause(error: BaseException) -> str:
-    """The innermost error in words; the outer ones are the library's wrapping."""
+def _root_cause(error: BaseException) -> BaseException:
+    """The innermost error; the outer ones are the library's wrapping."""
     while True:
         nested = (getattr(error, "reason", None), *error.args[-1:], error.__cause__)
         inner = next((e for e in nested if isinstance(e, BaseException)), None)
         if inner is None:
-            return words_of(error)
+            return error
         error = inner
 
 

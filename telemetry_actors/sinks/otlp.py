@@ -198,6 +198,7 @@ class OtlpSink:
     def _send(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> ExportResult:
+        from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble
         from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 
         try:
@@ -205,10 +206,16 @@ class OtlpSink:
         except ValueError as error:  # a URL that only `requests` finds fault with
             return ExportResult(Verdict.REFUSED, message=one_line(without_secrets(str(error))))
         answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
+        url = self._means[kind].url
         if isinstance(answer, Answer):
-            return read_answer(answer, count, datetime.now(UTC), redact=without_secrets)
+            result = read_answer(answer, count, datetime.now(UTC), redact=without_secrets)
+            if result.verdict is Verdict.ACCEPTED:
+                return result
+            names = self._means[kind].headers
+            return told(result, url, advice_on_http(answer.status, url, names, result.message))
         message = one_line(without_secrets(answer.error))
-        return ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
+        result = ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
+        return told(result, url, advice_on_trouble(answer.trouble, url, grpc=False))
 
     def _line(self, kind: SignalKind) -> _Line:
         process = this_process()
@@ -261,6 +268,13 @@ class OtlpSink:
         from telemetry_actors.sinks._encode import size_on_wire
 
         return size_on_wire
+
+
+def told(result: ExportResult, url: str, advice: str) -> ExportResult:
+    """With what the log says of it."""
+    from telemetry_actors.sinks._advice import shown_url
+
+    return result._replace(url=without_secrets(shown_url(url)), advice=without_secrets(advice))
 
 
 def _in_requests(metrics: Sequence[EncodedMetric]) -> Iterator[list[EncodedMetric]]:

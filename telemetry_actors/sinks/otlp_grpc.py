@@ -17,10 +17,10 @@ from typing import Any, cast
 from telemetry_actors._otlp_target import with_scheme
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.ports import ExportResult
+from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._resource import package_version
-from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink
+from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink, told
 
 __all__ = ["OtlpGrpcSink"]
 
@@ -57,12 +57,17 @@ class OtlpGrpcSink(OtlpSink):
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> ExportResult:
         from telemetry_actors.sinks._grpc import GrpcChannel
-        from telemetry_actors.sinks._grpc_answer import read_reply
+        from telemetry_actors.sinks._grpc_answer import advice_on_reply, read_reply
 
         line = self._line(kind)
         channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
         reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        return read_reply(reply, count, redact=without_secrets)
+        result = read_reply(reply, count, redact=without_secrets)
+        if result.verdict is Verdict.ACCEPTED:
+            return result
+        means = self._means[kind]
+        advice = advice_on_reply(reply, means.url, means.headers)
+        return told(result, self.endpoint_of(kind), advice)
 
     def _new_channel(self, kind: SignalKind) -> Any:
         from telemetry_actors.sinks._grpc import GrpcChannel, GrpcTls

@@ -1,13 +1,15 @@
 """Our log lines: one line each."""
 
+import io
 import logging
 import random
+import sys
 
 import pytest
 
 from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings, _say
-from telemetry_actors._say import say, say_at_the_end, warn
+from telemetry_actors._say import error, say, say_at_the_end, warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.signals import SignalKind
@@ -40,11 +42,57 @@ def test_g29_a_receivers_words_make_no_second_line(caplog):
     assert all(message.isprintable() for message in caplog.messages)
 
 
-def test_g29_nor_does_the_last_word_where_nobody_listens(capsys, monkeypatch):
-    monkeypatch.setattr("telemetry_actors._say._somebody_listens", lambda: False)
-    say_at_the_end(FORGED)
+@pytest.fixture
+def nobody_listens(monkeypatch):
+    """To be called in the test's body: before it, pytest adds handlers wherever one is missing."""
+    return lambda: monkeypatch.setattr(logging.getLogger("telemetry_actors"), "propagate", False)
 
-    assert capsys.readouterr().err.count("\n") == 1
+
+@pytest.mark.parametrize("said", [say_at_the_end, warn, error])
+def test_g29_nor_where_nobody_listens(capsys, nobody_listens, said):
+    nobody_listens()
+    said(*([FORGED] if said is say_at_the_end else ["%s", FORGED]))
+
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("telemetry_actors: ")
+
+
+def test_what_is_no_warning_is_not_heard_where_nobody_listens(capsys, nobody_listens):
+    """As with any library's lines."""
+    nobody_listens()
+    say("started")
+
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("quiet", ["a handler that keeps it", "a level", "no last resort"])
+def test_who_wants_silence_has_it(capsys, nobody_listens, monkeypatch, quiet):
+    nobody_listens()
+    logger = logging.getLogger("telemetry_actors")
+    if quiet == "a handler that keeps it":
+        monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
+    elif quiet == "a level":
+        monkeypatch.setattr(logger, "level", logging.CRITICAL)
+        logger.manager._clear_cache()
+    else:
+        monkeypatch.setattr(logging, "lastResort", None)
+    try:
+        error("%s", "all is lost")
+    finally:
+        logger.manager._clear_cache()
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_stderr_that_is_closed_hurts_nobody(nobody_listens, monkeypatch):
+    """A service that has cut all its ties."""
+    nobody_listens()
+    gone = io.StringIO()
+    gone.close()
+    for stream in (gone, None):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert warn("%s", "well?")
 
 
 def test_what_is_printable_is_said_as_it_is(caplog):
@@ -71,34 +119,36 @@ def test_lines_of_one_kind_are_bounded_and_say_how_many_were_left_out(caplog, mo
     clock = FakeClock()
     monkeypatch.setattr(_say, "_now_s", clock.now_s)
     for n in range(1000):
-        warn("%s %s", "sink otlp/logs", "fails" if n % 2 else "accepts again")
+        warn("task %s is refused", f"id-{n}")  # what it is of is no kind: each would have its own
         clock.advance(0.01)
-    assert len(caplog.messages) == 5
-    assert warn("%s %s", "sink otlp/spans", "fails")  # another one's line is its own
+    assert len(caplog.messages) == 3
+    assert warn("%s fails", "this", of="another one")
     clock.advance(60.0)
-    assert warn("%s %s", "sink otlp/logs", "fails")
+    assert warn("task %s is refused", "id-1000")
 
-    assert caplog.messages[-1].endswith("fails (995 more lines of this kind were left out)")
+    assert caplog.messages[-1].endswith("refused (997 more lines of this kind were left out)")
     clock.advance(600.0)
-    assert [warn("%s %s", "sink otlp/logs", n) for n in range(7)] == [True] * 5 + [False] * 2
+    assert [warn("task %s is refused", n) for n in range(5)] == [True] * 3 + [False] * 2
 
 
 def test_what_was_left_out_is_said_when_there_is_room_again(caplog, monkeypatch):
     """The last line of a sink that flapped must not be that it fails, when it is well."""
     clock = FakeClock()
     monkeypatch.setattr(_say, "_now_s", clock.now_s)
-    endpoint = Endpoint("http://far", random.Random())
+    endpoint = Endpoint("http://far", random.Random(), "a")
     health = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
     for _ in range(10):
         health.note(1, ExportResult(Verdict.RETRY, message="busy"))
         health.note(1, ExportResult(Verdict.ACCEPTED))
-    assert caplog.messages[-1].startswith("sink a/logs fails")
+    assert caplog.messages[-1].startswith("sink a accepts again")
+    assert len(caplog.messages) == 2
     clock.advance(60.0)
-    health.note(1, ExportResult(Verdict.ACCEPTED))
+    health.note(1, ExportResult(Verdict.RETRY, message="busy"))
+    assert caplog.messages[-1].startswith("sink a/logs fails (retry: busy) at http://far (9 more")
     health.note(1, ExportResult(Verdict.ACCEPTED))
 
-    assert caplog.messages[-1].startswith("sink a/logs accepts again (")
-    assert len(caplog.messages) == 6
+    assert caplog.messages[-1].startswith("sink a accepts again")
+    assert len(caplog.messages) == 4
 
 
 class Raising(logging.Filter):

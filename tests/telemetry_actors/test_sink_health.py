@@ -18,7 +18,7 @@ def endpoint():
     breaker = Breaker(
         0.0, failures=5, open_s=1.0, longest_s=60.0, probe_limit_s=11.0, rng=random.Random(1)
     )
-    return Endpoint("http://far", breaker)
+    return Endpoint("http://far", breaker, "a")
 
 
 def test_kinds_that_share_an_endpoint_share_its_last_failures(endpoint):
@@ -45,9 +45,9 @@ def test_a_change_is_said_once(endpoint, caplog):
     for result in (WELL, BUSY, BUSY, BUSY, WELL, WELL):
         logs.note(1, result)
 
-    assert [r.getMessage() for r in caplog.records] == [
-        "sink a/logs fails (retry: busy)",
-        "sink a/logs accepts again",
+    assert caplog.messages == [
+        "sink a/logs fails (retry: busy) at http://far",
+        "sink a accepts again after 0 s; 3 requests had failed",
     ]
 
 

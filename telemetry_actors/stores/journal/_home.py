@@ -81,7 +81,7 @@ class Home:
         self.folder, self._page = folder, page
         self._in_memory = is_memory(self._settings.memory_directory)
         if problem := self.page_problem():
-            warn("%s", problem)
+            warn("%s", problem, of=problem)
         self._shards.use(page)
         self.mark()
 
