@@ -16,7 +16,8 @@ from typing import NamedTuple
 from supervisors import Clock
 from supervisors._clock import new_token, release
 from supervisors._native import Lock, begin
-from telemetry_actors._say import say, warn
+from telemetry_actors._outages import Outage
+from telemetry_actors._say import warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.settings import DeadLetterSettings
@@ -59,6 +60,7 @@ class LetterWriter:
         self._directory = directory
         self._queue_bytes = queue_bytes
         self._clock = clock
+        self._outage = Outage(f"dead letters in {directory.path}")
         self._process = process
         self._lock = Lock()
         self._queue: deque[_Job] = deque()
@@ -179,17 +181,16 @@ class LetterWriter:
                 self._written += 1
 
     def _tell(self, problem: str) -> None:
-        """Once per change: a disk that is full is full for every letter."""
-        before, self._problem = self._problem, problem
-        if problem and not before:
-            warn(
+        """Not for each: a disk that is full is full for every letter."""
+        self._problem, path = problem, self._directory.path
+        if problem:
+            words = (
                 "dead letters can't be written to %s: %s; they are counted, and the last ones kept"
-                " in memory",
-                self._directory.path,
-                problem,
+                " in memory"
             )
-        elif before and not problem:
-            say("dead letters are written to %s again", self._directory.path)
+            self._outage.failed(self._clock.now_s(), words, path, problem)
+        else:
+            self._outage.over("dead letters are written to %s again", path)
 
 
 def letters_of(settings: DeadLetterSettings, clock: Clock, process: str) -> LetterWriter | None:
