@@ -276,7 +276,7 @@ def _failure(failure: Failure) -> FailureStatus:
 
 def _payload_store(life: Life) -> PayloadStoreStatus | None:
     keeper = life.payloads
-    if keeper is None or not life.settings.payload_store.enabled:
+    if keeper is None or life.bridging or not life.settings.payload_store.enabled:
         return None
     names = ("written", "read", "deleted", "failed", "delete_failed", "swept", "inline")
     return PayloadStoreStatus(

@@ -292,7 +292,7 @@ class Status(StatusModel):
     instruments: list[InstrumentStatus] = Field(default_factory=list)
     """Of metrics that have had a value."""
     payload_store: PayloadStoreStatus | None = None
-    """None: it is off, or the tree has not been built."""
+    """None: it is off, the tree has not been built, or its events leave for a broker whole."""
     dead_letters: list[DeadLetterStatus]
     """The last ones that are kept, oldest first; `TelemetryGateway.dead_letters` has the whole
     envelopes."""
