@@ -46,6 +46,11 @@ class Meaning(NamedTuple):
     fault: Fault
     what_to_do: str
 
+    @property
+    def is_advice(self) -> bool:
+        """There is something to do."""
+        return self.what_to_do != _NOTHING
+
 
 _NOTHING: Final = "nothing"
 _PARKED_TO_DO: Final = (
@@ -132,8 +137,8 @@ REASONS: Final[Mapping[str, Meaning]] = MappingProxyType({
     "encode_error": Meaning(
         "a record can't be put into the form in which it travels",
         Fault.HOST,
-        "read the dead letter's error: the payload, or a mapping of your own, has a value that can't"
-        " be carried",
+        "read the dead letter's error: the payload, or a mapping of your own, has a value that"
+        " can't be carried",
     ),
     "rejected": Meaning(
         "the receiver said no, and would say so again",
@@ -271,7 +276,7 @@ def meaning_of(word: str) -> Meaning | None:
     found = REASONS.get(word) or ADMISSIONS.get(word) or ERROR_TYPES.get(word)
     if found is not None:
         return found
-    if len(word) == 3 and word.isascii() and word.isdecimal():  # noqa: PLR2004 -- digits of a status
+    if len(word) == 3 and word.isascii() and word.isdecimal():
         return ERROR_TYPES.get(f"{word[0]}xx")
     return ERROR_TYPES["gRPC"] if word.isupper() else None
 
@@ -288,4 +293,4 @@ def what_to_do(reason: str) -> str:
     ''
     """
     found = meaning_of(reason)
-    return "" if found is None or found.what_to_do == _NOTHING else found.what_to_do
+    return found.what_to_do if found is not None and found.is_advice else ""

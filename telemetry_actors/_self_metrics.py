@@ -187,7 +187,7 @@ _LETTERS = (
     _own("dead_letters.written", _COUNTER, "{letter}", (),
          "Dead letters that this process wrote to the directory"),
     _own("dead_letters.unwritten", _COUNTER, "{letter}", (),
-         "Those that it did not: no room in the queue, a disk that said no, a stop that came first"),
+         "Those that it did not: no room in the queue, a disk that said no, a stop"),
     _own("dead_letters.waiting", _UPDOWN, "{letter}", (),
          "Dead letters that are to be written"),
     _own("dead_letters.waiting_memory", _UPDOWN, "By", (),

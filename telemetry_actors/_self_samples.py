@@ -259,7 +259,9 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.measurement.created": (
         lambda s: [((), s.made.measurements)] if s.made else []
     ),
-    "telemetry_actors.metric.label_sets": lambda s: (((i.name,), i.label_sets) for i in s.instruments),
+    "telemetry_actors.metric.label_sets": lambda s: (
+        ((i.name,), i.label_sets) for i in s.instruments
+    ),
     "telemetry_actors.metric.overflowed": _overflowed,
     "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),
     "telemetry_actors.queue.capacity": _of_mailboxes(lambda m: m.items_capacity),

@@ -58,7 +58,7 @@ class PayloadStoreStatus(StatusModel):
     in_flight: int = 0
     """How many these are."""
     breaker: str = "closed"
-    """``closed``: payloads are written. ``open``: not for a while. ``half_open``: one is, to see."""
+    """``closed``: payloads are written. ``open``: not for a while. ``half_open``: one is."""
     written: int
     read: int
     deleted: int

@@ -81,7 +81,7 @@ def test_it_is_light():
     """
     from telemetry_actors import _meanings
 
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-S", "-c", code, _meanings.__file__],
         capture_output=True, text=True, check=True,
     )  # fmt: skip

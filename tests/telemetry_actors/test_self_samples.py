@@ -1,15 +1,19 @@
 """Every row of the table has a source, and every source a row."""
 
+import os
 from copy import deepcopy
 from functools import reduce
+from importlib import metadata
 from types import NoneType, UnionType
 from typing import Union, get_args, get_origin
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 
-from telemetry_actors._self_metrics import SELF_METRICS, description_of, is_own
+from telemetry_actors._self_metrics import INFO, SELF_METRICS, description_of, is_own
 from telemetry_actors._self_samples import _ROWS, points, samples
+from telemetry_actors.sinks._resource import resource_attributes
 from telemetry_actors.status import Status
 from telemetry_actors.testing import running_gateway
 
@@ -54,12 +58,33 @@ def test_no_series_comes_twice_and_those_of_one_metric_come_together():
     assert len(set(together)) == len(together)
 
 
+def test_who_speaks_is_one_line_for_prometheus():
+    """And no point: OTLP has the same in the resource, and the version in the scope."""
+    status = a_status()
+    (line,) = [
+        sample
+        for family in text_string_to_metric_families(status.to_prometheus())
+        for sample in family.samples
+        if sample.name == "telemetry_actors_info"
+    ]
+
+    resource = resource_attributes(None, environ={})
+    assert line.value == 1
+    assert line.labels == {
+        "telemetry_actors_version": metadata.version("telemetry-actors"),
+        "process_pid": str(os.getpid()),
+        "service_instance_id": str(resource["service.instance.id"]),
+        "process_runtime_version": str(resource["process.runtime.version"]),
+    }
+    assert INFO not in {point.instrument.name for point in points(status)}
+
+
 # -- each number of the status is here, too -----------------------------------------------------
 
 NOT_HERE = {
     "restarts": "telemetry_actors.restarts has them by part",
     "tree.incarnation": "restarts, and one",
-    "mailboxes.overdue_s": "telemetry_actors.overdue has the most of any, which is what one watches",
+    "mailboxes.overdue_s": "telemetry_actors.overdue has the most of any",
     "pressure.oldest_age_s": "the most of telemetry_actors.queue.oldest_age",
     "pressure.refused_tenants.refused": "of a tenant; all are in telemetry_actors.admissions",
     "sinks.failures": "the requests of telemetry_actors.sink.request.duration with error.type",
@@ -119,7 +144,9 @@ def said(plain):
 
 
 WHOLE = filled(Status, "")
-WAYS = {".".join(key for key in way if type(key) is str and key != "x"): way for way in places(WHOLE)}
+WAYS = {
+    ".".join(key for key in way if type(key) is str and key != "x"): way for way in places(WHOLE)
+}
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -15,11 +15,10 @@ OF_EVERY_GATEWAY = {"dedup.hits", "dedup.ids", "dedup.misses", "dedup.healthy"}
 
 def numbers(gateway):
     """Of stores: the value by name, or by name and state."""
-    return {
-        ".".join([s.metric.name.removeprefix("telemetry_actors."), *(str(v) for _, v in s.attributes)]): s.value
-        for s in samples(gateway.status())
-        if s.metric.name in STORE_ROWS
-    }  # fmt: skip
+    found = [s for s in samples(gateway.status()) if s.metric.name in STORE_ROWS]
+    names = [".".join([s.metric.name, *(str(value) for _, value in s.attributes)]) for s in found]
+    ours = (name.removeprefix("telemetry_actors.") for name in names)
+    return dict(zip(ours, (s.value for s in found), strict=True))
 
 
 def of(gateway, store):
