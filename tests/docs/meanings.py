@@ -21,10 +21,10 @@ _END = "<!-- end of what is made -->\n"
 _HEAD = """
 # Words of the books
 
-What `emit()` says of an event, and why an accepted one was dropped, are words: in the ledger, in dead
-letters, in `status()`, in the metrics of [self-telemetry](self-telemetry.md). "At fault" says where to
-begin: `host` is the application with its payloads and mappings, `network` has stores and disks with
-it, `us` is this library.
+What `emit()` says of an event, and why an accepted one was dropped, are words: in the ledger, in
+dead letters, in `status()`, in the metrics of [self-telemetry](self-telemetry.md). "At fault" says
+where to begin: `host` is the application with its payloads and mappings, `network` has stores and
+disks with it, `us` is this library.
 """
 
 _TABLES: tuple[tuple[str, str, Mapping[str, Meaning]], ...] = (
