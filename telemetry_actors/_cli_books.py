@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telemetry_actors._meanings import (
+    ADMISSIONS,
+    PROVIDER_RESULTS,
+    REASONS,
+    Meaning,
+)
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_actors.demo._session import Books
 
-__all__ = ["print_books", "print_checks", "print_error", "print_json", "print_letters"]
+__all__ = [
+    "print_advice",
+    "print_books",
+    "print_checks",
+    "print_error",
+    "print_json",
+    "print_letters",
+]
 
 
 _FULL_WIDTH = 400
@@ -50,6 +64,8 @@ def print_books(books: Books, *, to_stderr: bool) -> None:
     console.print(_tree(books))
     console.print(_ledger(books))
     console.print(_signals(books))
+    for line in _lines_of_advice(books):
+        console.print(line, soft_wrap=True, markup=False)
     rate = books.made / books.seconds if books.seconds > 0 else 0.0
     console.print(f"{books.made:,} events in {books.seconds:.1f} s ({rate:,.0f} a second)")
 
@@ -60,6 +76,13 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
     for text, holds in checks.items():
         verdict = "[green]ok[/]" if holds else "[bold red]NO[/]"
         console.print(f"{verdict}  {text}", soft_wrap=True)
+
+
+def print_advice(reasons: Iterable[str]) -> None:
+    """What each reason of a drop means, and what to do; a line each, on stdout."""
+    console = Console(highlight=False)
+    for line in _advice(REASONS, reasons):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def print_letters(rows: Sequence[Sequence[str]]) -> None:
@@ -124,6 +147,30 @@ def _signals(books: Books) -> Table:
     measurements = signals.measurements
     table.add_row("measurements", f"{measurements.made:,}", f"{measurements.recorded:,} recorded")
     return table
+
+
+def _lines_of_advice(books: Books) -> Iterator[str]:
+    """Of whatever was refused, dropped or not given."""
+    ledger = books.ledger
+    lines = (ledger.signals.logs, ledger.signals.spans, ledger.signals.bridge)
+    dropped = Counter(ledger.dropped)
+    for line in lines:
+        dropped.update(line.dropped)
+    yield from _advice(ADMISSIONS, +Counter(ledger.refused))
+    yield from _advice(REASONS, +dropped)
+    yield from _advice(PROVIDER_RESULTS, +Counter(ledger.signals.providers.model_dump()))
+
+
+def _advice(table: Mapping[str, Meaning], words: Iterable[str]) -> Iterator[str]:
+    """In the order of *table*; nothing of words about which there is nothing to do.
+
+    >>> [line.partition(";")[0] for line in _advice(REASONS, ["fork_child", "no_sink"])]
+    ['no_sink: there is nowhere to send it']
+    """
+    wanted = set(words)
+    for word, row in table.items():
+        if word in wanted and row.is_advice:
+            yield f"{word}: {row.meaning}; {row.what_to_do}"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

@@ -126,6 +126,11 @@ class PayloadKeeper:
         return sum(list(self._writing.values()))
 
     @property
+    def in_flight(self) -> int:
+        """Payloads that are being written."""
+        return len(self._writing)
+
+    @property
     def healthy(self) -> bool:
         """Nothing that it does has failed since it last worked."""
         return not self._ill

@@ -10,6 +10,7 @@ import pytest
 from supervisors import SystemClock
 from telemetry_actors import _cli_letters
 from telemetry_actors._cli_letters import Filter, seconds_of
+from telemetry_actors._meanings import what_to_do
 from telemetry_actors.cli import main
 from telemetry_actors.dead_letters import Among, DeadLetter
 from telemetry_actors.envelope import Envelope
@@ -79,6 +80,17 @@ class TestList:
         for words in ("e-1", "acme", "app_created", "sinks/logs", "rejected", "2d"):
             assert words in out
         assert "parked (assumed)" in out
+
+    def test_below_it_stands_what_to_do_about_each_reason_once(self, place, directory, capsys):
+        for n in range(3):
+            keep(directory, f"e-{n}")
+        keep(directory, "e-9", reason="parked")
+
+        assert run("list", place) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.partition(":")[0] for line in lines[-2:]] == ["rejected", "parked"]
+        for line, reason in zip(lines[-2:], ("rejected", "parked"), strict=True):
+            assert line.endswith(what_to_do(reason))
 
     def test_as_json(self, place, directory, capsys):
         name = keep(directory, measured=True)
@@ -179,6 +191,7 @@ class TestShow:
         letter = json.loads(capsys.readouterr().out)
 
         assert letter["error"] == "HTTP 403"
+        assert letter["what_to_do"] == what_to_do("rejected")
         assert letter["among"] == {"rejected": 1, "event_ids": ["e-1", "e-2"]}
         assert letter["process"] == {"id": "ab" * 16, "pid": 42, "serial": 7}
         assert letter["envelope"]["context"] == {"tenant_id": "acme"}

@@ -357,12 +357,9 @@ class Journal:
             segments=len(segments),
             oldest_age_s=max(0.0, age_s),
             evicted=self._caps.evicted,
-            recovered=self._adopter.recovered,
-            lost_on_crash=self._adopter.lost,
-            lost_unknown=self._adopter.unknown,
-            adoptable=self._adopter.waiting,
-            damaged=self._adopter.damaged,
             errors=self._errors + self._outcomes.errors,
+            page_healthy=not self._home.page_problem(),
+            **self._adopter.counts(),
             problem=self._problem,
         )
 

@@ -42,6 +42,12 @@ class WriterState(NamedTuple):
     """Letters that were taken away again for want of room, or for their age."""
     problem: str
     """Why the last one could not be written; empty when all is well."""
+    waiting_bytes: int
+    errors: int
+    """Times that the disk said no."""
+    letters: int
+    """In the directory, as of the last look."""
+    directory_bytes: int
 
 
 class LetterWriter:
@@ -70,6 +76,7 @@ class LetterWriter:
         self._idle = new_token()
         self._written = 0
         self._unwritten = 0
+        self._errors = 0
         self._problem = ""
 
     # -- any thread of the tree -------------------------------------------------------------------
@@ -95,8 +102,18 @@ class LetterWriter:
     def state(self) -> WriterState:
         """At this instant."""
         with self._lock:
-            waiting, evicted = self._waiting(), self._directory.evicted
-            return WriterState(self._written, self._unwritten, waiting, evicted, self._problem)
+            directory = self._directory
+            return WriterState(
+                written=self._written,
+                unwritten=self._unwritten,
+                waiting=self._waiting(),
+                evicted=directory.evicted,
+                problem=self._problem,
+                waiting_bytes=self._bytes,
+                errors=self._errors,
+                letters=directory.count,
+                directory_bytes=directory.size_bytes,
+            )
 
     def close(self, timeout_s: float) -> WriterState:
         """Take no more, and wait until all is written, or for so long. What is left is counted."""
@@ -169,6 +186,7 @@ class LetterWriter:
 
     def _done(self, job: _Job, problem: str) -> None:
         with self._lock:
+            self._errors += bool(problem)
             if not self._queue or self._queue[0] is not job:
                 return  # a stop that did not wait any longer has counted it
             self._queue.popleft()
