@@ -83,6 +83,8 @@ _EVENTS = (
          "Values of optional keys in a form that can't be read; each cost its key, not its event"),
     _own("metric.overflowed", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
          "Measurements whose label set was one too many; they are in otel.metric.overflow"),
+    _own("metric.left_out", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
+         "Values of a gauge whose label set was one too many; they are nowhere"),
 )  # fmt: skip
 
 _QUEUES = (
