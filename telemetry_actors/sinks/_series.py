@@ -154,7 +154,7 @@ class _LastValue:
 
     def add(self, value: float, at_ns: int) -> None:
         now_ns = self._wall_ns()
-        at_ns = min(at_ns or now_ns, now_ns)
+        at_ns = max(min(at_ns or now_ns, now_ns), 0)
         self.at_ns = min(self.at_ns, now_ns)
         if at_ns >= self.at_ns:
             self.at_ns = at_ns
