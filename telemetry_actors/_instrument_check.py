@@ -13,7 +13,6 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import isfinite
 from typing import Any, Final
 
 from telemetry_actors._self_metrics import OWN_PREFIXES, is_own
@@ -117,7 +116,7 @@ def _problem_of_buckets(instrument: Instrument) -> str | None:
 def _problem_of_bound(bound: object) -> str | None:
     if isinstance(bound, bool) or not isinstance(bound, (int, float)):
         return f"buckets must be numbers, and {bound!r} is a {type(bound).__name__}"
-    if isinstance(bound, int) or not isfinite(bound):  # an int that no float can hold
+    if not -MOST <= bound <= MOST:  # False for a NaN, and no overflow with any int
         return "buckets must be finite (what is above the last has a bucket already)"
     return None
 
