@@ -89,7 +89,7 @@ class MetricAggregates:
         self._to_tell: list[Series] = []
         self._start_ns = self._now_ns()
         self._lock = Lock()
-        self._series: dict[Instrument, Series] = {}
+        self._series: dict[str, Series] = {}
         self.recorded = 0
         """Measurements that are in the aggregates."""
         self.left_out = 0
@@ -106,7 +106,7 @@ class MetricAggregates:
         with self._lock:
             before = self.recorded, self.left_out
             for instrument, keys, values, value, at_ns in measurements:
-                series = self._series.get(instrument) or self._new(instrument)
+                series = self._series.get(instrument.name) or self._new(instrument)
                 if not series.takes(value):
                     self.invalid += 1
                     continue
@@ -147,7 +147,8 @@ class MetricAggregates:
             return [_state(series) for series in self._series.values()]
 
     def _new(self, instrument: Instrument) -> Series:
-        series = self._series[instrument] = series_of(instrument, self._bounds, self._wall_ns)
+        series = series_of(instrument, self._bounds, self._wall_ns)
+        self._series[instrument.name] = series  # one name is one instrument: `register_case`
         return series
 
     def _admit(self, series: Series, keys: tuple[str, ...], values: tuple[str, ...]) -> Cell | None:

@@ -96,7 +96,8 @@ class _IntSum:
         self._total = 0
 
     def add(self, value: float, _at_ns: int) -> None:
-        self._total += _int64(int(value))  # exact, so that a sum that may fall can come back
+        # Exact past the end, so that a sum that may fall can come back.
+        self._total += int(value) if _INT64_MIN <= value <= _INT64_MAX else _int64(int(value))
 
     @property
     def total(self) -> int:
@@ -124,8 +125,11 @@ class _Sums:
         self.cells: dict[Labels, _IntSum | _FloatSum] = {}
         self.cell: Callable[[], Cell] = _IntSum if instrument.number is int else _FloatSum
         self._may_fall = instrument.kind == "updown_counter"
+        self._is_int = instrument.number is int
 
     def takes(self, value: float) -> bool:
+        if type(value) is int and self._is_int:  # the usual one, without a call
+            return value >= 0 or self._may_fall
         return _fits(self.instrument, value) and (self._may_fall or value >= 0)
 
     def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
@@ -211,6 +215,8 @@ class _Histograms:
         self.cells: dict[Labels, _Buckets] = {}
 
     def takes(self, value: float) -> bool:
+        if type(value) is float:  # the usual one, without a call
+            return 0 <= value <= MOST  # False for a NaN
         return _fits(self.instrument, value) and value >= 0
 
     def cell(self) -> _Buckets:
