@@ -58,7 +58,9 @@ def read_neutral(environ: Mapping[str, str], given: Collection[str]) -> Neutral:
             continue
         if name == ENABLED and truth_of(text) is None:
             raise SettingsError(name, value=repr(text), allowed=f"must be {WORDS}")
-        theirs = {field: environ[field.upper()] for field in open_fields if environ.get(field.upper())}
+        theirs = {
+            field: environ[field.upper()] for field in open_fields if environ.get(field.upper())
+        }
         for field in open_fields:
             if field not in theirs:
                 values[field] = _as_field(field, text)
@@ -83,7 +85,9 @@ def _say_the_same(field: str, text: str, theirs: str) -> bool:
 
 
 def _difference(name: str, text: str, theirs: Mapping[str, str]) -> str:
-    said = " and ".join(f"{field.upper()} is {_shown(name, their)}" for field, their in theirs.items())
+    said = " and ".join(
+        f"{field.upper()} is {_shown(name, their)}" for field, their in theirs.items()
+    )
     verb = "win" if len(theirs) > 1 else "wins"
     return f"{name} is {_shown(name, text)}, but {said}, which {verb}"
 

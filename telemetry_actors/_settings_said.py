@@ -13,11 +13,11 @@ from telemetry_actors._environment import known_names
 from telemetry_actors._near_misses import near_misses
 from telemetry_actors._neutral_names import ENABLED, NEUTRAL_NAMES
 from telemetry_actors._say import warn
-from telemetry_actors._truth import GATEWAY_RULE
+from telemetry_actors._truth import GATEWAY_RULE, truth_of
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["check_files", "say_of_settings", "what_is_off"]
+__all__ = ["check_files", "is_off_by_mistake", "say_of_settings", "what_is_off"]
 
 _GATEWAY = "enterprise_telemetry_gateway_enabled"
 _SWITCHES = NEUTRAL_NAMES[ENABLED]
@@ -44,6 +44,15 @@ def check_files(settings: TelemetrySettings, sinks: Sequence[Sink] | None) -> No
         target.header_files.read()
 
 
+def is_off_by_mistake(settings: TelemetrySettings) -> bool:
+    """The gateway is off, or telemetry is, and nobody has said so in so many words. Pure."""
+    if settings.otel_sdk_disabled:
+        return False
+    switches = settings.origin.switches
+    off = [switches.get(switch, "") for switch in _SWITCHES if not getattr(settings, switch)]
+    return bool(off) and not any(truth_of(text) is False for text in off)
+
+
 def what_is_off(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> str:
     """One sentence per thing that the settings switch off, with its word in the ledger; or ""."""
     if settings.otel_sdk_disabled:
@@ -65,25 +74,25 @@ def _sentences(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> Ite
             else "trace cases go the old route"
         )
         yield (
-            f"{_is_off(settings, _GATEWAY)}: {GATEWAY_RULE}; metric_log cases are refused"
-            f" (gateway_off), {trace}"
+            f"{_read(settings, _GATEWAY)}, which is off: {GATEWAY_RULE}; metric_log cases are"
+            f" refused (gateway_off), {trace}"
         )
     flags = [switch for switch in off if switch != _GATEWAY]
     if flags:
-        causes = " and ".join(_is_off(settings, flag) for flag in flags)
+        causes = ", ".join(_read(settings, flag) for flag in flags)
         eligible = ", ".join(name for name, entry in entries.items() if entry.route.ce_eligible)
         yield (
             f"enterprise telemetry is off ({causes}): only {eligible} are eligible,"
             " every other case is refused (not_eligible)"
         )
     if off and not any(switch in settings.model_fields_set for switch in off):
-        yield f"{ENABLED}=true turns on all that is not set"
+        yield f"{ENABLED}=true turns on all of that which is not set"
 
 
-def _is_off(settings: TelemetrySettings, switch: str) -> str:
+def _read(settings: TelemetrySettings, switch: str) -> str:
     origin = settings.origin
     if switch in origin.switches:
-        return f"{origin.names[switch]} is {origin.switches[switch]!r}, which is off"
+        return f"{origin.names[switch]} is {origin.switches[switch]!r}"
     if switch in settings.model_fields_set:
         return f"{switch} is False in code"
-    return f"{switch.upper()} is not set, which is off"
+    return f"{switch.upper()} is not set"
