@@ -34,7 +34,7 @@ class Folder:
         place.mkdir()
         (place / "key").write_text(text)
         (self.root / "..new").symlink_to(place.name)
-        os.replace(self.root / "..new", self.root / "..data")
+        (self.root / "..new").replace(self.root / "..data")
 
     def take_away(self):
         (self.root / "..data").unlink()
@@ -193,9 +193,8 @@ def test_what_can_not_be_used_later_leaves_the_old_one_in_use(
         sink.close()
 
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert said == [
-        f"ENTERPRISE_OTLP_API_KEY_FILE = {secret.file}: {problem}; what was read before stays in use"
-    ]
+    of_it = f"ENTERPRISE_OTLP_API_KEY_FILE = {secret.file}: {problem}"
+    assert said == [f"{of_it}; what was read before stays in use"]
     assert NEW not in caplog.text
 
 
@@ -243,7 +242,7 @@ def test_a_rewrite_in_place_of_the_same_size_and_time_is_seen(secret):
     rotation = Rotation(files, used.append)
     rotation.begin()
     file = secret.file.resolve()
-    times = os.stat(file)
+    times = file.stat()
     file.write_text(NEW + "\n")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     rotation.look(at_once=True)
@@ -255,7 +254,8 @@ def test_the_sinks_of_a_gateway_that_nobody_rotates_read_nothing(monkeypatch):
     monkeypatch.setattr(HeaderFiles, "read", None)
     with FaultyReceiver(answer(200)) as receiver:
         settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=receiver.endpoint)
-        assert send(sink := sink_of(settings)).verdict is Verdict.ACCEPTED
+        sink = sink_of(settings)
+        assert send(sink).verdict is Verdict.ACCEPTED
         sink.close()
 
 
