@@ -24,6 +24,7 @@ from telemetry_actors._draining import flush_life, held_in_memory
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._readmission import readmit
+from telemetry_actors._redaction import words_of
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
 from telemetry_actors._settings_said import check_files, say_of_settings
@@ -371,7 +372,8 @@ class TelemetryGateway(AsyncSide):
         ends = is_ending() or is_want_of_threads(error, at_exit=True)
         if ends:
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
-        warn("the tree can't be started: %s; trying again", error)
+        words = "the tree can't be started: %s; trying again"
+        warn(words, error, of="" if error is None else words_of(error), at_once=1)
         end_unbuilt(self._life)
 
     def _check_files(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.hosts.mistake import ONE_EVENT, SECRET, Mistake
+from tests.hosts.mistakes import ONE_EVENT, SECRET, Mistake
 from tests.receivers.faulty import answer
 
 __all__ = ["SETTINGS"]
@@ -11,7 +11,12 @@ ONLY_EMIT = f"""
 for _ in range(3):
     emit("app_created", {{"tenant_id": "acme"}}, {{"app_id": "{SECRET}", "mode": "chat"}})
 """
-UNTIL_IT_IS_TRIED = f"{ONLY_EMIT}time.sleep(1.5)\n"
+UNTIL_IT_IS_TRIED = f"""{ONLY_EMIT}
+from telemetry_actors._process import standing_gateway
+until_s = time.monotonic() + 20
+while not standing_gateway().ledger().dropped and time.monotonic() < until_s:
+    time.sleep(0.02)
+"""
 UNSET = dict.fromkeys(
     ("ENTERPRISE_ENABLED", "ENTERPRISE_TELEMETRY_ENABLED", "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED"),
     "",
@@ -109,7 +114,7 @@ SETTINGS = (
             ),
         ),
         receiver=answer(401),
-        environment={"ENTERPRISE_OTLP_API_KEY_FILE": "/proc/self/environ"},
+        environment={"ENTERPRISE_OTLP_API_KEY_FILE": "/proc/sys/kernel/ostype"},
     ),
     Mistake(
         "one underscore",

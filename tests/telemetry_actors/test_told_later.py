@@ -83,8 +83,8 @@ def test_what_is_off_by_mistake_is_said_too_and_what_is_off_by_will_is_not():
     assert lines(EMIT, **environment, ENTERPRISE_TELEMETRY_GATEWAY_ENABLED="false") == []
 
 
-def test_the_caller_only_starts_a_thread(monkeypatch, caplog):
-    """g02: no line on the thread that emits; one thread, however many events there are."""
+def test_g02_what_is_to_be_said_costs_the_caller_one_thread_once(monkeypatch, caplog):
+    """No line on the thread that emits; one thread, however many events there are."""
     begun = []
     monkeypatch.setattr(_process, "_PROCESS", {})
     monkeypatch.setattr("_thread.start_new_thread", lambda *call: begun.append(call))
