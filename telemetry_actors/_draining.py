@@ -235,8 +235,10 @@ def _lacks_threads(life: Life, until_s: float) -> bool:
 
 
 def _try_to_build(life: Life) -> Exception | None:
-    """Whoever asked goes by what there is; it is said elsewhere, but for what only a person can mend:
-    there may be no other try before the end."""
+    """Whoever asked goes by what there is; why there is none is said elsewhere.
+
+    But not what a person has to mend: there may be no other try before the end.
+    """
     try:
         life.build()
     except SettingsError as error:
