@@ -151,7 +151,8 @@ def words_of_failure(result: ExportResult, place: str) -> str:
     what = str(result.verdict)
     if result.verdict is Verdict.ACCEPTED:
         what = f"{result.rejected} records of a request were rejected"
-    return f"({what}: {result.message}) at {result.url or place}"
+    said = f": {result.message}" if result.message else ""
+    return f"({what}{said}) at {result.url or place}"
 
 
 def duration(seconds: float) -> str:
