@@ -94,5 +94,5 @@ def _read(settings: TelemetrySettings, switch: str) -> str:
     if switch in origin.switches:
         return f"{origin.names[switch]} is {origin.switches[switch]!r}"
     if switch in settings.model_fields_set:
-        return f"{switch} is False in code"
+        return f"{switch.upper()} is False by an argument"
     return f"{switch.upper()} is not set"

@@ -63,7 +63,7 @@ def test_what_code_has_turned_off_is_said_of_the_code(monkeypatch, caplog, make)
     make(TelemetrySettings(enterprise_enabled=False))
 
     assert caplog.messages == [
-        f"enterprise telemetry is off (enterprise_enabled is False in code): {ONLY_SOME}"
+        f"enterprise telemetry is off (ENTERPRISE_ENABLED is False by an argument): {ONLY_SOME}"
     ]
 
 
@@ -73,7 +73,7 @@ def test_an_override_of_init_is_code_too(monkeypatch, caplog):
     init(TelemetrySettings(), sinks=[], enterprise_enabled=False)
 
     assert caplog.messages == [
-        f"enterprise telemetry is off (enterprise_enabled is False in code): {ONLY_SOME}",
+        f"enterprise telemetry is off (ENTERPRISE_ENABLED is False by an argument): {ONLY_SOME}",
         "TELEMETRY_ACTORS_REDIS_URL is not read: did you mean TELEMETRY_ACTORS__REDIS_URL?",
     ]
 
