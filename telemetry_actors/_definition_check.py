@@ -179,25 +179,15 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
         TypeError: by what is returned; its event ends as ``handler_crash``.
     """
     known = tuple(instruments)
-    has_gauges = any(getattr(each, "kind", "") == "gauge" for each in known)
 
     def look(facts: Any, payload: Any, settings: Any) -> Signals:
         signals = mapping(facts, payload, settings)
         problem = _problem_of(signals, known)
         if problem is not None:
             raise TypeError(f"the mapping of {case} made {problem}")
-        return _without_orphans(_timed(signals, facts.emitted_at_ns) if has_gauges else signals)
+        return _without_orphans(signals)
 
     return look
-
-
-def _timed(signals: Signals, emitted_at_ns: int) -> Signals:
-    """A gauge is the last value by emit time, so that a replay never stands before a newer one."""
-    measurements = tuple(
-        m._replace(emitted_at_ns=emitted_at_ns) if m.instrument.kind == "gauge" else m
-        for m in signals.measurements
-    )
-    return signals._replace(measurements=measurements)
 
 
 def _without_orphans(signals: Signals) -> Signals:

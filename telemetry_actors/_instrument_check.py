@@ -126,7 +126,7 @@ def _problem_of_bound(bound: object) -> str | None:
 
 def problem_of_measurement(measurement: Measurement, known: Sequence[Instrument]) -> str | None:
     """What of *measurement* the aggregates could not take; None: nothing."""
-    instrument, keys, labels, value, _ = measurement
+    instrument, keys, labels, value = measurement
     if type(instrument) is not Instrument:
         return f"a measurement of a {type(instrument).__name__}, which is no Instrument"
     if instrument not in known:

@@ -168,9 +168,6 @@ class Measurement(NamedTuple):
     """Static key table of the label set."""
     label_values: tuple[str, ...]
     value: int | float
-    emitted_at_ns: int = 0
-    """Of a gauge: when its event was emitted, ns since the epoch; the gateway fills it in, whatever
-    a mapping says. Of others 0: a sum doesn't ask."""
 
 
 class Signals(NamedTuple):

@@ -151,7 +151,14 @@ class HandlerActor(BatchActor):
             m for item, signals in mapped if not item[0].measured for m in signals.measurements
         ]
         if measurements:
-            recorded, left_out = self._recorder.record(measurements)
+            # A gauge goes by emit time, so that a replay never stands before a newer value.
+            at_ns = [
+                envelope.emitted_at
+                for (ticket, envelope), signals in mapped
+                if not ticket.measured
+                for _ in signals.measurements
+            ]
+            recorded, left_out = self._recorder.record(measurements, at_ns)
             self._books.count_measurements(len(measurements), recorded, left_out)
 
     def _count_unreadable(self, flight: InFlight) -> None:

@@ -12,6 +12,7 @@ is in `_series.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import repeat
 from types import MappingProxyType
 
 from supervisors._native import Lock
@@ -46,6 +47,7 @@ BOUNDS = MappingProxyType({"seconds": DEFAULT_BOUNDS_S, "sdk": SDK_BOUNDS})
 OVERFLOW_KEY = "otel.metric.overflow"
 
 _OVERFLOW = ((OVERFLOW_KEY,), ("true",))
+_UNDATED = repeat(0)  # without an end and without a state: any thread may read it
 
 
 def _nobody(_instrument: str, _limit: int) -> None: ...
@@ -97,15 +99,22 @@ class MetricAggregates:
         self.invalid = 0
         """Measurements that were not taken."""
 
-    def record(self, measurements: Iterable[Measurement]) -> tuple[int, int]:
-        """Add *measurements*; give a whole batch at once, the lock is taken once per call.
+    def record(
+        self, made: Iterable[Measurement], at_ns: Iterable[int] = _UNDATED
+    ) -> tuple[int, int]:
+        """Add measurements; give a whole batch at once, the lock is taken once per call.
+
+        Args:
+            made: the measurements.
+            at_ns: beside each, when its event was emitted, ns since the epoch. Gauges alone ask;
+                without it they are as old as their arrival.
 
         Returns:
             How many are in the aggregates now, and how many were left out (see `left_out`).
         """
         with self._lock:
             before = self.recorded, self.left_out
-            for instrument, keys, values, value, at_ns in measurements:
+            for (instrument, keys, values, value), at in zip(made, at_ns, strict=False):
                 series = self._series.get(instrument.name) or self._new(instrument)
                 if not series.takes(value):
                     self.invalid += 1
@@ -114,7 +123,7 @@ class MetricAggregates:
                 if cell is None:
                     self.left_out += 1
                     continue
-                cell.add(value, at_ns)
+                cell.add(value, at)
                 self.recorded += 1
             return self.recorded - before[0], self.left_out - before[1]
 

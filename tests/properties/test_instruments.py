@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from math import fsum
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -27,8 +28,22 @@ times = st.integers(1, 30) | st.integers(1, LATE_NS)
 labels = st.sampled_from("ab").map(lambda label: (label,))
 
 
+class Dated(NamedTuple):
+    """A measurement and the emit time of its event."""
+
+    instrument: Instrument
+    label_values: tuple[str, ...]
+    value: float
+    emitted_at_ns: int
+
+
 def measured(instrument, value):
-    return st.builds(Measurement, st.just(instrument), st.just(("l",)), labels, value, times)
+    return st.builds(Dated, st.just(instrument), labels, value, times)
+
+
+def put(aggregates, dated):
+    made = [Measurement(d.instrument, ("l",), d.label_values, d.value) for d in dated]
+    return aggregates.record(made, [d.emitted_at_ns for d in dated])
 
 
 batch = st.lists(
@@ -67,7 +82,7 @@ def test_aggregates_are_what_the_model_says_in_any_order_of_arrival(came, random
     aggregates = MetricAggregates(lambda: LATE_NS)
     for start in range(0, len(came), size):
         some = came[start : start + size]
-        assert aggregates.record(some) == (len(some), 0)
+        assert put(aggregates, some) == (len(some), 0)
     model = defaultdict(list)
     for measurement in came:
         model[measurement.instrument, measurement.label_values].append(measurement)
@@ -92,9 +107,9 @@ def test_sums_of_ints_and_gauges_of_distinct_times_do_not_depend_on_the_order(ca
     came = [m for m in came if m.instrument in (ORDERS, OPEN, QUEUE)]
     came = [m._replace(emitted_at_ns=n + 1) for n, m in enumerate(came)]
     one, other = MetricAggregates(lambda: LATE_NS), MetricAggregates(lambda: LATE_NS)
-    one.record(came)
+    put(one, came)
     random.shuffle(came)
-    other.record(came)
+    put(other, came)
 
     assert set(one.collect()) == set(other.collect())
 
@@ -105,9 +120,7 @@ def test_sums_of_ints_and_gauges_of_distinct_times_do_not_depend_on_the_order(ca
 )
 def test_a_gauge_over_its_limit_keeps_those_it_has_and_counts_the_others(came, limit):
     aggregates = MetricAggregates(lambda: LATE_NS, cardinality_limit=limit)
-    recorded, left_out = aggregates.record(
-        Measurement(QUEUE, ("l",), (label,), value, at_ns) for label, value, at_ns in came
-    )
+    recorded, left_out = put(aggregates, [Dated(QUEUE, (label,), n, at) for label, n, at in came])
 
     first = list(dict.fromkeys(label for label, _, _ in came))[:limit]
     assert {p.label_values[0] for p in aggregates.collect()} == set(first)

@@ -69,10 +69,11 @@ def test_instruments_of_all_kinds_are_what_another_implementation_reads(oteltap,
         [
             Instrument("shop.revenue", "counter", "EUR", number=float).measure(3),
             Instrument("shop.sessions", "updown_counter", "{session}").measure(-2),
-            heat.measure(20, room="a")._replace(emitted_at_ns=40),
-            heat.measure(19, room="a")._replace(emitted_at_ns=30),
+            heat.measure(20, room="a"),
+            heat.measure(19, room="a"),
             Instrument("shop.wait", "histogram", "s", buckets=(0.1, 1)).measure(0.5),
-        ]
+        ],
+        [1, 1, 40, 30, 1],
     )
     assert sink.export_metrics(aggregates.collect(), 30.0).verdict is Verdict.ACCEPTED
 

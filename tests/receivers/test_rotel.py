@@ -79,10 +79,11 @@ def test_metrics_of_all_kinds_are_printed_as_they_were_measured(rotel, sink):
         [
             Instrument("shop.revenue", "counter", "EUR", number=float).measure(12.5),
             Instrument("shop.sessions", "updown_counter", "{session}").measure(-2),
-            jobs.measure(7)._replace(emitted_at_ns=40),
-            jobs.measure(9)._replace(emitted_at_ns=30),
+            jobs.measure(7),
+            jobs.measure(9),
             Instrument("shop.wait", "histogram", "s", buckets=(0.1, 1)).measure(0.5),
-        ]
+        ],
+        [1, 1, 40, 30, 1],
     )
     assert sink.export_metrics(aggregates.collect(), 30.0).verdict is Verdict.ACCEPTED
     rotel.stop()

@@ -104,13 +104,12 @@ def test_g12_a_value_that_does_not_fit_costs_its_event_and_is_said(shop, instrum
 def test_a_restart_of_handler_and_sink_loses_no_value_and_no_time(shop):
     with running_gateway() as (gateway, recording):
         for value in (5, -2, 4):
+            for path in ("handlers/shop_reading", "sinks/metrics"):
+                crash(gateway._ref(path), ValueError("ended by the test"))
             emit(gateway, OPEN, value)
             emit(gateway, QUEUE, value)
             emit(gateway, REVENUE, value * value + 0.5)
             assert gateway.flush(5)
-            for path in ("handlers/shop_reading", "sinks/metrics"):
-                crash(gateway._ref(path), ValueError("ended by the test"))
-        assert gateway.flush(5)
         restarts = gateway.status().restarts
 
     assert restarts == 6

@@ -22,7 +22,13 @@ CUMULATIVE = 2
 
 
 def at(value, emitted_at_ns, instrument=QUEUE, label="a"):
-    return Measurement(instrument, ("shop",), (label,), value, emitted_at_ns)
+    return Measurement(instrument, ("shop",), (label,), value), emitted_at_ns
+
+
+def put(aggregates, dated):
+    """Measurements with their emit times."""
+    made = list(dated)
+    return aggregates.record([m for m, _ in made], [at_ns for _, at_ns in made])
 
 
 @pytest.fixture
@@ -97,20 +103,20 @@ def test_a_value_that_would_spoil_its_series_is_not_taken(aggregates, bad):
 @pytest.mark.parametrize("order", [(10, 20, 30), (30, 20, 10), (20, 30, 10), (30, 10, 20)])
 def test_a_gauge_is_the_last_by_emit_time_in_whichever_order_values_come(aggregates, order):
     for emitted_at_ns in order:
-        assert aggregates.record([at(emitted_at_ns * 7, emitted_at_ns)]) == (1, 0)
+        assert put(aggregates, [at(emitted_at_ns * 7, emitted_at_ns)]) == (1, 0)
 
     assert values(aggregates) == {"a": (210, 30)}
 
 
 def test_of_two_at_the_same_time_the_later_arrival_stays(aggregates):
-    aggregates.record([at(1, 20), at(2, 20)])
-    aggregates.record([at(3, 20)])
+    put(aggregates, [at(1, 20), at(2, 20)])
+    put(aggregates, [at(3, 20)])
 
     assert values(aggregates) == {"a": (3, 20)}
 
 
 def test_label_sets_have_times_of_their_own(aggregates):
-    aggregates.record([at(1, 20), at(2, 10, label="b"), at(3, 15, label="b"), at(4, 19)])
+    put(aggregates, [at(1, 20), at(2, 10, label="b"), at(3, 15, label="b"), at(4, 19)])
 
     assert values(aggregates) == {"a": (1, 20), "b": (3, 15)}
 
@@ -123,7 +129,7 @@ def test_label_sets_have_times_of_their_own(aggregates):
     ],
 )
 def test_a_gauge_is_sent_with_the_time_of_its_value(aggregates, instrument, value, field, there):
-    aggregates.record([at(value, 30, instrument)])
+    put(aggregates, [at(value, 30, instrument)])
 
     (point,) = sent(aggregates)[instrument.name].gauge.data_points
     assert (point.WhichOneof("value"), getattr(point, field)) == (field, there)
@@ -131,7 +137,8 @@ def test_a_gauge_is_sent_with_the_time_of_its_value(aggregates, instrument, valu
 
 
 def test_a_gauge_nobody_dated_is_of_when_it_came(aggregates):
-    aggregates.record([QUEUE.measure(4, shop="a"), at(9, -5, label="b")])
+    aggregates.record([QUEUE.measure(4, shop="a")])
+    put(aggregates, [at(9, -5, label="b")])
 
     assert values(aggregates) == {"a": (4, NOW_NS), "b": (9, 0)}
 
@@ -140,9 +147,9 @@ def test_an_event_from_the_future_counts_as_of_now():
     """Another machine's clock would else hold its value fast until time has caught up."""
     now = [100]
     aggregates = MetricAggregates(lambda: now[0])
-    aggregates.record([at(1, 10**18)])
+    put(aggregates, [at(1, 10**18)])
     now[0] = 110
-    aggregates.record([at(2, 105)])
+    put(aggregates, [at(2, 105)])
 
     assert values(aggregates) == {"a": (2, 105)}
 
@@ -150,11 +157,11 @@ def test_an_event_from_the_future_counts_as_of_now():
 def test_a_clock_that_is_set_back_holds_no_gauge_fast():
     now = [10_000]
     aggregates = MetricAggregates(lambda: now[0])
-    aggregates.record([at(1, 9_999)])
+    put(aggregates, [at(1, 9_999)])
     now[0] = 500
-    aggregates.record([at(2, 400)])  # may be a replay: it can't be told
+    put(aggregates, [at(2, 400)])  # may be a replay: it can't be told
     now[0] = 510
-    aggregates.record([at(3, 505)])
+    put(aggregates, [at(3, 505)])
 
     assert values(aggregates) == {"a": (3, 505)}
 
@@ -168,8 +175,8 @@ def test_a_gauge_has_no_overflow_point_and_what_is_left_out_is_counted():
         on_overflow=lambda *what: told.append(what),
         on_left_out=lambda *what: left.append(what),
     )
-    assert aggregates.record(at(n, 10 + n, label=label) for n, label in enumerate("abcd")) == (2, 2)
-    assert aggregates.record([at(9, 50), at(9, 50, label="c"), OPEN.measure()]) == (2, 1)
+    assert put(aggregates, (at(n, 10 + n, label=x) for n, x in enumerate("abcd"))) == (2, 2)
+    assert put(aggregates, [at(9, 50), at(9, 50, label="c"), (OPEN.measure(), 50)]) == (2, 1)
 
     points = aggregates.collect()
     aggregates.collect()
