@@ -79,10 +79,10 @@ class Report:
     """Where it was raised, or where it hangs: innermost first."""
 
     def __str__(self) -> str:
-        found = "" if self.error is None else shown(self.error)
+        found = "" if self.error is None else in_words(self.error)
         if self.error is not None and self.of:
             found = f"last cause: {self.of}: {found}"
-        words = f"{self.who} {self.what}" + (f": {one_line(found)}" if found else "")
+        words = f"{self.who} {self.what}" + (f": {found}" if found else "")
         if self.places:
             words += f" at {self.places[0]}"
         return f"{words}; {self.then}" if self.then else words
@@ -103,13 +103,13 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         cause = cause_of(self.reason)
         places = places_of(cause) or self.places
-        words = shown(cause) if isinstance(cause, BaseException) else str(cause)
         at = f" at {places[0]}" if places else ""
-        return f"{self.path}: {one_line(words)}{at}"
+        return f"{self.path}: {in_words(cause)}{at}"
 
 
-def one_line(words: str) -> str:
-    """*words* without line ends, and not too many."""
+def in_words(error: BaseException | str) -> str:
+    """On one line, and not too many."""
+    words = shown(error) if isinstance(error, BaseException) else error
     return " ".join(words[:_MOST_CHARACTERS].split())
 
 

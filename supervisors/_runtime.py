@@ -161,12 +161,10 @@ class Runtime:
     def give_up(self, slot: Slot, exit_: Exit, error: BaseException | None = None) -> None:
         """Kill, in so far as a thread can be killed: nobody listens to it any more."""
         self.give_up_below(slot)
-        life = slot.current
-        if life is None:
-            return
-        dispatcher = self.dispatcher_of(slot)
-        life.left_at = places_of_thread(dispatcher.thread_of(life))
-        if life.lose(exit_, error):
+        life, dispatcher = slot.current, self.dispatcher_of(slot)
+        if life is not None:
+            life.left_at = places_of_thread(dispatcher.thread_of(life))
+        if life is not None and life.lose(exit_, error):
             dispatcher.abandon(life)
 
     def give_up_below(self, slot: Slot) -> None:
