@@ -117,7 +117,7 @@ def _case(life: Life, shard: Shard, index: int, name: str) -> CaseStatus:
 
 
 def counted_as_parked(life: Life, path: str) -> tuple[int, int]:
-    """Refused and dropped so far, of cases that nobody takes while *path* is parked. Takes a lock."""
+    """Refused and dropped so far, of cases that nobody takes while *path* is parked. A lock."""
     rows = life.rows_below(path)
     with life.books.lock:
         shard = life.intake.shards.snapshot()

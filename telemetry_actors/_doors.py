@@ -1,4 +1,4 @@
-"""What follows when a part parks or comes back: the doors of its cases close or open, and it is said.
+"""What follows when a part parks or comes back: the doors of its cases close or open; it is said.
 
 Stands beside `_life.py`, whose parkings and doors these are. Control thread; one line for each
 change, and none for a probe that failed. What the part still holds ends as ``parked``.

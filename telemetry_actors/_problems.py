@@ -77,5 +77,5 @@ def _of_drops(life: Life) -> list[str]:
     return [
         f"{n} events dropped ({reason}): {DROPS[Reason(reason)]}"
         for reason, n in total.most_common()
-        if n
+        if n and (life.sinks or reason != Reason.NO_SINK)  # else it is said already
     ]
