@@ -69,6 +69,7 @@ class Reporter:
         self._lock = Lock()
         """Guards the bounds. Taken by the control thread and ours, for an instant."""
         self._bounds: dict[Hashable, _Bound] = {}
+        self._tidied_s = float("-inf")
         self._in_all = _Bound(runtime.clock.now_s())
 
     def report(self, kind: Hashable, make: Callable[[], Report]) -> None:
@@ -105,10 +106,9 @@ class Reporter:
     def _bound(self, kind: Hashable, now_s: float) -> _Bound:
         found = self._bounds.get(kind)
         if found is None:
-            if len(self._bounds) >= _KINDS:
-                old = [k for k, b in self._bounds.items() if _is_old(b, now_s)]
-                for key in old:
-                    del self._bounds[key]
+            if len(self._bounds) >= _KINDS and now_s - self._tidied_s >= _PERIOD_S:
+                self._tidied_s = now_s
+                self._bounds = {k: b for k, b in self._bounds.items() if not _is_old(b, now_s)}
             if len(self._bounds) >= _KINDS:
                 kind = _OTHERS
             found = self._bounds.setdefault(kind, _Bound(now_s))
@@ -197,7 +197,9 @@ class Reporter:
             thread.join(timeout_s)
 
 
-_OF_MANY_KINDS: Final = Report("left_out", logging.ERROR, "the tree", "", 0, "reports")
+_OF_MANY_KINDS: Final = Report(
+    "left_out", logging.ERROR, "the tree", "", 0, "has more to report than is told"
+)
 
 
 def _alike(report: Report) -> Report:
@@ -205,7 +207,8 @@ def _alike(report: Report) -> Report:
     error = None if report.error is None else type(report.error).__name__
     if isinstance(report.error, str):
         error = report.error
-    return replace(report, kind="left_out", then="", error=error, of="")
+    who = report.who.partition(" (life")[0]
+    return replace(report, kind="left_out", who=who, incarnation=0, then="", error=error, of="")
 
 
 def _is_old(bound: _Bound, now_s: float) -> bool:

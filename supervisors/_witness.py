@@ -51,18 +51,12 @@ class Witness:
 
     def saw(self, seen: to.Report, child: Slot | None, follows: _Follows) -> None:
         """Of a report of the core's, and the effects that follow it."""
+        stopping = seen.context == "shutdown_error"
         if seen.context == "shutdown":
             if self._core.spec.on_intensity != "park":  # else it is said when it has parked
                 self._of_itself("gave_up", logging.ERROR, f"gives up: {_limit(seen.reason)}")
         elif seen.context != "progress" and child is not None and seen.reason is not None:
-            reason = seen.reason
-            if seen.context != "shutdown_error":
-                self._slot.last_fault = self._fault(child, reason)
-            if isinstance(reason, Exit):
-                stopping = seen.context == "shutdown_error"
-                self._of_an_end(child, reason, "" if stopping else self._fate(child, follows))
-            else:
-                self._of_a_start(child, reason, self._fate(child, follows))
+            self._of_a_child(seen.reason, child, None if stopping else follows)
 
     def parked(self, effect: to.Parked) -> None:
         """All children are stopped, and it waits."""
@@ -89,48 +83,53 @@ class Witness:
 
     # -- what is put into it ----------------------------------------------------------------------
 
-    def _of_an_end(self, child: Slot, exit_: Exit, then: str) -> None:
-        gave_up = isinstance(exit_.error, RestartLimitReached)
-        if not exit_.abnormal and not gave_up:
-            return
-        kind, cause = kind_of(exit_), cause_of(exit_)
-        what = "gave up, and has ended" if gave_up else words_of(kind)
-        if not gave_up and not then:
-            what += "" if kind == "killed" else " while it was being stopped"
-        if kind in ("hung", "killed"):
-            then = f"its thread is left behind; {then}" if then else "its thread is left behind"
-        error = None if gave_up or exit_.error is None else cause
-        level = logging.WARNING if gave_up else logging.ERROR
-        self._of_a_child(kind, level, child, what, then, error)
+    def _of_a_child(
+        self, reason: Exit | BaseException | str, child: Slot, follows: _Follows | None
+    ) -> None:
+        """Of the end of *child*, or of its start; *follows* is None if it was being stopped."""
+        if follows is not None:
+            self._slot.last_fault = self._fault(child, reason)
+        if not isinstance(reason, Exit):
+            self._of_a_start(child, reason, follows or ())
+        elif isinstance(reason.error, RestartLimitReached):
+            what = "gave up, and has ended"
+            self._report_child("ended", logging.WARNING, child, what, None, follows)
+        elif reason.abnormal:
+            kind = kind_of(reason)
+            what = words_of(kind)
+            if follows is None and kind != "killed":
+                what += " while it was being stopped"
+            self._report_child(kind, logging.ERROR, child, what, reason.error, follows)
 
-    def _of_a_start(self, child: Slot, error: BaseException | str, then: str) -> None:
+    def _of_a_start(self, child: Slot, error: BaseException | str, follows: _Follows) -> None:
         if self._runtime.is_starting:
             return  # whoever starts the tree gets an exception with all of it
         if isinstance(error, ChildStartError):  # a supervisor's: its own child has been told of
             error = f"child {error.child_id!r} did not start"
-        self._of_a_child("failed", logging.ERROR, child, "failed to start", then, error)
+        self._report_child("failed", logging.ERROR, child, "failed to start", error, follows)
 
-    def _of_a_child(
+    def _report_child(
         self,
         kind: str,
         level: int,
         child: Slot,
         what: str,
-        then: str,
         error: BaseException | str | None,
+        follows: _Follows | None,
     ) -> None:
         life = child.current
         left_at = life.left_at if life is not None else ()
         at = place_of(error) or (left_at[0] if left_at else None)
         key = (kind, self._place_in_tree(child), type(error), at)
 
-        def make() -> Report:
+        def make() -> Report:  # only for those that are told: it is no small thing
             number, places = life.number if life is not None else 0, places_of(error) or left_at
             who = "supervisor" if child.spec.type == "supervisor" else "child"
             name = f"{who} {child.name} (life {number})"
+            then = self._fate(kind, child, follows)
             return Report(kind, level, name, child.name, number, what, then, error, "", places)
 
-        self._report(key, make)
+        self._runtime.reporter.report(key, make)
 
     def _place_in_tree(self, child: Slot) -> str:
         """Children that come and go have one bound together."""
@@ -164,7 +163,11 @@ class Witness:
 
     # -- what is done about it --------------------------------------------------------------------
 
-    def _fate(self, child: Slot, follows: _Follows) -> str:
+    def _fate(self, kind: str, child: Slot, follows: _Follows | None) -> str:
+        left = ["its thread is left behind"] if kind in ("hung", "killed") else []
+        return "; ".join(left + ([] if follows is None else [self._next(child, follows)]))
+
+    def _next(self, child: Slot, follows: _Follows) -> str:
         """What is done about the end of *child*."""
         spec, core = child.spec, self._core
         for effect in follows:
