@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reporter"]
 
-_AT_ONCE: Final = 5
 _IN_ALL: Final = 100
 _PERIOD_S: Final = 60.0
 _KINDS: Final = 1000
@@ -85,12 +84,12 @@ class Reporter:
             self._hand_over(report)
 
     def _admit(self, kind: Hashable, make: Callable[[], Report]) -> tuple[list[Report], bool]:
-        now_s = self._runtime.clock.now_s()
+        now_s, at_once = self._runtime.clock.now_s(), self._runtime.reports_at_once
         bound = self._bound(kind, now_s)
         counted = [one for one in (bound, self._in_all) if now_s - one.since_s >= _PERIOD_S]
         found = [report for one in counted if (report := _renew(one, now_s)) is not None]
         short = next(
-            (one for one, most in ((bound, _AT_ONCE), (self._in_all, _IN_ALL)) if one.said >= most),
+            (one for one, most in ((bound, at_once), (self._in_all, _IN_ALL)) if one.said >= most),
             None,
         )
         if short is None:

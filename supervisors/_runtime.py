@@ -68,6 +68,8 @@ class Runtime:
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.report = report
+        self.reports_at_once = 5
+        """Of one place, in a minute; then they are counted."""
         self.journal = Journal()
         self.dead_letters = Letters()
         self.slots: dict[Path, Slot] = {}

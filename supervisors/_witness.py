@@ -175,6 +175,8 @@ class Witness:
                 used, intensity, period_s = core.budget
                 when = f" in {effect.delay_s:.3g} s" if effect.delay_s else ""
                 budget = f"{used} of {intensity} restarts in {period_s:g} s are used"
+                if not used:  # count_progress
+                    budget = "at no charge, since it had handled messages"
                 return f"it is restarted{when} ({budget})"
             if isinstance(effect, to.Report) and effect.context == "shutdown":
                 return f"that is one too many: its supervisor {_gives_up(core.spec)}"

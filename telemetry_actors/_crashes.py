@@ -20,7 +20,7 @@ from typing import Final
 from supervisors import Place, Report, Slot
 from supervisors._reports import cause_of, places_of
 from telemetry_actors._say import error as say_error
-from telemetry_actors._say import say, warn
+from telemetry_actors._say import say
 
 __all__ = ["cause_below", "in_short", "tell", "tell_raised"]
 
@@ -41,13 +41,13 @@ _LIBRARIES: Final = tuple(
 _MACHINERY: Final = (_OUR_PACKAGES[0], "pykka" + os.sep, "threading.py")
 _MOST_FRAMES: Final = 8
 _INNERMOST: Final = 4
-_SAID_BY_THE_LIFE: Final = ("parked", "unparked")
-_AT_ONCE: Final = 5
+_SAID_OTHERWISE: Final = ("parked", "unparked", "ended")
+"""By `_doors.py`; and of a supervisor that gave up, it was said that it does."""
 
 
 def tell(report: Report) -> None:
     """Say *report*, for `Runtime.report`. The thread that tells, or the test's."""
-    if report.kind in _SAID_BY_THE_LIFE:
+    if report.kind in _SAID_OTHERWISE:
         return
     words = f"{report.path or 'the tree'} {report.what}"
     short = in_short(report.error, report.places)
@@ -57,17 +57,11 @@ def tell(report: Report) -> None:
         words += f": {short}"
     if report.then:
         words += f"; {report.then}"
-    of = f"{report.path} {_name_of(report.error)} {report.places[:1]}"
+    of = f"{report.kind} {report.path} {_name_of(report.error)} {report.places[:1]}"
     if report.level >= logging.ERROR:
-        say_error(_MESSAGES.get(report.kind, "%s"), words, of=of, at_once=_AT_ONCE)
-    elif report.level >= logging.WARNING:
-        warn("%s", words, of=of, at_once=_AT_ONCE)
+        say_error("%s", words, of=of)
     else:
         say("%s", words)
-
-
-_MESSAGES: Final = {"left_out": "%s."}
-"""A count of lines is of another kind than they are."""
 
 
 def tell_raised(what: str, error: BaseException, then: str) -> None:
@@ -79,7 +73,7 @@ def tell_raised(what: str, error: BaseException, then: str) -> None:
         then: what became of it.
     """
     of = f"{what} {type(error).__name__} {places_of(error)[:1]}"
-    say_error("%s raised %s; %s", what, in_short(error), then, of=of)
+    say_error("%s raised %s; %s", what, in_short(error), then, of=of, at_once=1)
 
 
 def cause_below(slots: Mapping[tuple[str, ...], Slot], path: str) -> str:
@@ -119,6 +113,9 @@ def _calls(places: tuple[Place, ...]) -> str:
     found = list(places)
     while len(found) > 1 and _is_machinery(found[-1].file):
         found.pop()
+    users = [n for n, place in enumerate(found) if _is_users(place.file)]
+    if users:  # and who called it; what that was called by is the same each time
+        del found[users[-1] + 2 :]
     if len(found) > _MOST_FRAMES:
         inner, rest = found[:_INNERMOST], found[_INNERMOST:]
         theirs = [place for place in rest if _is_users(place.file)]

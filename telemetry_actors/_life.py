@@ -272,7 +272,7 @@ class Life:
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
         self.runtime = runtime
-        runtime.report = tell
+        runtime.report, runtime.reports_at_once = tell, 1
         tree.adopt(runtime)
         self.intake.know_sinks([h.mailbox for h in tree.holders if h.kind is not None])
         runtime.journal.subscribe(partial(on_lifecycle, self))

@@ -18,8 +18,8 @@ SNAPSHOT = {
     "supervisors": """
         AutoShutdown BRUTAL_KILL Backoff ChildCounts ChildInfo ChildSpec Clock Exit ExitKind
         ExtraArgs INFINITY InFlight LifecycleEvent Mailbox MailboxSpec OneLife Overflow Place Ref
-        Report Restart Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef SupervisorSpec
-        SystemClock TICK
+        Report Restart Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef
+        SupervisorSpec SystemClock TICK
     """,
     "supervisors.testing": """
         Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.hosts.books import without_advice
-from tests.hosts.mistakes import MISTAKES, SECRET
+from tests.hosts.mistakes import MISTAKES as OF_ENDPOINTS
+from tests.hosts.mistakes import SECRET
+from tests.hosts.mistakes_of_crashes import CRASHES
 from tests.hosts.processes import ROOT
 from tests.hosts.programs import environment
 from tests.hosts.web import WebServer
 from tests.receivers.faulty import FaultyReceiver
 
+MISTAKES = (*OF_ENDPOINTS, *CRASHES)
 LOGGINGS = {
     "none": ("", "telemetry_actors: "),
     "basicConfig": (

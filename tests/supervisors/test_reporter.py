@@ -17,7 +17,7 @@ class Told:
     """A runtime, for a `Reporter` without threads."""
 
     def __init__(self):
-        self.clock = FakeClock()
+        self.clock, self.reports_at_once = FakeClock(), 5
         self.told = []
         self.reporter = Reporter(self, threaded=False)
 

@@ -98,8 +98,10 @@ def test_a_crash_says_who_why_where_and_what_follows(tree):
     assert one.lines() == [
         (
             "ERROR",
-            "child a (life 1) crashed: ValueError('bad') at Actor.on_receive;"
-            " it is restarted (1 of 3 restarts in 10 s are used)",
+            (
+                "child a (life 1) crashed: ValueError('bad') at Actor.on_receive;"
+                " it is restarted (1 of 3 restarts in 10 s are used)"
+            ),
         )
     ]
     (report,) = one.said
@@ -130,18 +132,24 @@ def test_giving_up_and_the_end_of_the_tree_have_the_last_cause(tree):
     assert one.lines()[1:] == [
         (
             "ERROR",
-            "child a (life 2) crashed: ValueError('last') at Actor.on_receive;"
-            " that is one too many: its supervisor gives up",
+            (
+                "child a (life 2) crashed: ValueError('last') at Actor.on_receive;"
+                " that is one too many: its supervisor gives up"
+            ),
         ),
         (
             "ERROR",
-            "the tree gives up: more than 1 restarts in 5 s:"
-            " last cause: a: ValueError('last') at Actor.on_receive",
+            (
+                "the tree gives up: more than 1 restarts in 5 s:"
+                " last cause: a: ValueError('last') at Actor.on_receive"
+            ),
         ),
         (
             "ERROR",
-            "the tree has ended, since its supervisor gave up:"
-            " last cause: a: ValueError('last') at Actor.on_receive",
+            (
+                "the tree has ended, since its supervisor gave up:"
+                " last cause: a: ValueError('last') at Actor.on_receive"
+            ),
         ),
     ]
 
@@ -154,8 +162,10 @@ def test_a_supervisor_below_that_gives_up_is_restarted_by_its_own(tree):
     assert [line.partition(" at ")[0].partition(":")[0] for _, line in one.lines()] == [
         "child web/a (life 1) crashed",
         "supervisor web gives up",
-        "supervisor web (life 1) gave up, and has ended; it is restarted (1 of 1 restarts in 5 s"
-        " are used)",
+        (
+            "supervisor web (life 1) gave up, and has ended; it is restarted (1 of 1 restarts in 5 s"
+            " are used)"
+        ),
     ]
     one.tell(ValueError("again"), "web/a")
     assert str(one.said[-1]).startswith("the tree has ended")
@@ -170,8 +180,10 @@ def test_a_part_that_parks_says_so_and_when_it_is_back(tree):
     assert one.lines()[1:] == [
         (
             "ERROR",
-            "the tree is parked: more than 0 restarts in 5 s: last cause: a: ValueError('bad') at"
-            " Actor.on_receive; its children are tried again in 3 s, and messages wait till then",
+            (
+                "the tree is parked: more than 0 restarts in 5 s: last cause: a: ValueError('bad') at"
+                " Actor.on_receive; its children are tried again in 3 s, and messages wait till then"
+            ),
         ),
         ("WARNING", "the tree is back: its children are up again"),
     ]
@@ -196,8 +208,10 @@ def test_one_that_crashes_while_it_is_stopped_is_reported(tree):
     one.root.stop()
 
     assert [line for _, line in one.lines()] == [
-        "child a (life 1) crashed while it was being stopped: KeyError('at the end')"
-        " at BadEnd.on_stop"
+        (
+            "child a (life 1) crashed while it was being stopped: KeyError('at the end')"
+            " at BadEnd.on_stop"
+        )
     ]
 
 
@@ -245,8 +259,10 @@ def test_a_tree_that_ends_with_a_crash_of_its_significant_child_says_so(tree):
     assert one.said[0].then == "it is temporary: it is not restarted and its supervisor ends"
     assert one.lines()[-1] == (
         "ERROR",
-        "the tree has ended, as auto_shutdown says: last cause: a: ValueError('bad') at"
-        " Actor.on_receive",
+        (
+            "the tree has ended, as auto_shutdown says: last cause: a: ValueError('bad') at"
+            " Actor.on_receive"
+        ),
     )
 
 
@@ -294,3 +310,11 @@ def test_an_unknown_name_names_those_that_there_are(tree):
     with pytest.raises(KeyError, match="no child 'c' of root; there are: a, b") as caught:
         one.root.child("c")
     assert isinstance(caught.value, NoSuchChild)
+
+
+def test_a_restart_that_costs_nothing_says_so(tree):
+    one = tree(a(), count_progress=True)
+    one.root.child("a").tell("fine")
+    one.tell(ValueError("bad"))
+
+    assert one.said[0].then == "it is restarted (at no charge, since it had handled messages)"
