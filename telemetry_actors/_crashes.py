@@ -54,7 +54,7 @@ def tell(report: Report) -> None:
     if short and report.of:
         words += f"; last cause: {report.of}: {short}"
     elif short:
-        words += f": {short}"
+        words += f" at {short}" if report.error is None else f": {short}"
     if report.then:
         words += f"; {report.then}"
     of = f"{report.kind} {report.path} {_name_of(report.error)} {report.places[:1]}"

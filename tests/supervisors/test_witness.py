@@ -163,8 +163,8 @@ def test_a_supervisor_below_that_gives_up_is_restarted_by_its_own(tree):
         "child web/a (life 1) crashed",
         "supervisor web gives up",
         (
-            "supervisor web (life 1) gave up, and has ended; it is restarted (1 of 1 restarts in 5 s"
-            " are used)"
+            "supervisor web (life 1) gave up, and has ended; it is restarted"
+            " (1 of 1 restarts in 5 s are used)"
         ),
     ]
     one.tell(ValueError("again"), "web/a")
@@ -181,8 +181,9 @@ def test_a_part_that_parks_says_so_and_when_it_is_back(tree):
         (
             "ERROR",
             (
-                "the tree is parked: more than 0 restarts in 5 s: last cause: a: ValueError('bad') at"
-                " Actor.on_receive; its children are tried again in 3 s, and messages wait till then"
+                "the tree is parked: more than 0 restarts in 5 s: last cause: a: ValueError('bad')"
+                " at Actor.on_receive; its children are tried again in 3 s, and messages wait till"
+                " then"
             ),
         ),
         ("WARNING", "the tree is back: its children are up again"),
