@@ -9,6 +9,7 @@ from supervisors._inflight import InFlight
 from supervisors._mailbox import Mailbox
 from supervisors._protocol import ChildCounts, OneLife
 from supervisors._ref import Ref
+from supervisors._reports import Place, Report
 from supervisors._root import ChildInfo, SupervisorRef
 from supervisors._runtime import Runtime
 from supervisors._slot import Slot
@@ -47,7 +48,9 @@ __all__ = [
     "MailboxSpec",
     "OneLife",
     "Overflow",
+    "Place",
     "Ref",
+    "Report",
     "Restart",
     "Revoked",
     "Runtime",

@@ -85,6 +85,18 @@ class SupervisorCore:
         """What it finished with; None as long as it hasn't."""
         return self._state.exit
 
+    @property
+    def spec(self) -> SupervisorSpec:
+        """What it goes by at present."""
+        return self._state.spec
+
+    @property
+    def budget(self) -> tuple[int, int, float]:
+        """Restarts that count at present; how many may, in how many seconds."""
+        state = self._state
+        used = len(state.budget.ages_s(state.now_s))
+        return used, state.spec.intensity, state.spec.period_s
+
     def handle(self, event: Event, now_s: float) -> list[Effect]:
         """Take one event, and say what is to be done about it.
 

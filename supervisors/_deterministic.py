@@ -86,6 +86,8 @@ class DeterministicRuntime(Runtime):
     True
     """
 
+    is_threaded = False
+
     def __init__(self, seed: int = 0) -> None:
         self.virtual = VirtualClock(self)
         super().__init__(self.virtual)
@@ -119,7 +121,8 @@ class DeterministicRuntime(Runtime):
         """Nothing to start."""
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to end."""
+        """No thread to end."""
+        self.reporter.close(0.0)
 
     # -- Dispatcher -------------------------------------------------------------------------------
 

@@ -54,5 +54,5 @@ class Journal:
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001 -- an observer's fault is never the tree's
+            except BaseException:  # noqa: BLE001 -- an observer's fault is never the tree's
                 self.listener_errors += 1

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors._actor import SupervisedActor
+    from supervisors._reports import Place
     from supervisors._slot import Slot
 
 __all__ = ["Crash", "Ignore", "Incarnation", "Left", "Vanished", "Yielded"]
@@ -88,6 +89,8 @@ class Incarnation:
         self.handled = 0
         self.last = ""
         """Type of the last message, for traces."""
+        self.left_at: tuple[Place, ...] = ()
+        """Where its thread stood when it was left behind, innermost first."""
         self.started_s = 0.0
         self.messages_a_turn = _NO_END
         """Messages before a shared thread is somebody else's."""

@@ -15,6 +15,7 @@ from supervisors._protocol import OneLife
 from supervisors._runtime import CONTROL, Runtime
 from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors._stops import ShutDown
+from supervisors._witness import report_lost_tree
 from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
 _ANSWER_S = 30.0
 _UNDO_S = 1.0
+_LAST_WORDS_S = 1.0
 
 
 class ChildInfo(NamedTuple):
@@ -220,7 +222,10 @@ class SupervisorRef:
         """
         this_process()  # a fork may not have been noticed yet
         until_s = None if timeout_s is None else self._runtime.clock.now_s() + timeout_s
-        return self._parent.wait_for_exit(until_s)
+        if not self._parent.wait_for_exit(until_s):
+            return False
+        self._runtime.reporter.flush(_LAST_WORDS_S)  # the program may end with it
+        return True
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Stop the whole tree, in reverse start order, and its threads.
@@ -235,6 +240,8 @@ class SupervisorRef:
         clock, root = self._runtime.clock, (_ROOT,)
         until_s = clock.now_s() + timeout_s
         slot = self._runtime.slots.get(root)
+        if self.exit is None:
+            self._parent.is_stopping = True
         if slot is not None and slot.current is not None:
             slot.mailbox.steer(Envelope(ShutDown(slot.current.number)))
         ended = self._parent.wait_for_exit(until_s)
@@ -267,7 +274,10 @@ class SupervisorRef:
         return answer
 
     def _not_running(self, slot: Slot | None) -> NotRunning:
-        return NotRunning("/".join(self._path), self.exit if slot is None else slot.last_exit)
+        what, parent = "/".join(self._path), self._parent
+        if parent.exit is None:
+            return NotRunning(what, self.exit if slot is None else slot.last_exit)
+        return NotRunning(what, parent.exit, whole_tree=True, cause=parent.cause)
 
 
 def _is_down(slot: Slot) -> bool:
@@ -285,6 +295,8 @@ class _Parent:
         self.up = False
         self.error: BaseException | str | None = None
         self.exit: Exit | None = None
+        self.cause = ""  # what went wrong last, of a tree that has ended by itself
+        self.is_stopping = False  # its owner has asked for the end
 
     def post(self, event: Any) -> None:
         """Take an event of the root. Control thread."""
@@ -295,6 +307,8 @@ class _Parent:
         elif isinstance(event, to.ChildIgnored):
             self.error = Ignore()
         elif isinstance(event, to.ChildDown):
+            if not self.is_stopping:
+                report_lost_tree(self._runtime, event.exit)
             self.exit = event.exit
             self._bury()
         release(self._token)
@@ -314,6 +328,8 @@ class _Parent:
         """There is no next life of a root: nobody below it is left, and all addresses end."""
         slot = self._runtime.slots.get((_ROOT,))
         if slot is not None:
+            if slot.last_fault is not None and not self.is_stopping:
+                self.cause = str(slot.last_fault)
             self._runtime.give_up_below(slot)
             self._runtime.forget(slot.path)
 
@@ -349,6 +365,7 @@ def start_tree(
     slot = runtime.slot(path, root, cls, parent.post)
     slot.current = Incarnation(slot, 1)
     runtime.on_refused = parent.refused
+    runtime.is_starting = True
     try:
         cls.incarnate(slot.current, (spec, runtime), {})
         runtime.start()
@@ -360,6 +377,7 @@ def start_tree(
     if not parent.up:
         _undo(runtime, slot)
         raise _start_error(parent.error or parent.exit)
+    runtime.is_starting = False
     return SupervisorRef(runtime, path, parent)
 
 

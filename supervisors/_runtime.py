@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from supervisors._answer import Answer
 from supervisors._clock import Clock, SystemClock
@@ -19,6 +19,8 @@ from supervisors._events import Journal
 from supervisors._exit import Exit
 from supervisors._letters import Letters
 from supervisors._process import Process, this_process, when_forked
+from supervisors._reporter import Reporter
+from supervisors._reports import log_report, places_of_thread
 from supervisors._slot import Slot
 from supervisors._watch import Watch
 from supervisors._zombies import leave_behind
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from supervisors._incarnation import Incarnation
     from supervisors._mailbox import Mailbox
+    from supervisors._reports import Teller
     from supervisors._spec import ChildSpec
     from supervisors._thread import Thread
 
@@ -48,7 +51,12 @@ class Runtime:
             are gone or hang. An idle tree is not looked at, and wakes no one.
         max_abandoned: threads that may be left behind stuck at one time; while there are so
             many, nothing is started in the place of another one.
+        report: told of each crash, hang and the like (`Report`), a few of a kind a minute; on a
+            thread of the tree's that does nothing else. To the logger ``supervisors`` by default.
     """
+
+    is_threaded: ClassVar[bool] = True
+    """It may have threads of its own."""
 
     def __init__(
         self,
@@ -56,8 +64,12 @@ class Runtime:
         *,
         sweep_interval_s: float = 0.25,
         max_abandoned: int = 16,
+        report: Teller = log_report,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.report = report
+        self.reports_at_once = 5
+        """Of one place, in a minute; then they are counted."""
         self.journal = Journal()
         self.dead_letters = Letters()
         self.slots: dict[Path, Slot] = {}
@@ -71,6 +83,8 @@ class Runtime:
         self._take_threads()
         self.on_refused: Callable[[BaseException], None] = _not_minding
         """Told that a shared thread is gone and could not be replaced. Any thread of the tree."""
+        self.is_starting = False
+        """A tree is being started: of what fails there its starter hears, by an exception."""
         self._process = this_process()
         self._forked = False
         self.on_lost: Callable[[], None] = _nothing
@@ -81,6 +95,7 @@ class Runtime:
         self._watch = Watch(self, self._sweep_interval_s)
         self.poke = self._watch.poke
         self.own = OwnThreads(self)
+        self.reporter = Reporter(self, threaded=self.is_threaded)
         self.shared: dict[str, SharedThread] = {}
 
     def adopt(self, path: Path, mailbox: Mailbox) -> None:
@@ -148,9 +163,11 @@ class Runtime:
     def give_up(self, slot: Slot, exit_: Exit, error: BaseException | None = None) -> None:
         """Kill, in so far as a thread can be killed: nobody listens to it any more."""
         self.give_up_below(slot)
-        life = slot.current
+        life, dispatcher = slot.current, self.dispatcher_of(slot)
+        if life is not None:
+            life.left_at = places_of_thread(dispatcher.thread_of(life))
         if life is not None and life.lose(exit_, error):
-            self.dispatcher_of(slot).abandon(life)
+            dispatcher.abandon(life)
 
     def give_up_below(self, slot: Slot) -> None:
         """A supervisor that is no more leaves no orphan, whatever it ended of."""
@@ -213,6 +230,7 @@ class Runtime:
         self._watch.stop(timeout_s)
         for dispatcher in self.dispatchers():
             dispatcher.close(max(0.0, until_s - self.clock.now_s()))
+        self.reporter.close(max(0.0, until_s - self.clock.now_s()))
 
     def is_elsewhere(self) -> bool:
         """Whether this is the child of a fork, and the tree that was started is its parent's."""
@@ -229,6 +247,7 @@ class Runtime:
         if self._process is process:
             return
         self._forked = True
+        self.reporter = Reporter(self, threaded=self.is_threaded)
         slots, self.slots = self.slots, {}
         for slot in slots.values():
             slot.ended = True

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors._incarnation import Incarnation
+    from supervisors._reports import Fault
     from supervisors._runtime import Runtime
     from supervisors._spec import ChildSpec
 
@@ -72,6 +73,8 @@ class Slot:
         self.current: Incarnation | None = None
         self.due_s: float | None = None
         self.last_exit: Exit | None = None
+        self.last_fault: Fault | None = None
+        """If a supervisor is in it: what went wrong last with a child of it."""
         self.restarts = 0
         self.ended = False
         self.has_parked = False

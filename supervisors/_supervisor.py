@@ -26,6 +26,7 @@ from supervisors._ref import turn_away
 from supervisors._spec import Restart, Shutdown, SupervisorSpec
 from supervisors._stops import ShutDown, answer_stops
 from supervisors._tick import TICK
+from supervisors._witness import Witness
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Supervisor(SupervisedActor):
         self._runtime = runtime
         self._spec = spec
         self._core = SupervisorCore(spec, seed=runtime.new_seed(), count_from=self._last_number())
+        self._witness = Witness(runtime, self.slot, self._core)
         self._slots: dict[str, Slot] = {}
         self._asked: dict[Any, None] = {}
         self._due: dict[Any, float] = {}
@@ -123,8 +125,12 @@ class Supervisor(SupervisedActor):
             if event.token.done:
                 return  # whoever asked was told that there is nobody
             self._asked[event.token] = None
-        for effect in self._core.handle(event, self._runtime.clock.now_s()):
-            self._EFFECTS[type(effect)](self, effect)
+        effects = self._core.handle(event, self._runtime.clock.now_s())
+        for number, effect in enumerate(effects, start=1):
+            if isinstance(effect, to.Report):
+                self._witness.saw(effect, self._slots.get(effect.id), effects[number:])
+            else:
+                self._EFFECTS[type(effect)](self, effect)
 
     def _slot_of(self, id_: str, incarnation: int) -> Slot | None:
         """The slot of a child, if that is the present incarnation in it."""
@@ -242,6 +248,7 @@ class Supervisor(SupervisedActor):
         self._incarnation.fail_to_start(effect.error)
 
     def _finished(self, effect: to.Finished) -> None:
+        self._witness.finished(effect)
         self._tell("finished", self.slot.path, 0, f"{effect.cause}: {effect.exit}")
         self.exit(effect.exit)
 
@@ -249,6 +256,7 @@ class Supervisor(SupervisedActor):
         self.slot.has_parked = True
         self._mark_parked(True)
         self._tell("parked", self.slot.path, 0, str(effect.reason))
+        self._witness.parked(effect)
 
     def _unparked(self, _effect: to.Unparked) -> None:
         self._come_back()
@@ -257,6 +265,7 @@ class Supervisor(SupervisedActor):
         self.slot.has_parked = False
         self._mark_parked(False)
         self._tell("unparked", self.slot.path, 0, "")
+        self._witness.came_back()
 
     def _mark_parked(self, parked: bool) -> None:
         here = self.slot.path
@@ -270,9 +279,6 @@ class Supervisor(SupervisedActor):
 
     def _restarting(self, effect: to.Restarting) -> None:
         self._tell("restarting", (*self.slot.path, effect.id), 0, f"in {effect.delay_s:g} s")
-
-    def _ignore(self, _effect: Any) -> None:
-        """Reports of the core say in OTP's words what the other records say already."""
 
     def _tell(self, kind: str, path: tuple[str, ...], incarnation: int, detail: str) -> None:
         self._runtime.journal.tell(
@@ -336,7 +342,6 @@ class Supervisor(SupervisedActor):
         to.Booted: _booted,
         to.BootFailed: _boot_failed,
         to.Finished: _finished,
-        to.Report: _ignore,
         to.Parked: _parked,
         to.Unparked: _unparked,
         to.Restarting: _restarting,

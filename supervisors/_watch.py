@@ -20,6 +20,7 @@ from supervisors._clock import new_token, release, thread_cpu
 from supervisors._events import LifecycleEvent
 from supervisors._exit import Exit
 from supervisors._native import get_ident
+from supervisors._reports import places_of_thread
 from supervisors._thread import new_thread
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Watch:
         self._suspects.pop(incarnation, None)
         name = incarnation.slot.name
         detail = f"no return after {over_s:.3g} s"
+        incarnation.left_at = places_of_thread(dispatcher.thread_of(incarnation))
         if not incarnation.lose(Exit.hung()):
             return  # it has just ended by itself
         dispatcher.abandon(incarnation)

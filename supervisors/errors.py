@@ -284,13 +284,19 @@ class HandlerExit(SupervisorError):
 class NotRunning(SupervisorError):
     """The supervisor, or the child, has ended; the request was not carried out.
 
-    ``exit`` says how it ended, if that is known. Asking again can't help;
-    start a new one.
+    ``exit`` says how it ended, if that is known; ``cause`` what went wrong last in a tree that has
+    ended by itself, with file and line. Asking again can't help; start a new one.
     """
 
     code = "not-running"
 
-    def __init__(self, what: str, ended: Exit | None = None) -> None:
-        super().__init__(f"{what} is not running" + (f": {ended}" if ended is not None else ""))
+    def __init__(
+        self, what: str, ended: Exit | None = None, *, whole_tree: bool = False, cause: str = ""
+    ) -> None:
+        words = f"{what} is not running" + (f": {ended}" if ended is not None else "")
+        if whole_tree:
+            words += "; its whole tree has ended, and all addresses with it"
+        super().__init__(f"{words}; last cause: {cause}" if cause else words)
         self.what = what
         self.exit = ended
+        self.cause = cause

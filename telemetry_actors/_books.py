@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from supervisors import InFlight
 from supervisors._native import Lock
+from telemetry_actors._crashes import tell_raised
 from telemetry_actors._lines import Join, Line, Tally, worse
 from telemetry_actors._room import Room
 from telemetry_actors._timing import Timing
@@ -202,8 +203,12 @@ class Books:
         if told.letters and self.on_letters is not None:
             self.on_letters(told.letters)
         for on_end, outcome, letter in told.followed:
-            with suppress(Exception):  # a user's own; the books are done
+            try:
                 on_end(outcome, letter)
+            except Exception as error:  # noqa: BLE001 -- a user's own; the books are done
+                tell_raised(
+                    "what was to be told of a replayed event's end", error, "no event is lost"
+                )
         if told.ended and self.on_ended is not None:
             self.on_ended(told.ended)
 

@@ -14,7 +14,7 @@ from supervisors import InFlight, Mailbox
 from telemetry_actors._self_samples import points
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._timing import TIMING_BOUNDS_S, Timing
-from telemetry_actors.ledger import Admission
+from telemetry_actors.ledger import Admission, Reason
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.status import (
     CaseStatus,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from telemetry_actors.status import Status
     from telemetry_actors.tree import Holder
 
-__all__ = ["OwnPoints", "counted", "mailbox_status", "records", "refused_as_parked"]
+__all__ = ["OwnPoints", "counted", "mailbox_status", "records", "counted_as_parked"]
 
 
 class OwnPoints:
@@ -116,21 +116,23 @@ def _case(life: Life, shard: Shard, index: int, name: str) -> CaseStatus:
     )
 
 
-def refused_as_parked(life: Life, path: str) -> int:
-    """Refusals so far of the cases that nobody takes while *path* is parked. Takes a lock."""
+def counted_as_parked(life: Life, path: str) -> tuple[int, int]:
+    """Refused and dropped so far, of cases that nobody takes while *path* is parked. A lock."""
+    rows = life.rows_below(path)
     with life.books.lock:
         shard = life.intake.shards.snapshot()
+        dropped = sum(life.books.dropped[row][Reason.PARKED] for row in rows)
     width, number = len(ADMISSIONS), ADMISSIONS.index(Admission.PARKED)
-    columns = [i * width + number for i in life.rows_below(path)]
-    return sum(shard.refused[column] for column in columns)
+    return sum(shard.refused[row * width + number] for row in rows), dropped
 
 
 def _parkings(life: Life) -> list[ParkingStatus]:
     found = []
     for path, parking in life.parkings.by_path.copy().items():
-        refused = parking.refused
+        refused, dropped = parking.refused, 0
         if parking.parked:
-            refused = refused_as_parked(life, path) - parking.refused_before
+            refused, dropped = counted_as_parked(life, path)
+            refused, dropped = refused - parking.refused_before, dropped - parking.dropped_before
         found.append(
             ParkingStatus(
                 part=path or "root",
@@ -138,6 +140,8 @@ def _parkings(life: Life) -> list[ParkingStatus]:
                 since=parking.since_ns,
                 times=parking.times,
                 refused=refused,
+                dropped=dropped,
+                cause=parking.cause,
             )
         )
     return found

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from supervisors import (
     Clock,
-    LifecycleEvent,
     Mailbox,
     MailboxSpec,
     Ref,
@@ -24,17 +23,18 @@ from supervisors import (
 )
 from supervisors._clock import Token, new_token, release
 from supervisors._native import Lock, acquire
+from supervisors.errors import NoSuchChild
 from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
-from telemetry_actors._counts import refused_as_parked
+from telemetry_actors._crashes import tell
+from telemetry_actors._doors import on_lifecycle
 from telemetry_actors._entries import entries_of
 from telemetry_actors._gating import as_it_may_travel
 from telemetry_actors._intake import Door, Intake
 from telemetry_actors._lateness import Lateness, Pauses
 from telemetry_actors._parkings import Parkings
 from telemetry_actors._pressure import Pressure, max_ages_ns
-from telemetry_actors._say import warn
 from telemetry_actors._sink_health import SinkHealth
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
@@ -272,9 +272,10 @@ class Life:
             self.clock, sweep_interval_s=self.settings.supervision.sweep_interval_s
         )
         self.runtime = runtime
+        runtime.report, runtime.reports_at_once = tell, 1
         tree.adopt(runtime)
         self.intake.know_sinks([h.mailbox for h in tree.holders if h.kind is not None])
-        runtime.journal.subscribe(self._on_lifecycle)
+        runtime.journal.subscribe(partial(on_lifecycle, self))
         self.tree, self.slots = tree, runtime.slots
         try:
             self.root = Supervisor.start(tree.spec, runtime=runtime)
@@ -338,37 +339,10 @@ class Life:
             if holder.path == path:
                 holder.mailbox.steer(message)
 
-    def _on_lifecycle(self, event: LifecycleEvent) -> None:
-        """Control thread: a part parks or comes back. One line for each change."""
-        path, now_ns = event.path, self.clock.now_ns()
-        if event.kind == "parked":
-            if self.parkings.park(path, now_ns, refused_as_parked(self, path)):
-                warn("%s is parked: %s", path or "the tree", event.detail, of=path)
-            self._close_doors()
-            self._end_parked(path)
-        elif event.kind == "unparked":
-            refused = self.parkings.come_back(path, now_ns, refused_as_parked(self, path))
-            words = "%s is back; %d events were refused meanwhile"
-            warn(words, path or "the tree", refused, of=path)
-            self._close_doors()
-
-    def _close_doors(self) -> None:
-        if self.tree_parked():
-            self.intake.parked = frozenset(range(len(self.cases)))
-            return
-        parked = {path.removeprefix("handlers/") for path in self.parkings.now()}
-        self.intake.parked = frozenset(i for i, c in enumerate(self.cases) if c in parked)
-
     def rows_below(self, path: str) -> list[int]:
         """Rows of the cases that nobody can take while the part at *path* is parked."""
         case = path.removeprefix("handlers/")
         return [i for i, name in enumerate(self.cases) if not path or name == case]
-
-    def _end_parked(self, path: str) -> None:
-        below = ("root", *path.split("/")) if path else ("root",)
-        for holder in self.tree.holders if self.tree else ():
-            if holder.path[: len(below)] == below:
-                bury(self, holder, Reason.PARKED)
 
     def tree_parked(self) -> bool:
         """The whole tree is parked."""
@@ -381,9 +355,15 @@ class Life:
         return self.tree.holders if self.tree is not None else ()
 
     def ref(self, path: str) -> Ref:
-        """The address of an actor by its path, such as ``handlers/app_created``."""
+        """The address of an actor by its path, such as ``handlers/app_created``.
+
+        Raises:
+            NoSuchChild: there is none; a `KeyError`, too.
+        """
         full = ("root", *path.split("/"))
-        slot = self.slots.get((*full, "handler")) or self.slots[full]
+        slot = self.slots.get((*full, "handler")) or self.slots.get(full)
+        if slot is None:
+            raise NoSuchChild("root", path, sorted("/".join(p[1:]) for p in self.slots if p[1:]))
         return slot.ref
 
 

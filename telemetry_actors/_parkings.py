@@ -22,6 +22,10 @@ class Parking(NamedTuple):
     """The count of refusals when it parked."""
     refused: int
     """Refusals while it was parked, the last time; known when it has come back."""
+    dropped_before: int = 0
+    """The count of events dropped as ``parked`` when it parked."""
+    cause: str = ""
+    """Why: type and place of what was raised last, without its words."""
 
 
 class Parkings:
@@ -38,12 +42,13 @@ class Parkings:
         """The paths that are parked."""
         return {path for path, parking in self.by_path.copy().items() if parking.parked}
 
-    def park(self, path: str, now_ns: int, refused: int) -> bool:
-        """*path* has parked; *refused* is the count so far. False: it was, and a probe failed."""
+    def park(self, path: str, now_ns: int, refused: int, dropped: int = 0, cause: str = "") -> bool:
+        """*path* has parked; the counts are those so far. False: it was, and a probe failed."""
         if path in self:
+            self.by_path[path] = self.by_path[path]._replace(cause=cause)
             return False
         times = self.by_path[path].times if path in self.by_path else 0
-        self.by_path[path] = Parking(True, now_ns, times + 1, refused, 0)
+        self.by_path[path] = Parking(True, now_ns, times + 1, refused, 0, dropped, cause)
         return True
 
     def come_back(self, path: str, now_ns: int, refused: int) -> int:

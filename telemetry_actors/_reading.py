@@ -14,6 +14,7 @@ from telemetry_actors._burial import bury_calls
 from telemetry_actors._counts import counted, mailbox_status, records
 from telemetry_actors._holding import held
 from telemetry_actors._life import Life
+from telemetry_actors._problems import problems
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors._shards import ADMISSIONS, Shard
 from telemetry_actors._sink_health import Endpoint, Failure, SinkHealth
@@ -199,6 +200,7 @@ def read_status(life: Life, *, letters: bool = True) -> Status:
     """
     tree = [_node(path, slot) for path, slot in list(life.slots.items())]
     mailboxes = [mailbox_status(life, holder) for holder in life.holders()]
+    counts = counted(life)
     return Status(
         state=_state(life),
         restarts=sum(node.restarts for node in tree),
@@ -214,9 +216,9 @@ def read_status(life: Life, *, letters: bool = True) -> Status:
         dead_letters_forgotten=life.books.dead_letters.forgotten,
         dead_letter_files=_letter_files(life),
         journal=life.journal.status() if life.journal is not None else None,
-        problems=_problems(life),
+        problems=problems(life, counts["parkings"], counts["providers"]),
         process=_process(),
-        **counted(life),
+        **counts,
     )
 
 
@@ -356,34 +358,3 @@ def _pressure(life: Life, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
             for tenant in pressure.refused.most()
         ],
     )
-
-
-def _problems(life: Life) -> list[str]:
-    found = [
-        f"sink {sink}/{kind} fails: {health.last_failure}"
-        for (sink, kind), health in life.health.items()
-        if not health.healthy
-    ]
-    dedup = life.dedup.health()
-    if not dedup.healthy:
-        found.append(f"dedup is this process's own: {dedup.store} fails: {dedup.last_failure}")
-    if life.payloads is not None and not life.payloads.healthy:
-        found.append(f"the payload store fails: {life.payloads.last_failure}")
-    if life.journal is not None:
-        found += life.journal.problems()
-    if life.intake.out_of_memory:
-        found.append(
-            f"memory ran out in emit(): {life.intake.out_of_memory} events refused as invalid"
-        )
-    if life.tree is not None and not life.sinks:
-        found.append("no sink: events end as dropped (no_sink)")
-    if life.letters is not None and (problem := life.letters.state().problem):
-        found.append(f"dead letters can't be written: {problem}")
-    found += [
-        f"{name} has {sets} label sets: "
-        + (f"{over} values of others are in otel.metric.overflow" if over else "")
-        + (f"{left_out} values of others are left out (a gauge)" if left_out else "")
-        for name, sets, over, left_out in (life.recorder.instruments() if life.recorder else ())
-        if over or left_out
-    ]
-    return [without_secrets(problem) for problem in found]

@@ -130,6 +130,10 @@ class ParkingStatus(StatusModel):
     times: int
     refused: int
     """Events of its cases that were refused while it was parked, the last time."""
+    dropped: int = 0
+    """Events of its cases that ended as ``parked`` since it has been."""
+    cause: str = ""
+    """What was raised last when it parked: the child, the type and where; never its message."""
 
 
 class BreakerStatus(StatusModel):

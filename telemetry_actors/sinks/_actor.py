@@ -17,6 +17,7 @@ from typing import Any
 from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors._breaker import Breaker
+from telemetry_actors._crashes import tell_raised
 from telemetry_actors._redaction import without_secrets, words_of
 from telemetry_actors._unseen import unseen
 from telemetry_actors.batch_actor import BatchActor, SinkItem
@@ -149,6 +150,8 @@ class RecordSinkActor(BatchActor):
         try:
             return self._sink.encode(self._kind, item[2])
         except Exception as error:  # noqa: BLE001 -- data that the wire can't carry, in whatever way it says so
+            what = f"encoding of {self._kind} for sink {self._sink.name}"
+            tell_raised(what, error, "the record is dropped (encode_error)")
             return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
 
     # -- sending ----------------------------------------------------------------------------------

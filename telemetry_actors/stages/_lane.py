@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from supervisors import Clock, InFlight, Mailbox, Revoked, Slot
 from telemetry_actors._books import Books, Drop, Ending
+from telemetry_actors._crashes import tell_raised
 from telemetry_actors.batch_actor import BatchActor, forward
 from telemetry_actors.envelope import Item
 from telemetry_actors.ledger import Reason
@@ -177,6 +178,7 @@ class LaneActor(BatchActor):
         try:
             return self.finish(item, errand)
         except Exception as error:  # noqa: BLE001 -- one event costs one event, here too (g12)
+            tell_raised(self._stage, error, "the event is dropped (stage_crash)")
             return Drop(Reason.STAGE_CRASH, self._stage, type(error).__name__)
 
     def _let_out(self, flight: InFlight) -> None:

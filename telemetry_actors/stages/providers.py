@@ -13,6 +13,7 @@ from typing import Any
 from supervisors import InFlight, Revoked
 from supervisors._native import call_host
 from telemetry_actors._books import Books, Drop
+from telemetry_actors._crashes import tell_raised
 from telemetry_actors.batch_actor import BatchActor
 from telemetry_actors.envelope import Envelope, unpack_map
 from telemetry_actors.inside import inside_the_tree
@@ -48,7 +49,9 @@ class TraceProviderActor(BatchActor):
                 return "absent"
             payload, context = envelope.payload or b"\x80", envelope.context
             call_host(lambda: _call(call, task_name, unpack_map(payload), unpack_map(context)))
-        except BaseException:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
+        except BaseException as error:  # noqa: BLE001 -- the host's code; its fault is counted, never ours
+            who = f"{type(companion).__name__}.add_trace_task"
+            tell_raised(f"trace manager {who}", error, "that task is lost to it, and no event is")
             return "raised"  # SystemExit as well: a restart for each would cost the sinks theirs
         return "called"
 

@@ -17,9 +17,9 @@ import telemetry_actors
 SNAPSHOT = {
     "supervisors": """
         AutoShutdown BRUTAL_KILL Backoff ChildCounts ChildInfo ChildSpec Clock Exit ExitKind
-        ExtraArgs INFINITY InFlight LifecycleEvent Mailbox MailboxSpec OneLife Overflow Ref Restart
-        Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef SupervisorSpec
-        SystemClock TICK
+        ExtraArgs INFINITY InFlight LifecycleEvent Mailbox MailboxSpec OneLife Overflow Place Ref
+        Report Restart Revoked Runtime Slot Strategy SupervisedActor Supervisor SupervisorRef
+        SupervisorSpec SystemClock TICK
     """,
     "supervisors.testing": """
         Deadlock DeterministicRuntime FakeClock TestProbe crash end_thread settle

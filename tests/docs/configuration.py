@@ -108,7 +108,8 @@ _OTEL = """\
 three signals. All of them hold for such an endpoint alone: a host's headers and certificates go
 nowhere else. A variable of a signal goes over the general one; our own headers, API key, protocol
 and `otlp.*` go over both. What is set there and isn't used is named in one WARNING at the start; an
-endpoint that can't be used (none that is a URL, or one with a login in it) is a `SettingsError` as any other.
+endpoint that can't be used (none that is a URL, or one with a login in it) is a
+`SettingsError` as any other.
 Other families (`OTEL_BSP_...`, `OTEL_TRACES_EXPORTER`, `OTEL_METRIC_EXPORT_INTERVAL` and so on) are
 the SDK's and are not read at all.
 

@@ -18,6 +18,7 @@ README = ROOT / "README.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REASON = re.compile(r"<!-- not run[^:]*: (.+?) -->\s*\Z", re.DOTALL)
+_CRASHES = re.compile(r"<!-- it crashes on purpose -->\s*\Z")
 _TEST_NAME = re.compile(r"`(test_\w+)`")
 
 
@@ -33,6 +34,8 @@ class Block(NamedTuple):
     """Why it can't be run by itself: the comment before it; "" = it can."""
     output: str | None
     """The ``text`` block right below it, if there is one."""
+    crashes: bool
+    """Something in it crashes on purpose, so the log goes to stderr: the comment before it."""
 
 
 def pages() -> list[Path]:
@@ -63,6 +66,7 @@ def blocks(page: Path) -> Iterator[Block]:
             match[2],
             reason[1] if reason else "",
             after[2] if after is not None and follows else None,
+            _CRASHES.search(text, 0, match.start()) is not None,
         )
 
 

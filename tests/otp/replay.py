@@ -264,8 +264,9 @@ class ThreadedWorld(TreeWorld):
             while self.tree is not None:
                 if all(child.state != "restarting" for child in self.tree.which_children()):
                     return
-        except NotRunning:
-            pass
+        except NotRunning:  # it may be on its way out still
+            assert self.tree is not None
+            self.tree.wait(_WITHIN_S)
 
 
 def replay(trace: dict[str, Any], *, deterministic: bool = False) -> tuple[list[str], bool]:

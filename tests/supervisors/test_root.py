@@ -362,6 +362,7 @@ def test_requests_in_the_hands_of_a_supervisor_that_is_lost_are_answered(tree):
         with pytest.raises(NotRunning):
             answer.get(timeout=WITHIN_S)
     wait.go()
+    settle(one.child("in"), within_s=WITHIN_S)  # in its next life
     assert below.count_children().specs == 0
 
 
