@@ -77,7 +77,8 @@ def _of_drops(life: Life) -> list[str]:
         for dropped in life.books.dropped:
             total.update(dropped)
     return [
-        f"{n} events dropped ({reason}): {what_to_do(reason)}"
+        f"{n} events dropped ({reason})" + (words and f": {words}")
         for reason, n in total.most_common()
         if n and (life.sinks or reason != Reason.NO_SINK)  # else it is said already
+        for words in [what_to_do(reason)]
     ]

@@ -173,11 +173,8 @@ class RecordSinkActor(BatchActor):
         """As few requests as the byte limit allows; one larger record travels alone."""
         sizes: list[Any] = [e if type(e) is Drop else self._size_of(e) for e in encoded]
         ends = [size if type(size) is Drop else None for size in sizes]
-        work: list[Chunk] = []
-        size = self._max_bytes + 1
-        for index, more in enumerate(sizes):
-            if type(more) is Drop:
-                continue
+        work, size = list[Chunk](), self._max_bytes + 1
+        for index, more in [(i, size) for i, size in enumerate(sizes) if ends[i] is None]:
             if size + more > self._max_bytes:
                 work.append([])
                 size = 0
@@ -188,8 +185,7 @@ class RecordSinkActor(BatchActor):
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
-            size = self._sink.size_of(record)
-            words = "size_of() gave no size"
+            size, words = self._sink.size_of(record), "size_of() gave no size"
             return size if 0 <= size < 2**63 else Drop(Reason.ENCODE_ERROR, self._stage, words)
         except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
             return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])

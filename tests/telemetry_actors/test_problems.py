@@ -4,7 +4,7 @@ import pytest
 
 from supervisors.testing import DeterministicRuntime, crash
 from telemetry_actors import Reason
-from telemetry_actors._meanings import what_to_do
+from telemetry_actors._meanings import meaning_of
 from telemetry_actors.testing import running_gateway
 
 TENANT, APP = {"tenant_id": "acme"}, {"app_id": "a1", "mode": "chat"}
@@ -62,7 +62,7 @@ def test_drops_are_named_by_reason_with_what_to_do():
 
 
 def test_every_reason_has_words():
-    assert all(map(what_to_do, Reason))
+    assert all(map(meaning_of, Reason))
 
 
 def test_a_good_life_has_no_problems():

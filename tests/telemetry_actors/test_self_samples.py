@@ -101,6 +101,7 @@ NOT_HERE = {
     "now": "the time of each point",
     "parkings.since": "a time, not an amount",
     "parkings.refused": "the last time alone; all are in telemetry_actors.admissions",
+    "parkings.dropped": "the last time alone; all are in telemetry_actors.events",
 }
 """Why they are not."""
 WORDS = {
