@@ -7,21 +7,23 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from telemetry_actors.demo._session import Books
 
-__all__ = ["print_books", "print_checks", "print_error", "print_json", "print_letters"]
-
-
-_FULL_WIDTH = 400
+__all__ = [
+    "print_books",
+    "print_checks",
+    "print_error",
+    "print_json",
+    "print_last_words",
+]
 
 
 def print_json(books: Books, **more: Any) -> None:
@@ -33,6 +35,8 @@ def print_json(books: Books, **more: Any) -> None:
         "events": books.made,
         "seconds": round(books.seconds, 3),
         "interrupted": books.interrupted,
+        "given_up": books.given_up,
+        "cause": books.cause,
         **more,
     }
     sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
@@ -62,17 +66,25 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
         console.print(f"{verdict}  {text}", soft_wrap=True)
 
 
-def print_letters(rows: Sequence[Sequence[str]]) -> None:
-    """A table of dead letters on stdout; in full width where it isn't a terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FULL_WIDTH
-    table = Table(title=f"{len(rows):,} dead letters", title_justify="left")
-    for heading in ("letter", "age", "reason", "stage", "case", "tenant", "event id"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
+def print_last_words(books: Books, arrived: int, of: int, what: str = "events") -> None:
+    """The last line on stderr, where not all is well: how many arrived, and why not the rest."""
+    count = f"{arrived:,} of {of:,} {what}"
+    if books.interrupted:
+        print_error(f"interrupted: {count} had arrived" + (f"; {books.cause}" * bool(books.cause)))
+    elif books.given_up:
+        print_error(f"given up, since nothing arrives any more ({count} did): {books.cause}")
+    elif arrived < of:
+        print_error(f"{count} arrived: {_why(books)}")
+
+
+def _why(books: Books) -> str:
+    """What fails at an endpoint; else what became of the rest, by the ledger's words."""
+    if books.cause:
+        return books.cause
+    ledger = books.ledger
+    ends = {**ledger.refused, **ledger.dropped}
+    counts = ", ".join(f"{end} {count:,}" for end, count in sorted(ends.items()) if count)
+    return f"{counts or 'see above'} (what that means: docs/semantics.md)"
 
 
 def _tree(books: Books) -> Table:
