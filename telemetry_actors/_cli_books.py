@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,7 +15,7 @@ from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from telemetry_actors.demo._session import Books
 
@@ -23,7 +25,11 @@ __all__ = [
     "print_error",
     "print_json",
     "print_last_words",
+    "print_letters",
 ]
+
+_USUAL_WIDTH = 80
+_INDENT = "    "
 
 
 def print_json(books: Books, **more: Any) -> None:
@@ -64,6 +70,21 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
     for text, holds in checks.items():
         verdict = "[green]ok[/]" if holds else "[bold red]NO[/]"
         console.print(f"{verdict}  {text}", soft_wrap=True)
+
+
+def print_letters(rows: Sequence[Sequence[str]]) -> None:
+    """Dead letters on stdout, each a few lines that fit: 80 columns where it is no terminal.
+
+    Args:
+        rows: the words of each letter by lines, the first one for the eye that looks for it.
+    """
+    columns = get_terminal_size((_USUAL_WIDTH, 24)).columns if sys.stdout.isatty() else _USUAL_WIDTH
+    print(f"{len(rows):,} dead letters")
+    for first, *more in rows:
+        print("\n".join(wrap(first, columns, subsequent_indent=_INDENT)))
+        for line in filter(None, more):
+            lines = wrap(line, columns, initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
+            print("\n".join(lines))
 
 
 def print_last_words(books: Books, arrived: int, of: int, what: str = "events") -> None:

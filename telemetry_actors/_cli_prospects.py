@@ -58,7 +58,9 @@ class Prospects:
         note: told, in a line, what is waited for.
     """
 
-    def __init__(self, gateway: TelemetryGateway, clock: Clock, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, gateway: TelemetryGateway, clock: Clock, note: Callable[[str], None]
+    ) -> None:
         self._gateway = gateway
         self._clock = clock
         self._note = note

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from telemetry_actors.demo._event import BadLine, MadeEvent
+from telemetry_actors.demo._event import IF_YOUR_OWN, BadLine, MadeEvent
 from telemetry_actors.demo._interrupts import Interrupts
 from telemetry_actors.demo._producer import PatientProducer
+from telemetry_actors.ledger import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,6 +122,7 @@ class Session:
         self._interrupted = False
         self._given_up = False
         self._read_error: str | None = None
+        self._refusals = 0
         self._bad_lines = 0
         self._first_bad_lines: list[BadLine] = []
 
@@ -187,9 +189,17 @@ class Session:
         self._watcher.look()
         admission = self._producer.emit(event)
         if not admission:
-            where = f"line {event.line}: " if event.line else ""
-            self._observer.note(f"{where}{event.case} refused: {admission.value}")
+            self._refused(event, admission)
         self._observer.advance(self.made)
+
+    def _refused(self, event: MadeEvent, admission: Admission) -> None:
+        self._refusals += 1
+        if self._refusals <= _BAD_LINES_KEPT:
+            where = f"line {event.line}: " if event.line else ""
+            more = f" ({IF_YOUR_OWN})" if admission is Admission.UNKNOWN_CASE else ""
+            self._observer.note(f"{where}{event.case[:60]} refused: {admission.value}{more}")
+        elif self._refusals == _BAD_LINES_KEPT + 1:
+            self._observer.note("further refused events are counted, not shown")
 
     def _bad(self, bad: BadLine) -> None:
         self._bad_lines += 1

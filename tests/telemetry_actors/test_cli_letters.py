@@ -80,6 +80,18 @@ class TestList:
             assert words in out
         assert "parked (assumed)" in out
 
+    def test_it_fits_80_columns_in_a_pipe_and_says_what_went_wrong(self, place, directory, capsys):
+        keep(directory, "e" * 36, tenant="t" * 90, case="tool_execution")
+        stored = directory.read(keep(directory, "e-2"))
+        directory.replace(stored._replace(replays=2))
+
+        assert run("list", place) == 0
+        out = capsys.readouterr().out
+        assert max(map(len, out.splitlines())) <= 80
+        assert "HTTP 403; sent 3 times" in out
+        assert "e" * 36 in out
+        assert {one["error"] for one in listed(capsys, place)["letters"]} == {"HTTP 403"}
+
     def test_as_json(self, place, directory, capsys):
         name = keep(directory, measured=True)
         (letter,) = listed(capsys, place)["letters"]
