@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,22 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from telemetry_actors._meanings import (
+    ADMISSIONS,
+    PROVIDER_RESULTS,
+    REASONS,
+    Meaning,
+)
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors._say import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_actors.demo._session import Books
 
 __all__ = [
+    "print_advice",
     "print_books",
     "print_checks",
     "print_error",
@@ -60,6 +68,8 @@ def print_books(books: Books, *, to_stderr: bool) -> None:
     console.print(_tree(books))
     console.print(_ledger(books))
     console.print(_signals(books))
+    for line in _lines_of_advice(books):
+        console.print(line, soft_wrap=True, markup=False)
     rate = books.made / books.seconds if books.seconds > 0 else 0.0
     console.print(f"{books.made:,} events in {books.seconds:.1f} s ({rate:,.0f} a second)")
 
@@ -72,19 +82,29 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
         console.print(f"{verdict}  {text}", soft_wrap=True)
 
 
+def print_advice(reasons: Iterable[str]) -> None:
+    """What each reason of a drop means, and what to do; on stdout, as wide as the letters."""
+    for line in _advice(REASONS, reasons):
+        print("\n".join(wrap(line, _columns(), subsequent_indent=_INDENT)))
+
+
 def print_letters(rows: Sequence[Sequence[str]]) -> None:
     """Dead letters on stdout, each a few lines that fit: 80 columns where it is no terminal.
 
     Args:
         rows: the words of each letter by lines, the first one for the eye that looks for it.
     """
-    columns = get_terminal_size((_USUAL_WIDTH, 24)).columns if sys.stdout.isatty() else _USUAL_WIDTH
+    columns = _columns()
     print(f"{len(rows):,} dead letters")
     for first, *more in rows:
         print("\n".join(wrap(first, columns, subsequent_indent=_INDENT)))
         for line in filter(None, more):
             lines = wrap(line, columns, initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
             print("\n".join(lines))
+
+
+def _columns() -> int:
+    return get_terminal_size((_USUAL_WIDTH, 24)).columns if sys.stdout.isatty() else _USUAL_WIDTH
 
 
 def print_last_words(books: Books, arrived: int, of: int, what: str = "events") -> None:
@@ -105,7 +125,7 @@ def _why(books: Books) -> str:
     ledger = books.ledger
     ends = {**ledger.refused, **ledger.dropped}
     counts = ", ".join(f"{end} {count:,}" for end, count in sorted(ends.items()) if count)
-    return f"{counts or 'see above'} (what that means: docs/semantics.md)"
+    return f"{counts}; above is what to do"
 
 
 def _tree(books: Books) -> Table:
@@ -157,6 +177,30 @@ def _signals(books: Books) -> Table:
     measurements = signals.measurements
     table.add_row("measurements", f"{measurements.made:,}", f"{measurements.recorded:,} recorded")
     return table
+
+
+def _lines_of_advice(books: Books) -> Iterator[str]:
+    """Of whatever was refused, dropped or not given."""
+    ledger = books.ledger
+    lines = (ledger.signals.logs, ledger.signals.spans, ledger.signals.bridge)
+    dropped = Counter(ledger.dropped)
+    for line in lines:
+        dropped.update(line.dropped)
+    yield from _advice(ADMISSIONS, +Counter(ledger.refused))
+    yield from _advice(REASONS, +dropped)
+    yield from _advice(PROVIDER_RESULTS, +Counter(ledger.signals.providers.model_dump()))
+
+
+def _advice(table: Mapping[str, Meaning], words: Iterable[str]) -> Iterator[str]:
+    """In the order of *table*; nothing of words about which there is nothing to do.
+
+    >>> [line.partition(";")[0] for line in _advice(REASONS, ["fork_child", "no_sink"])]
+    ['no_sink: there is nowhere to send it']
+    """
+    wanted = set(words)
+    for word, row in table.items():
+        if word in wanted and row.is_advice:
+            yield f"{word}: {row.meaning}; {row.what_to_do}"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from supervisors import SystemClock
-from telemetry_actors._cli_books import print_error, print_letters
+from telemetry_actors._cli_books import print_advice, print_error, print_letters
 from telemetry_actors._cli_endpoint import UsageError
+from telemetry_actors._meanings import what_to_do
 from telemetry_actors._say import printable
 from telemetry_actors.envelope import unpack_map
 from telemetry_actors.errors import EnvelopeError
@@ -194,6 +195,7 @@ def print_list(found: list[dict[str, Any]], bad: list[BadLetter], *, as_json: bo
         return
     now_ns = SystemClock().now_ns()
     print_letters([_cells(row, now_ns) for row in found])
+    print_advice(row["reason"] for row in found)
 
 
 def row_of(stored: StoredLetter) -> dict[str, Any]:
@@ -283,6 +285,7 @@ def _whole(stored: StoredLetter) -> dict[str, Any]:
     return {
         **row_of(stored),
         "at_text": _time(stored.at_ns),
+        "what_to_do": what_to_do(str(letter.reason)),
         "among": assumed,
         "process": {"id": stored.process, "pid": stored.pid, "serial": letter.serial},
         "envelope": _envelope(stored),

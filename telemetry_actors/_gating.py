@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgpack
 
-from telemetry_actors.cases import gate
+from telemetry_actors.cases import gate_made_texts
 from telemetry_actors.envelope import Envelope, unpack_map
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.stages._fallback import CutRule, cut_down, read_fallback
@@ -34,7 +34,7 @@ def as_it_may_travel(
     if envelope.payload is None:
         return envelope._replace(payload_fallback=fallback)
     try:
-        payload = gate(entry.route, unpack_map(envelope.payload))
+        payload = gate_made_texts(entry.route, unpack_map(envelope.payload))
     except EnvelopeError:
         return None
     packed = cast("bytes", msgpack.packb(payload))
@@ -49,5 +49,6 @@ def fallback_as_it_may_travel(entry: Entry, data: bytes | None, allow_pickle: bo
     if packed is None:
         return None
     return cut_down(
-        gate(entry.route, unpack_map(packed)), CutRule(gated=frozenset(entry.route.gated))
+        gate_made_texts(entry.route, unpack_map(packed)),
+        CutRule(gated=frozenset(entry.route.gated)),
     )

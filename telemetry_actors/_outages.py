@@ -1,8 +1,8 @@
-"""What fails at an endpoint, told once: a cause with its address, a summary each minute, the end.
+"""What fails, told: once with its cause and address, once a minute while it lasts, and the end.
 
-Stands beside the sinks. Owns, per endpoint, which kinds of signals fail for which cause. Called on
-the sinks' threads, one for each kind; two at once may say a line too many, and nothing worse.
-Never waits, and never says a line per request.
+`Outages` is for endpoints of sinks, which fail for several causes at once; `Outage` for all else (a
+journal, a store). Called on whatever thread finds out; two at once may say a line too many, and
+nothing worse. Never waits, and never says a line per request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from telemetry_actors._say import warn
 from telemetry_actors.ports import ExportResult, Verdict
 
-__all__ = ["Outages"]
+__all__ = ["Outage", "Outages"]
 
 _SUMMARY_S: Final = 60.0
 
@@ -27,6 +27,39 @@ class _Outage:
         self.since_s = self.said_s = now_s
         self.kinds: set[str] = set()
         self.failures = 0
+
+
+class Outage:
+    """Of one thing.
+
+    Args:
+        of: which; another one's lines are bounded by themselves.
+    """
+
+    def __init__(self, of: str) -> None:
+        self._of = of
+        self._since_s: float | None = None
+        self._said_s = 0.0
+        self._failures = 0
+
+    def failed(self, now_s: float, message: str, *args: object) -> None:
+        """It has failed (again). *message* says what does, where, why, and what follows from it."""
+        self._failures += 1
+        if self._since_s is None:
+            self._since_s = self._said_s = now_s
+            self._failures = 1
+            warn(message, *args, of=self._of, at_once=1)
+        elif now_s - self._said_s >= _SUMMARY_S:
+            self._said_s = now_s
+            lasts = duration(now_s - self._since_s)
+            words = f"for %s now, and %d failures: {message}"
+            warn(words, lasts, self._failures, *args, of=self._of)
+
+    def over(self, message: str, *args: object) -> None:
+        """It works. Said if it was said to fail."""
+        since_s, self._since_s = self._since_s, None
+        if since_s is not None:
+            warn(message, *args, of=self._of, at_once=1)
 
 
 class Outages:

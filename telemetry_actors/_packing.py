@@ -13,7 +13,7 @@ import msgpack
 
 from telemetry_actors._entries import Entry
 from telemetry_actors._forms import tenant_of
-from telemetry_actors.cases import gate
+from telemetry_actors.cases import gate, gate_made_texts
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.ids import bounded_id
 from telemetry_actors.sanitise import sanitise
@@ -112,7 +112,7 @@ def _cleaned(entry: Entry, payload: dict[Any, Any]) -> dict[str, Any] | None:
     if type(cleaned) is not dict:
         return None
     # Once more: a key may have been no text before, and so have passed the gate.
-    return gate(entry.route, cleaned) if entry.gated else cleaned
+    return gate_made_texts(entry.route, cleaned) if entry.gated else cleaned
 
 
 def _payload_dict(payload: Any) -> dict[Any, Any] | None:

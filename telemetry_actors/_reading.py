@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from supervisors import Slot
 from supervisors._clock import give_way
+from supervisors._process import this_process
 from telemetry_actors._burial import bury_calls
 from telemetry_actors._counts import counted, mailbox_status, records
 from telemetry_actors._holding import held
@@ -27,6 +29,7 @@ from telemetry_actors.ledger import (
     SinkLine,
 )
 from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks._resource import instance_id, package_version
 from telemetry_actors.status import (
     BreakerStatus,
     DeadLetterStatus,
@@ -37,6 +40,7 @@ from telemetry_actors.status import (
     MailboxStatus,
     PayloadStoreStatus,
     PressureStatus,
+    ProcessStatus,
     RefusedTenantStatus,
     SinkStatus,
     Status,
@@ -209,7 +213,17 @@ def read_status(life: Life, *, letters: bool = True) -> Status:
         dead_letter_files=_letter_files(life),
         journal=life.journal.status() if life.journal is not None else None,
         problems=_problems(life),
+        process=_process(),
         **counted(life),
+    )
+
+
+def _process() -> ProcessStatus:
+    return ProcessStatus(
+        version=package_version(),
+        pid=this_process().pid,
+        instance=instance_id(),
+        python=platform.python_version(),
     )
 
 
@@ -262,13 +276,15 @@ def _failure(failure: Failure) -> FailureStatus:
 
 def _payload_store(life: Life) -> PayloadStoreStatus | None:
     keeper = life.payloads
-    if keeper is None or not life.settings.payload_store.enabled:
+    if keeper is None or life.bridging or not life.settings.payload_store.enabled:
         return None
     names = ("written", "read", "deleted", "failed", "delete_failed", "swept", "inline")
     return PayloadStoreStatus(
         healthy=keeper.healthy,
         objects=len(keeper.objects),
         in_flight_bytes=keeper.in_flight_bytes,
+        in_flight=keeper.in_flight,
+        breaker=str(keeper.state),
         last_failure=keeper.last_failure,
         **{name: keeper.counts[name] for name in names},
     )
@@ -332,6 +348,7 @@ def _pressure(life: Life, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
         oldest_age_s=max((m.oldest_age_s for m in mailboxes), default=0.0),
         overdue_s=max((m.overdue_s for m in mailboxes), default=0.0),
         gave_way=life.pauses.count,
+        out_of_memory=life.intake.out_of_memory,
         refused_tenants=[
             RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
             for tenant in pressure.refused.most()

@@ -10,9 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from telemetry_actors._self_metrics import SELF_METRICS, SelfMetric
+from telemetry_actors._self_metrics import INFO, SELF_METRICS, SelfMetric
+from telemetry_actors._store_samples import STORE_ROWS
 from telemetry_actors.ports import MetricPoint
-from telemetry_actors.status import MailboxStatus, SinkStatus, Status, TimingStatus
+from telemetry_actors.status import (
+    BreakerStatus,
+    MailboxStatus,
+    RequestStatus,
+    SinkStatus,
+    Status,
+    TimingStatus,
+)
 
 __all__ = ["Sample", "points", "samples"]
 
@@ -40,8 +48,14 @@ def samples(status: Status) -> Iterator[Sample]:
 
 
 def points(status: Status) -> Iterator[MetricPoint]:
-    """The samples as the sinks take them, cumulative since the gateway was made."""
+    """The samples as the sinks take them, cumulative since the gateway was made.
+
+    Without `INFO`: what it says are attributes of the resource by OpenTelemetry's conventions, and
+    the scope's version, and both are in each request already.
+    """
     for metric, attributes, value in samples(status):
+        if metric.name == INFO:
+            continue
         keys, values = tuple(k for k, _ in attributes), tuple(v for _, v in attributes)
         point = MetricPoint(metric.instrument, keys, values, status.since, status.now, 0)
         if isinstance(value, TimingStatus):
@@ -51,6 +65,12 @@ def points(status: Status) -> Iterator[MetricPoint]:
             )
         else:
             yield point._replace(value=value)
+
+
+def _process(status: Status) -> Iterator[Row]:
+    who = status.process
+    if who is not None:
+        yield (who.version, who.pid, who.instance, who.python), 1
 
 
 # -- events ---------------------------------------------------------------------------------------
@@ -107,11 +127,25 @@ def _durations(status: Status) -> Iterator[Row]:
     return (((part,), t) for part, t in status.timings.items() if part not in collectors)
 
 
-def _breakers(status: Status) -> Iterator[Row]:
-    found = {(sink.sink, sink.endpoint): sink for sink in status.sinks}
-    for sink in found.values():
+def _endpoints(status: Status) -> Iterable[SinkStatus]:
+    """One sink for each endpoint: its signals share the breaker."""
+    return {(sink.sink, sink.endpoint): sink for sink in status.sinks}.values()
+
+
+def _breaker_states(status: Status) -> Iterator[Row]:
+    for sink in _endpoints(status):
         for state in ("closed", "open", "half_open"):
             yield (sink.sink, *_server(sink), state), int(sink.breaker.state == state)
+
+
+def _breakers(read: Callable[[BreakerStatus], float | None]) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for sink in _endpoints(status):
+            value = read(sink.breaker)
+            if value is not None:
+                yield (sink.sink, *_server(sink)), value
+
+    return rows
 
 
 # -- sinks ----------------------------------------------------------------------------------------
@@ -175,10 +209,25 @@ def _exported(kind: str) -> Callable[[Status], Iterator[Row]]:
     return rows
 
 
-def _exports(status: Status) -> Iterator[Row]:
-    for sink in status.sinks:
-        for export in sink.exports:
-            yield (*_exporter(sink), export.status_code, export.error_type), export.timing
+def _requests(
+    read: Callable[[SinkStatus], Iterable[RequestStatus]],
+) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for sink in status.sinks:
+            for ended in read(sink):
+                yield (*_exporter(sink), ended.status_code, ended.error_type), ended.timing
+
+    return rows
+
+
+def _sinks(read: Callable[[SinkStatus], float | None]) -> Callable[[Status], Iterator[Row]]:
+    def rows(status: Status) -> Iterator[Row]:
+        for sink in status.sinks:
+            value = read(sink)
+            if value is not None:
+                yield _exporter(sink), value
+
+    return rows
 
 
 def _collections(status: Status) -> Iterator[Row]:
@@ -198,16 +247,21 @@ def _one(read: Callable[[Status], float]) -> Callable[[Status], Iterable[Row]]:
 
 
 _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
+    "telemetry_actors.info": _process,
     "telemetry_actors.admissions": _admissions,
     "telemetry_actors.events": _events,
-    "telemetry_actors.dedup.hits": _one(lambda s: sum(case.duplicate for case in s.cases)),
-    "telemetry_actors.dedup.ids": _one(lambda s: s.dedup_ids),
     "telemetry_actors.dead_letters.kept": _one(lambda s: s.dead_letters_kept),
     "telemetry_actors.dead_letters.forgotten": _one(lambda s: s.dead_letters_forgotten),
     "telemetry_actors.bridge.inflight": _in_flight("bridge"),
     "telemetry_actors.bridge.exported": _exported("bridge"),
     "telemetry_actors.provider.calls": _provider_calls,
     "telemetry_actors.values.unreadable": _unreadable,
+    "telemetry_actors.measurement.created": (
+        lambda s: [((), s.made.measurements)] if s.made else []
+    ),
+    "telemetry_actors.metric.label_sets": lambda s: (
+        ((i.name,), i.label_sets) for i in s.instruments
+    ),
     "telemetry_actors.metric.overflowed": _overflowed,
     "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),
     "telemetry_actors.queue.capacity": _of_mailboxes(lambda m: m.items_capacity),
@@ -219,6 +273,9 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.room.events_capacity": _one(lambda s: s.pressure.events_capacity),
     "telemetry_actors.room.memory": _one(lambda s: s.pressure.event_bytes),
     "telemetry_actors.room.memory_capacity": _one(lambda s: s.pressure.event_bytes_capacity),
+    "telemetry_actors.room.record_memory": _one(lambda s: s.pressure.record_bytes),
+    "telemetry_actors.room.tenants": _one(lambda s: s.pressure.tenants),
+    "telemetry_actors.out_of_memory": _one(lambda s: s.pressure.out_of_memory),
     "telemetry_actors.overdue": _one(lambda s: s.pressure.overdue_s),
     "telemetry_actors.give_ways": _one(lambda s: s.pressure.gave_way),
     "telemetry_actors.batch.duration": _durations,
@@ -228,7 +285,16 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "telemetry_actors.cases.parked": _one(lambda s: len(s.parked)),
     "telemetry_actors.threads.abandoned": _one(lambda s: s.threads_abandoned),
     "telemetry_actors.threads.stuck": _one(lambda s: s.threads_stuck),
-    "telemetry_actors.breaker.state": _breakers,
+    "telemetry_actors.problems": _one(lambda s: len(s.problems)),
+    "telemetry_actors.sink.healthy": _sinks(lambda s: int(s.healthy)),
+    "telemetry_actors.sink.request.duration": _requests(lambda s: s.requests),
+    "telemetry_actors.sink.warnings": _sinks(lambda s: s.warnings),
+    "telemetry_actors.sink.unreadable_answers": _sinks(lambda s: s.unreadable_answers),
+    "telemetry_actors.sink.next_try": _sinks(lambda s: s.next_try_s),
+    "telemetry_actors.breaker.state": _breaker_states,
+    "telemetry_actors.breaker.failures": _breakers(lambda b: b.failures),
+    "telemetry_actors.breaker.next_probe": _breakers(lambda b: b.next_probe_s),
+    **STORE_ROWS,
     "otel.sdk.log.created": lambda s: [((), s.made.logs)] if s.made else [],
     "otel.sdk.span.started": _made,
     "otel.sdk.processor.log.queue.size": _processors("logs", lambda m: m.items),
@@ -240,6 +306,6 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
     "otel.sdk.exporter.span.inflight": _in_flight("spans"),
     "otel.sdk.exporter.span.exported": _exported("spans"),
     "otel.sdk.exporter.metric_data_point.exported": _exported("metrics"),
-    "otel.sdk.exporter.operation.duration": _exports,
+    "otel.sdk.exporter.operation.duration": _requests(lambda s: s.exports),
     "otel.sdk.metric_reader.collection.duration": _collections,
 }

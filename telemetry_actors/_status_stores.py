@@ -55,6 +55,10 @@ class PayloadStoreStatus(StatusModel):
     """Written or being written, and not deleted yet."""
     in_flight_bytes: int
     """Packed bytes of the payloads that are being written."""
+    in_flight: int = 0
+    """How many these are."""
+    breaker: str = "closed"
+    """``closed``: payloads are written. ``open``: not for a while. ``half_open``: one is."""
     written: int
     read: int
     deleted: int
@@ -80,6 +84,14 @@ class LetterFilesStatus(StatusModel):
     waiting: int
     evicted: int
     """Taken away again for want of room, or for their age."""
+    waiting_bytes: int = 0
+    """Of those that wait."""
+    errors: int = 0
+    """Times that the disk said no."""
+    letters: int = 0
+    """In the directory, those of other processes too, as of this one's last look."""
+    directory_bytes: int = 0
+    """Of these."""
     problem: str = ""
     """Why the last one could not be written; empty when all is well."""
 
@@ -117,5 +129,11 @@ class JournalStatus(StatusModel):
     """Events that were in it and could not be read."""
     errors: int
     """Times that the disk said no."""
+    refused_folders: int = 0
+    """Folders of ended processes that can't be read or removed, or are a later version's."""
+    foreign_files: int = 0
+    """Files in adopted folders that are none of ours."""
+    page_healthy: bool = True
+    """What a ``kill -9`` costs will be counted, and counting waits for no disk."""
     problem: str
     """Why it is out."""

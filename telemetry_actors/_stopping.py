@@ -55,6 +55,8 @@ _LAST_RELEASES_S = 0.1
 """Claims of events that were dropped just now are released even if all the time is used up."""
 _LAST_DELETIONS_S = 1.0
 """Objects of events that have just ended are deleted; what takes longer is swept by and by."""
+_LAST_COUNT_S = 0.3
+"""For counting what is left, when the process can't wait for a longer stop of another's."""
 
 
 class Stopping:
@@ -86,6 +88,21 @@ class Stopping:
             left_s = began_s + timeout_s - self._life.clock.now_s()
             self._carry_out_here(_Stop(self._life, max(0.0, left_s)), quietly)
         return self.report or self._as_it_stands(began_s, before)
+
+    def stop_at_exit(self, timeout_s: float) -> StopReport:
+        """`stop`, of a process that ends; its losses are the caller's to say, if nobody has yet."""
+        report = self.stop(timeout_s, quietly=True)
+        if self.report is None:  # somebody else stops it, and has more time than we
+            self.hurry()
+            report = self.stop(_LAST_COUNT_S, quietly=True)
+        if self._is_mine_to_say():
+            return report
+        return report.model_copy(update={"shutdown": 0, "unconfirmed": 0})
+
+    def _is_mine_to_say(self) -> bool:
+        """Whether the caller is the first to ask: a loss is said once, by the stop or the exit."""
+        mine = object()
+        return self._begun.setdefault("said", mine) is mine
 
     def hurry(self) -> None:
         """Whoever is at it is to wait for nothing any more: the process ends."""
@@ -120,7 +137,7 @@ class Stopping:
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()
         lost = report.shutdown, report.unconfirmed
-        if not quietly and any(lost):
+        if not quietly and any(lost) and self._is_mine_to_say():
             words = words_of_loss("the gateway was stopped", *lost, report.seconds)
             cause = causes_of(self._life.health.values())
             say_at_the_end(f"{words}; {cause}" if cause else words)

@@ -32,6 +32,7 @@ __all__ = [
     "SignalType",
     "TelemetryCase",
     "gate",
+    "gate_made_texts",
 ]
 
 GATED: Final = "[gated]"
@@ -230,6 +231,23 @@ def gate(route: CaseRoute, payload: Mapping[str, Any]) -> dict[str, Any]:
         # A key with an ``__eq__`` of its own raised. A payload's keys are texts; go by those.
         pairs = list(dict.items(payload))
         return _gate_in_place(route, {key: value for key, value in pairs if type(key) is str})
+
+
+def gate_made_texts(route: CaseRoute, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """`gate`, of a payload whose keys have been made texts.
+
+    Of two with the same text the later has a number behind it, and is content all the same.
+
+    >>> made = {"message_id": "m", "inputs": 1, "inputs (3)": 2}
+    >>> gate_made_texts(CASE_ROUTING[TelemetryCase.MESSAGE_RUN], made)
+    {'message_id': 'm', 'inputs': '[gated]', 'inputs (3)': '[gated]'}
+    """
+    gated = gate(route, payload)
+    for key in gated:
+        name, numbered, _ = key.rpartition(" (")
+        if numbered and name in route.gated:
+            gated[key] = GATED
+    return gated
 
 
 def _gate_in_place(route: CaseRoute, payload: dict[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,6 @@ from telemetry_actors.status import Status, StopReport
 __all__ = ["TelemetryGateway"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_LAST_COUNT_S = 0.3
-"""For counting what is left, when the process can't wait for a longer stop of another's."""
 
 
 class _Begun(NamedTuple):
@@ -301,11 +299,7 @@ class TelemetryGateway(AsyncSide):
         return self._settings.lifecycle.exit_timeout_s
 
     def _stop_at_exit(self, timeout_s: float) -> StopReport:
-        report = self._stopping.stop(timeout_s, quietly=True)
-        if self._stopping.report is None:  # somebody else stops it, and has more time than we
-            self._stopping.hurry()
-            report = self._stopping.stop(_LAST_COUNT_S, quietly=True)
-        return report
+        return self._stopping.stop_at_exit(timeout_s)
 
     def _held(self) -> int:
         return held_in_memory(self._here())

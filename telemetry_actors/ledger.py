@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Admission(StrEnum):
-    """What `emit()` says of an event. Truthy iff it was accepted."""
+    """What `emit()` says of an event. Truthy iff it was accepted. docs/errors.md explains each."""
 
     ACCEPTED = "accepted"
     GATEWAY_OFF = "gateway_off"
@@ -54,7 +54,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an event was dropped. A closed list; semantics.md explains each."""
+    """Why an event was dropped. A closed list; docs/errors.md says what to do about each."""
 
     INVALID_PAYLOAD = "invalid_payload"
     REHYDRATION_FAILED = "rehydration_failed"

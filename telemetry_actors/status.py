@@ -27,6 +27,7 @@ __all__ = [
     "PayloadStoreStatus",
     "RequestStatus",
     "PressureStatus",
+    "ProcessStatus",
     "RefusedTenantStatus",
     "SinkStatus",
     "Status",
@@ -35,6 +36,18 @@ __all__ = [
     "TreeNode",
     "ValuesStatus",
 ]
+
+
+class ProcessStatus(StatusModel):
+    """Whose look this is."""
+
+    version: str
+    """Of this package; empty where it runs without having been installed."""
+    pid: int
+    instance: str
+    """``service.instance.id``: a UUID per process."""
+    python: str
+    """Version of the interpreter."""
 
 
 class TreeNode(StatusModel):
@@ -190,6 +203,8 @@ class PressureStatus(StatusModel):
     """The most of any place; over 0.25 s our threads are starved, or one is slow."""
     gave_way: int = 0
     """How often ``emit()`` has given way for that."""
+    out_of_memory: int = 0
+    """Events refused as ``invalid`` since memory ran out inside ``emit()``."""
     refused_tenants: list[RefusedTenantStatus] = Field(default_factory=list)
     """The ten that were refused most often, the most refused first."""
 
@@ -277,7 +292,7 @@ class Status(StatusModel):
     instruments: list[InstrumentStatus] = Field(default_factory=list)
     """Of metrics that have had a value."""
     payload_store: PayloadStoreStatus | None = None
-    """None: it is off, or the tree has not been built."""
+    """None: it is off, the tree has not been built, or its events leave for a broker whole."""
     dead_letters: list[DeadLetterStatus]
     """The last ones that are kept, oldest first; `TelemetryGateway.dead_letters` has the whole
     envelopes."""
@@ -293,6 +308,7 @@ class Status(StatusModel):
     """When counting began, in ns since the epoch: the gateway was made, or its process forked."""
     now: int = 0
     """When this look was taken, in ns since the epoch."""
+    process: ProcessStatus | None = None
     cases: list[CaseStatus] = Field(default_factory=list)
     """Of cases that have had an event."""
     made: MadeStatus | None = None

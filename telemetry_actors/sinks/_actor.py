@@ -168,19 +168,28 @@ class RecordSinkActor(BatchActor):
 
     def _first_chunks(self, encoded: list[Any]) -> _Sending:
         """As few requests as the byte limit allows; one larger record travels alone."""
-        ends: list[Drop | None] = [e if type(e) is Drop else None for e in encoded]
+        sizes: list[Any] = [e if type(e) is Drop else self._size_of(e) for e in encoded]
+        ends = [size if type(size) is Drop else None for size in sizes]
         work: list[Chunk] = []
         size = self._max_bytes + 1
-        for index, record in enumerate(encoded):
-            if type(record) is Drop:
+        for index, more in enumerate(sizes):
+            if type(more) is Drop:
                 continue
-            more = self._sink.size_of(record)
             if size + more > self._max_bytes:
                 work.append([])
                 size = 0
             work[-1].append(index)
             size += more
         return _Sending(work, ends)
+
+    def _size_of(self, record: Any) -> Any:
+        """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
+        try:
+            size = self._sink.size_of(record)
+            words = "size_of() gave no size"
+            return size if 0 <= size < 2**63 else Drop(Reason.ENCODE_ERROR, self._stage, words)
+        except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
+            return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
 
     def _after_a_crash(self, sending: _Sending) -> None:
         """A request that crashed us is sent once more; then its records go one by one (g14)."""

@@ -13,7 +13,9 @@ carry is an error there, what the environment or the machine has is left out, an
 
 from __future__ import annotations
 
+import platform
 import socket
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -57,6 +59,8 @@ def resource_attributes(
         attributes["service.name"] = service_name
     attributes["service.instance.id"] = instance_id()
     attributes["process.pid"] = this_process().pid
+    attributes["process.runtime.name"] = sys.implementation.name
+    attributes["process.runtime.version"] = platform.python_version()
     attributes |= extra or {}
     return {key: value for key, value in attributes.items() if value is not None}
 

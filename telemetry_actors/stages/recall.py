@@ -19,7 +19,7 @@ import msgpack
 
 from supervisors import Clock, Mailbox
 from telemetry_actors._books import Books
-from telemetry_actors.cases import CaseRoute, gate
+from telemetry_actors.cases import CaseRoute, gate_made_texts
 from telemetry_actors.envelope import DEGRADED, Envelope, Item, unpack_map
 from telemetry_actors.ports import Errand, PayloadKeeper
 from telemetry_actors.stages._fallback import read_fallback
@@ -110,7 +110,7 @@ class RecallActor(LaneActor):
         route = self._gates.get(envelope.case) if envelope.is_from_outside else None
         if route is None:
             return packed
-        return cast("bytes", msgpack.packb(gate(route, unpack_map(packed))))
+        return cast("bytes", msgpack.packb(gate_made_texts(route, unpack_map(packed))))
 
     def outlet(self, item: Item) -> Mailbox:
         """That of the case's handler."""

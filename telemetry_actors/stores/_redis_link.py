@@ -39,7 +39,7 @@ from redis.retry import Retry
 
 from supervisors._native import unpatched
 from supervisors._process import Process, this_process
-from telemetry_actors._redaction import know_url, words_of
+from telemetry_actors._redaction import know_url, place_of, words_of
 
 __all__ = ["LinkError", "RedisLink", "shown"]
 
@@ -87,6 +87,8 @@ class RedisLink:
         self._url = url
         self._now_s = now_s
         know_url(url)
+        self.place = place_of(url)
+        """Scheme, host and port."""
         self._idle: tuple[Process, Any] | None = None
         self._closed = False
 

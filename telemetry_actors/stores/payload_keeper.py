@@ -20,7 +20,8 @@ from typing import Any, Final, NamedTuple
 from supervisors import Clock
 from supervisors._native import Lock
 from telemetry_actors._breaker import Breaker, BreakerState
-from telemetry_actors._say import say, warn
+from telemetry_actors._outages import Outage
+from telemetry_actors._say import say
 from telemetry_actors.ports import PayloadStore, Unfit
 from telemetry_actors.settings import PayloadStoreSettings
 from telemetry_actors.stores._hands import Errand, Hands, of_the_payload
@@ -103,6 +104,7 @@ class PayloadKeeper:
             growth=2.0,
         )
         self._ill: set[str] = set()
+        self._outage = Outage("the payload store")
         self._closed = False
         self.objects: dict[int, _Object] = {}
         """By admission serial. Looked at by the books: whoever is in it is told of by `ended`."""
@@ -122,6 +124,11 @@ class PayloadKeeper:
     def in_flight_bytes(self) -> int:
         """Packed bytes of the payloads that are being written."""
         return sum(list(self._writing.values()))
+
+    @property
+    def in_flight(self) -> int:
+        """Payloads that are being written."""
+        return len(self._writing)
 
     @property
     def healthy(self) -> bool:
@@ -366,17 +373,16 @@ class PayloadKeeper:
         self._say("put", error)
 
     def _say(self, what: str, error: BaseException | None) -> None:
-        """Said once per change."""
-        if error is not None:
-            self.last_failure = f"{what}: {_words(error)}"
-        if (error is not None) is (what in self._ill):
-            return
+        """Not for each object."""
         if error is None:
             self._ill.discard(what)
-            warn("the payload store works again (%s)", what)
-        else:
-            self._ill.add(what)
-            warn("the payload store fails (%s)", self.last_failure)
+            if not self._ill:
+                self._outage.over("the payload store works again (%s)", what)
+            return
+        self._ill.add(what)
+        self.last_failure = f"{what}: {_words(error)}"
+        words = "the payload store fails (%s); large payloads travel with their event, or are cut"
+        self._outage.failed(self._clock.now_s(), words, self.last_failure)
 
     @property
     def state(self) -> BreakerState:

@@ -22,7 +22,7 @@ from typing import Any
 from supervisors import Clock
 from supervisors._native import Lock
 from telemetry_actors._breaker import Breaker, BreakerState
-from telemetry_actors._say import warn
+from telemetry_actors._outages import Outage
 from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores._claim_notes import ClaimNotes, Note
@@ -90,7 +90,7 @@ class RedisDedupStore:
         """When `settle` will be called, as far as we know."""
         self._looked = False
         self._healthy = True
-        self._said = False
+        self._outage = Outage(f"dedup {link.place}")
         self._hits = self._misses = self._unchecked = self._failures = 0
         self._last_failure = ""
 
@@ -325,18 +325,20 @@ class RedisDedupStore:
         opened = self._breaker.state is not BreakerState.CLOSED
         with self._lock:
             self._healthy, self._looked = False, True
-            say, self._said = opened and not self._said, opened
-        if say:  # one failure alone is the status's to tell: a store at its limit has many
-            warn("dedup: Redis fails (%s); ids are remembered in this process only", words)
+        if opened:  # one failure alone is the status's to tell: a store at its limit has many
+            self._outage.failed(
+                self._clock.now_s(),
+                "dedup: Redis at %s fails (%s); ids are remembered in this process only",
+                self._link.place,
+                words,
+            )
         self._want(self._clock.now_s())  # to find out when it is back, also where no event asks
 
     def _succeed(self, trip: object) -> None:
         self._breaker.told(self._clock.now_s(), trip, failed=False)
         with self._lock:
             self._healthy = self._looked = True
-            back, self._said = self._said, False
-        if back:
-            warn("dedup: Redis is back; ids are remembered across processes again")
+        self._outage.over("dedup: Redis is back; ids are remembered across processes again")
 
 
 def _ms(seconds: float) -> int:

@@ -257,7 +257,7 @@ def test_g27_without_redis_the_tree_starts_says_so_and_heals_when_it_comes(tmp_p
     assert (ledger.exported, ledger.duplicate) == (20, 5)
     said = [record.getMessage() for record in caplog.records if "dedup" in record.getMessage()]
     assert len(said) == 2
-    assert "Redis fails" in said[0]
+    assert "Redis at redis://127.0.0.1" in said[0]
     assert "is back" in said[1]
 
 

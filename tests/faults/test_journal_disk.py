@@ -160,6 +160,24 @@ def test_g08_a_directory_that_is_removed_again_and_again_is_survived(tmp_path, r
     assert gateway.ledger().balanced()
 
 
+def test_g08_a_directory_that_is_moved_away_is_noticed(tmp_path, receiver):
+    """What is written there is found by nobody; the files are there all the same."""
+    home = tmp_path / "journal"
+    with a_gateway(home, receiver) as gateway:
+        emit(gateway, 100)
+        assert gateway.flush(5)
+        home.rename(tmp_path / "moved")
+        emit(gateway, 100)
+        assert gateway.flush(5)
+        until(lambda: _works_again(gateway))
+        emit(gateway, 100)
+        assert gateway.flush(5)
+        assert list(home.glob("*/*"))
+    ledger = gateway.ledger()
+    assert ledger.balanced()
+    assert ledger.exported == ledger.accepted >= 300  # looking is emitting
+
+
 FIGHTER = """
 import json, sys
 from telemetry_actors.testing import running_gateway

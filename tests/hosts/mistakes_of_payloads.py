@@ -7,6 +7,10 @@ __all__ = ["PAYLOADS"]
 GOOD = f'{{"app_id": "{SECRET}", "mode": "chat"}}'
 TENANT = '{"tenant_id": "acme"}'
 END = "get_gateway().flush(5)\n"
+NO_TENANT = (
+    r"events without a tenant arrive, the first one of case app_created: neither payload nor"
+    r" context has a tenant_id, so theirs is empty; put one into the context"
+)
 STRICT = {"TELEMETRY_ACTORS__STRICT": "true"}
 
 
@@ -15,15 +19,15 @@ def emitting(case: str = "app_created", context: str = TENANT, payload: str = GO
     return f"for _ in range(1000): emit({case!r}, {context}, {payload})\n{END}"
 
 
-def strictly(*arguments: str) -> str:
-    """A program that hands in one event, and says what it gets for it."""
-    event = ", ".join(arguments)
+def strictly(words: str, **event: str) -> str:
+    """A program in which such an event raises an error that says so."""
     return f"""
-import sys
 try:
-    emit({event})
+    {emitting(**event).removesuffix(END)}
 except StrictError as error:
-    print("telemetry_actors: raised:", error, file=sys.stderr)
+    assert str(error) == {words!r}, error
+else:
+    raise AssertionError("nothing was raised")
 {END}"""
 
 
@@ -45,13 +49,35 @@ PAYLOADS = (
     ),
     Mistake(
         "no tenant at all",
-        (
-            (
-                r"events without a tenant arrive, the first one of case app_created: neither"
-                r" payload nor context has a tenant_id, so theirs is empty; put one into the context"
-            ),
-        ),
+        (NO_TENANT,),
         program=emitting(context="{}"),
     ),
-    Mistake("a key that the case doesn't have", (), program=emitting(payload='{"app_idd": "a"}')),
+    Mistake(
+        "strict, and a key that the case doesn't have",
+        (),
+        environment=STRICT,
+        program=strictly(
+            "case app_created: the payload has no key app_idd; did you mean app_id?",
+            payload=f'{{"app_idd": "{SECRET}"}}',
+        ),
+    ),
+    Mistake(
+        "strict, and a value that can't be read",
+        (),
+        environment=STRICT,
+        program=strictly(
+            "case app_created: the payload is invalid: app_id can't be read and would be left out",
+            payload=f'{{"app_id": ["{SECRET}"]}}',
+        ),
+    ),
+    Mistake(
+        "strict, and a key of the context that isn't the tenant's",
+        (NO_TENANT,),
+        environment=STRICT,
+        program=strictly(
+            "case app_created: no tenant: neither payload nor context has a tenant_id; the context"
+            " has tenant: did you mean tenant_id?",
+            context='{"tenant": "acme"}',
+        ),
+    ),
 )

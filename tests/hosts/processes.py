@@ -24,6 +24,8 @@ from typing import Self
 
 import tenacity
 
+from tests.hosts.programs import without_causes
+
 __all__ = ["ROOT", "Host", "until"]
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +121,10 @@ class Host:
         return self._out.read_text(errors="replace")
 
     def errors(self) -> str:
+        """What was written to stderr, but for lines about why a sink fails."""
+        return without_causes(self.all_errors())
+
+    def all_errors(self) -> str:
         """What was written to stderr."""
         return self._errors.read_text(errors="replace")
 

@@ -7,6 +7,7 @@ receiver's to say.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ __all__ = [
     "started",
     "terminate",
     "until_it_says",
+    "without_causes",
 ]
 
 _ON = {
@@ -32,6 +34,7 @@ _ON = {
     "ENTERPRISE_TELEMETRY_ENABLED": "true",
     "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED": "true",
 }
+_CAUSE = re.compile(r"\bsink [\w.-]+(?:/\w+)? (?:fails|still fails|accepts again) ")
 PRELUDE = """
 import atexit, os, signal, sys, threading, time
 from telemetry_actors import emit, get_gateway
@@ -54,6 +57,7 @@ class Ended(NamedTuple):
     accepted: int
     """The sum of the numbers that it printed."""
     errors: str
+    """What it wrote to stderr, but for lines about why a sink fails (`mistakes.py` has those)."""
     still_s: float
     """For how long the machine stood still since it was waited for."""
 
@@ -119,7 +123,12 @@ def ended(process: subprocess.Popen[str], *, within_s: float = 30.0) -> Ended:
         accepted += int(line)
     _, errors = process.communicate(timeout=within_s)
     took_s, still_s = time.monotonic() - last_s, witness().still_s() - before_s
-    return Ended(process.returncode, took_s, accepted, errors, still_s)
+    return Ended(process.returncode, took_s, accepted, without_causes(errors), still_s)
+
+
+def without_causes(errors: str) -> str:
+    """The lines that don't say why a sink fails, or that it accepts again."""
+    return "".join(line for line in errors.splitlines(keepends=True) if not _CAUSE.search(line))
 
 
 def until_it_says(process: subprocess.Popen[str]) -> int:

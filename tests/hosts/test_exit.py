@@ -323,6 +323,16 @@ sys.meta_path.insert(0, Slow())
 """
 
 
+def test_g23_what_a_stop_said_the_exit_does_not_say_again():
+    """Also where the stop still counts when its caller has come back, and the process ends."""
+    program = "emit_some(20_000); get_gateway().stop(0.01)"
+    with FaultyReceiver(hang) as receiver:
+        ended = run(program, receiver.endpoint, gateway__linger_s=60, lifecycle__exit_timeout_s=1)
+
+    assert ended.errors.count("were not delivered") == 1
+    assert f"{ended.accepted} events were not delivered" in ended.errors
+
+
 @pytest.mark.parametrize(
     "leave", ["signal.default_int_handler", "lambda *_: sys.exit(0)"], ids=["Ctrl-C", "sys.exit"]
 )

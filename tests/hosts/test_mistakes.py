@@ -8,9 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hosts.mistakes import MISTAKES, SECRET
+from tests.hosts import mistakes
+from tests.hosts.books import without_advice
+from tests.hosts.mistakes import SECRET
+from tests.hosts.mistakes_of_payloads import PAYLOADS
 from tests.hosts.processes import ROOT
 from tests.hosts.programs import environment
+from tests.hosts.web import WebServer
 from tests.receivers.faulty import FaultyReceiver
 
 LOGGINGS = {
@@ -26,6 +30,10 @@ QUICK = {
     "otlp__give_up_s": 20,
 }
 
+MISTAKES = (*mistakes.MISTAKES, *PAYLOADS)
+
+GUNICORN = "gunicorn -b 127.0.0.1:{port} --log-level critical tests.hosts.apps.mistaken:app"
+
 
 def serving(receiver):
     """What answers; None: nothing does."""
@@ -34,22 +42,26 @@ def serving(receiver):
     return receiver() if isinstance(receiver, type) else FaultyReceiver(receiver)
 
 
-def outcome(mistake, receiver, set_up):
+def known(mistake, receiver):
+    """Environment of the program, and the lines that are expected."""
     url = mistake.receiver if receiver is None else receiver.endpoint
-    place = urlsplit(url).netloc
-    settings = environment(mistake.endpoint.format(url=url, place=place), QUICK)
-    begin = f"{set_up}import time\nfrom telemetry_actors import *\n"
-    done = subprocess.run(
-        [sys.executable, "-c", begin + mistake.program],
-        env={**settings, **mistake.environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    known = {"url": re.escape(url), "place": re.escape(place)}
-    return done, [re.sub(r"\{(url|place)\}", lambda m: known[m[1]], line) for line in mistake.lines]
+    names = {"url": url, "place": urlsplit(url).netloc}
+    settings = environment(mistake.endpoint.format(**names), QUICK)
+    expected = [
+        re.sub(r"\{(url|place)\}", lambda m: re.escape(names[m[1]]), line) for line in mistake.lines
+    ]
+    return {**settings, **mistake.environment}, expected
+
+
+def check(lines, begins, expected):
+    """Each line is one of those, and each of those is there once."""
+    text, left = "\n".join(lines), list(lines)
+    assert SECRET not in text
+    for pattern in expected:
+        found = [line for line in left if re.fullmatch(begins + pattern, line)]
+        assert found, f"{pattern}\nis not in\n{text}"
+        left.remove(found[0])
+    assert left == []
 
 
 @pytest.mark.timeout(70)
@@ -57,15 +69,33 @@ def outcome(mistake, receiver, set_up):
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_whoever_reads_stderr_knows_what_to_change(mistake, logging):
     set_up, begins = LOGGINGS[logging]
+    begin = f"{set_up}import time\nfrom telemetry_actors import *\n"
     with serving(mistake.receiver) as receiver:
-        done, expected = outcome(mistake, receiver, set_up)
-    lines = done.stderr.splitlines()
-
-    assert SECRET not in done.stderr
-    left = list(lines)
-    for pattern in expected:
-        found = [line for line in left if re.fullmatch(begins + pattern, line)]
-        assert found, f"{pattern}\nis not in\n{done.stderr}"
-        left = [line for line in left if line not in found[:1]]
-    assert left == []
+        settings, expected = known(mistake, receiver)
+        done = subprocess.run(
+            [sys.executable, "-c", begin + mistake.program],
+            env=settings,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    check(done.stderr.splitlines(), begins, expected)
     assert done.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_so_does_whoever_reads_gunicorns(mistake, mark, tmp_path):
+    with serving(mistake.receiver) as receiver:
+        settings, expected = known(mistake, receiver)
+        settings["HOSTS_PROGRAM"] = mistake.program
+        with WebServer(GUNICORN, tmp_path, mark, settings) as server:
+            server.send(1)
+            server.signal("TERM")
+            server.wait(30.0)
+    lines = [line for line in server.all_errors().splitlines() if "telemetry_actors" in line]
+    lines = without_advice("\n".join(lines))
+    check(lines, "telemetry_actors: ", expected)

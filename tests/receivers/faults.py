@@ -39,7 +39,7 @@ from tests.receivers.judge import (
     partial,
 )
 
-__all__ = ["FAULTS", "MARK", "Fault", "Nowhere", "Receiver", "outage"]
+__all__ = ["FAULTS", "MARK", "NO_ANSWER", "Fault", "Nowhere", "Receiver", "outage"]
 
 MARK = "marked-by-the-test"
 """A receiver that can't take one record refuses every request that holds this text."""
@@ -48,8 +48,8 @@ _NO_HOST = "receiver.invalid"
 _HUGE_BYTES = 67_108_864
 _HALF_AN_ANSWER = b"HTTP/1.1 200 X\r\nContent-Length: 4000\r\n\r\n" + bytes(2000)
 _GARBAGE = b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x00\xff\r\n\r\n"
-_REFUSED, _NO_ANSWER = {"rejected"}, {"unconfirmed", "shutdown", "retry_exhausted"}
-_HALVED = {*_REFUSED, *_NO_ANSWER}  # down to each single record: there may be no time for it
+_REFUSED, NO_ANSWER = {"rejected"}, {"unconfirmed", "shutdown", "retry_exhausted"}
+_HALVED = {*_REFUSED, *NO_ANSWER}  # down to each single record: there may be no time for it
 _NEVER = {"retry_exhausted", "shutdown"}
 
 
@@ -184,16 +184,14 @@ FAULTS = [
     _fault("one bad record, 400", _judge(_picky), "all"),
     _fault("slow", _always(after(slowly(0.1, answer(200)))), "all")._replace(per_request_s=0.1),
     _fault("hang at connect", lambda: Silent(hangs=True), "none", _NEVER),
-    _fault("hang at headers", _always(after(hang)), "none", _NO_ANSWER),
+    _fault("hang at headers", _always(after(hang)), "none", NO_ANSWER),
+    _fault("hang mid-body", _always(after(in_turn(raw(_HALF_AN_ANSWER), hang))), "none", NO_ANSWER),
+    _fault("reset mid-request", lambda: Deaf(in_turn(take_part(200), reset)), "none", NO_ANSWER),
     _fault(
-        "hang mid-body", _always(after(in_turn(raw(_HALF_AN_ANSWER), hang))), "none", _NO_ANSWER
+        "reset mid-body", _always(after(in_turn(raw(_HALF_AN_ANSWER), reset))), "none", NO_ANSWER
     ),
-    _fault("reset mid-request", lambda: Deaf(in_turn(take_part(200), reset)), "none", _NO_ANSWER),
-    _fault(
-        "reset mid-body", _always(after(in_turn(raw(_HALF_AN_ANSWER), reset))), "none", _NO_ANSWER
-    ),
-    _fault("end without an answer", _always(after(close)), "none", _NO_ANSWER),
-    _fault("garbage answer", _always(after(raw(_GARBAGE))), "none", _NO_ANSWER),
+    _fault("end without an answer", _always(after(close)), "none", NO_ANSWER),
+    _fault("garbage answer", _always(after(raw(_GARBAGE))), "none", NO_ANSWER),
     _fault("huge answer", _always(after(stream(_HUGE_BYTES))), "all"),
     _fault("DNS failure", Nowhere, "none", _NEVER),
     _fault("TLS failure", lambda: Deaf(shake_no_hands, scheme="https"), "none", _NEVER),

@@ -10,6 +10,7 @@ import pytest
 from supervisors import SystemClock
 from telemetry_actors import _cli_letters
 from telemetry_actors._cli_letters import Filter, seconds_of
+from telemetry_actors._meanings import what_to_do
 from telemetry_actors.cli import main
 from telemetry_actors.dead_letters import Among, DeadLetter
 from telemetry_actors.envelope import Envelope
@@ -91,6 +92,19 @@ class TestList:
         assert "HTTP 403; sent 3 times" in out
         assert "e" * 36 in out
         assert {one["error"] for one in listed(capsys, place)["letters"]} == {"HTTP 403"}
+
+    def test_below_it_stands_what_to_do_about_each_reason_once(self, place, directory, capsys):
+        for n in range(3):
+            keep(directory, f"e-{n}")
+        keep(directory, "e-9", reason="parked")
+
+        assert run("list", place) == 0
+        lines = capsys.readouterr().out.splitlines()
+        begins = [line.partition(":")[0] for line in lines if line[0].isalpha()]
+        assert begins == ["rejected", "parked"]
+        text = " ".join(" ".join(lines).split())
+        for reason in ("rejected", "parked"):
+            assert text.count(what_to_do(reason)) == 1
 
     def test_as_json(self, place, directory, capsys):
         name = keep(directory, measured=True)
@@ -191,6 +205,7 @@ class TestShow:
         letter = json.loads(capsys.readouterr().out)
 
         assert letter["error"] == "HTTP 403"
+        assert letter["what_to_do"] == what_to_do("rejected")
         assert letter["among"] == {"rejected": 1, "event_ids": ["e-1", "e-2"]}
         assert letter["process"] == {"id": "ab" * 16, "pid": 42, "serial": 7}
         assert letter["envelope"]["context"] == {"tenant_id": "acme"}

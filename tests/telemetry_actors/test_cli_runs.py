@@ -9,6 +9,7 @@ import pytest
 
 from supervisors import SystemClock
 from telemetry_actors._cli_progress import ProgressDisplay
+from telemetry_actors._meanings import ADMISSIONS, REASONS
 from telemetry_actors.cli import main
 from telemetry_actors.demo._event import IF_YOUR_OWN
 from telemetry_actors.demo.arrivals import made_up_arrivals
@@ -79,6 +80,7 @@ class TestDemo:
         assert "The tree, 2 restarts" in captured.out
         assert "100 = 100 + 0" in captured.out
         assert "NO" not in captured.out
+        assert not [word for word in REASONS if f"\n{word}: " in captured.out]
 
     def test_with_an_endpoint_it_sends_there(self, run, receiver):
         code, result = run("demo", "--events", 100, "--endpoint", receiver.endpoint)
@@ -164,6 +166,23 @@ class TestReplay:
         assert code == 1
         assert result["balanced"] is True
         assert result["ledger"]["dropped"] == {"invalid_payload": 1}
+
+    def test_under_a_drop_and_a_refusal_it_says_what_to_do(
+        self, receiver, tmp_path, capsys, monkeypatch
+    ):
+        """Once for each word, whatever the number of events."""
+        file = tmp_path / "events.jsonl"
+        bad = '{"case": "workflow_run", "context": {}, "payload": {}}\n'
+        file.write_text(GOOD * 2 + bad * 3)
+        monkeypatch.setenv("TELEMETRY_ACTORS__GATEWAY__MAX_CONTEXT_BYTES", "8")
+
+        with pytest.raises(SystemExit):
+            main(["replay", str(file), "--endpoint", receiver.endpoint])
+
+        lines = capsys.readouterr().out.splitlines()
+        for table, word in ((ADMISSIONS, "too_large"), (REASONS, "invalid_payload")):
+            row = table[word]
+            assert lines.count(f"{word}: {row.meaning}; {row.what_to_do}") == 1
 
     def test_a_configured_endpoint_is_enough(self, run, receiver, tmp_path, monkeypatch):
         monkeypatch.setenv("ENTERPRISE_OTLP_ENDPOINT", receiver.endpoint)

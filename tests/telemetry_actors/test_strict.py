@@ -1,4 +1,4 @@
-"""``strict``: a mistake is counted as without it, then raised, where raising reaches who made it."""
+"""``strict``: a mistake is counted as ever, then raised, where that reaches who made it."""
 
 import gc
 import json

@@ -140,6 +140,18 @@ class Adopter:
             folder.close()
         self._folders.clear()
 
+    def counts(self) -> dict[str, int]:
+        """Fields of `JournalStatus` by name. Any thread."""
+        return {
+            "recovered": self.recovered,
+            "lost_on_crash": self.lost,
+            "lost_unknown": self.unknown,
+            "adoptable": self.waiting,
+            "damaged": self.damaged,
+            "refused_folders": len(self._left_alone),
+            "foreign_files": len(self.foreign),
+        }
+
     def note_damage(self, events: int) -> None:
         """So many events could not be read when their time came."""
         self.damaged += events

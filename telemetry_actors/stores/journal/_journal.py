@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from supervisors import Clock
 from supervisors._native import Lock, acquire
 from telemetry_actors._books import Books, Drop, Ending
-from telemetry_actors._say import warn
+from telemetry_actors._outages import Outage
 from telemetry_actors._shards import Shards
 from telemetry_actors.envelope import Envelope, Item, Ticket
 from telemetry_actors.ledger import Reason
@@ -90,11 +90,10 @@ class Journal:
         self._overtaken = False
         """Whoever is at work has been given up."""
         self.patience_s = 0.0  # so long `append` waits for who is at work; for the stop alone
-        self._problem = ""
+        self._problem, self._outage = "", Outage("the journal")
         self._retry_at_s = 0.0
         self._retry_s = _FIRST_RETRY_S
-        self._durable = 0
-        self._errors = 0
+        self._durable = self._errors = 0
         self._closed = self._home_closed = False
 
     # -- opening, failing, coming back ------------------------------------------------------------
@@ -116,15 +115,16 @@ class Journal:
                 self._caps.evict(segment)
             home.settle()
         home.begin_segment()
-        if self._problem:
-            warn("the journal in %s works again", self._directory)
+        self._outage.over("the journal in %s works again", self._directory)
         self._problem, self._retry_s = "", _FIRST_RETRY_S
 
     def _fail(self, error: OSError) -> None:
         """The disk says no: go on without, and try again later."""
         self._errors += 1
-        if not self._problem:
-            warn("the journal in %s fails (%s); going on without it", self._directory, error)
+        words = (
+            "the journal in %s fails (%s); going on without it: what comes now is in memory alone"
+        )
+        self._outage.failed(self._clock.now_s(), words, self._directory, error)
         self._problem = str(error)
         self._retry_at_s = self._clock.now_s() + self._retry_s
         self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
@@ -357,12 +357,9 @@ class Journal:
             segments=len(segments),
             oldest_age_s=max(0.0, age_s),
             evicted=self._caps.evicted,
-            recovered=self._adopter.recovered,
-            lost_on_crash=self._adopter.lost,
-            lost_unknown=self._adopter.unknown,
-            adoptable=self._adopter.waiting,
-            damaged=self._adopter.damaged,
             errors=self._errors + self._outcomes.errors,
+            page_healthy=not self._home.page_problem(),
+            **self._adopter.counts(),
             problem=self._problem,
         )
 

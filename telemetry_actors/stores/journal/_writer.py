@@ -27,7 +27,7 @@ class Writer:
     def __init__(self, settings: JournalSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._fd = -1
+        self._fd, self._path = -1, Path()
         self._size = self._before = 0
         self._synced_s = clock.now_s()
         self._dirty = False
@@ -39,6 +39,7 @@ class Writer:
             OSError: it can't be made.
         """
         self.finish()
+        self._path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         self._size = self._before = 0
         if self._settings.fsync != "never":
@@ -52,8 +53,8 @@ class Writer:
         """
         try:
             _write_all(self._fd, data)
-            if os.fstat(self._fd).st_nlink == 0:
-                raise FileNotFoundError(2, "the segment has been removed")
+            if not self._is_at_its_place():
+                raise FileNotFoundError(2, "the segment has been removed, or moved")
             self._dirty = True
             if self._settings.fsync == "always":
                 self.sync()
@@ -65,6 +66,11 @@ class Writer:
                 os.lseek(self._fd, self._size, os.SEEK_SET)
             raise
         self._before, self._size = self._size, self._size + len(data)
+
+    def _is_at_its_place(self) -> bool:
+        """Where the next process looks. In a folder that was renamed nobody does."""
+        here, there = os.fstat(self._fd), self._path.stat()
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
     def take_back(self) -> None:
         """Take away what the last `append` has written.

@@ -82,6 +82,16 @@ class LetterDirectory:
         self._until_look = 0
         self._number = 0
 
+    @property
+    def count(self) -> int:
+        """Letters that were there at the last look, or were written since. Any thread."""
+        return len(self._known)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of these. Any thread."""
+        return self._bytes
+
     # -- reading ----------------------------------------------------------------------------------
 
     def names(self) -> list[str]:

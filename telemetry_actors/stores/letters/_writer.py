@@ -16,7 +16,8 @@ from typing import NamedTuple
 from supervisors import Clock
 from supervisors._clock import new_token, release
 from supervisors._native import Lock, begin
-from telemetry_actors._say import say, warn
+from telemetry_actors._outages import Outage
+from telemetry_actors._say import warn
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.inside import inside_the_tree
 from telemetry_actors.settings import DeadLetterSettings
@@ -41,6 +42,12 @@ class WriterState(NamedTuple):
     """Letters that were taken away again for want of room, or for their age."""
     problem: str
     """Why the last one could not be written; empty when all is well."""
+    waiting_bytes: int
+    errors: int
+    """Times that the disk said no."""
+    letters: int
+    """In the directory, as of the last look."""
+    directory_bytes: int
 
 
 class LetterWriter:
@@ -59,6 +66,7 @@ class LetterWriter:
         self._directory = directory
         self._queue_bytes = queue_bytes
         self._clock = clock
+        self._outage = Outage(f"dead letters in {directory.path}")
         self._process = process
         self._lock = Lock()
         self._queue: deque[_Job] = deque()
@@ -68,6 +76,7 @@ class LetterWriter:
         self._idle = new_token()
         self._written = 0
         self._unwritten = 0
+        self._errors = 0
         self._problem = ""
 
     # -- any thread of the tree -------------------------------------------------------------------
@@ -93,8 +102,18 @@ class LetterWriter:
     def state(self) -> WriterState:
         """At this instant."""
         with self._lock:
-            waiting, evicted = self._waiting(), self._directory.evicted
-            return WriterState(self._written, self._unwritten, waiting, evicted, self._problem)
+            directory = self._directory
+            return WriterState(
+                written=self._written,
+                unwritten=self._unwritten,
+                waiting=self._waiting(),
+                evicted=directory.evicted,
+                problem=self._problem,
+                waiting_bytes=self._bytes,
+                errors=self._errors,
+                letters=directory.count,
+                directory_bytes=directory.size_bytes,
+            )
 
     def close(self, timeout_s: float) -> WriterState:
         """Take no more, and wait until all is written, or for so long. What is left is counted."""
@@ -167,6 +186,7 @@ class LetterWriter:
 
     def _done(self, job: _Job, problem: str) -> None:
         with self._lock:
+            self._errors += bool(problem)
             if not self._queue or self._queue[0] is not job:
                 return  # a stop that did not wait any longer has counted it
             self._queue.popleft()
@@ -179,17 +199,16 @@ class LetterWriter:
                 self._written += 1
 
     def _tell(self, problem: str) -> None:
-        """Once per change: a disk that is full is full for every letter."""
-        before, self._problem = self._problem, problem
-        if problem and not before:
-            warn(
+        """Not for each: a disk that is full is full for every letter."""
+        self._problem, path = problem, self._directory.path
+        if problem:
+            words = (
                 "dead letters can't be written to %s: %s; they are counted, and the last ones kept"
-                " in memory",
-                self._directory.path,
-                problem,
+                " in memory"
             )
-        elif before and not problem:
-            say("dead letters are written to %s again", self._directory.path)
+            self._outage.failed(self._clock.now_s(), words, path, problem)
+        else:
+            self._outage.over("dead letters are written to %s again", path)
 
 
 def letters_of(settings: DeadLetterSettings, clock: Clock, process: str) -> LetterWriter | None:

@@ -293,6 +293,27 @@ def test_g15_a_record_that_cannot_be_encoded_hurts_only_itself():
     assert (ledger.exported, ledger.dropped) == (19, {"encode_error": 1})
 
 
+@pytest.mark.parametrize("size", [-5, None, "x", float("nan"), ValueError("no")])
+def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size):
+    """It parked all sinks, and with them the tree."""
+
+    class Unsure(RecordingSink):
+        def size_of(self, encoded):
+            if encoded.attributes["log.record.uid"] != "e5":
+                return super().size_of(encoded)
+            if isinstance(size, Exception):
+                raise size
+            return size
+
+    with TelemetryGateway(TelemetrySettings.enabled(), sinks=[Unsure()]) as gateway:
+        emit_many(gateway, 20)
+        assert gateway.flush(5)
+        ledger = gateway.ledger()
+        assert gateway.status().restarts == 0
+
+    assert (ledger.exported, ledger.dropped) == (19, {"encode_error": 1})
+
+
 def test_a_poison_record_is_found_by_halving_and_the_rest_is_delivered():
     class Strict(RecordingSink):
         requests = 0

@@ -471,8 +471,8 @@ def test_g03_a_log_that_is_sent_from_another_thread_gets_no_loop(statuses):
             root.setLevel(before)
             listener.stop()
 
-    # The host's own; and our few lines about a receiver that flaps, which are bounded.
-    assert emitted <= (1 if len(statuses) == 1 else 1 + 3 * 5)
+    # The host's own; that we have started; and our few about a receiver that flaps: bounded.
+    assert emitted <= (2 if len(statuses) == 1 else 2 + 3 * 2)
 
 
 # -- what our threads do in shared libraries ------------------------------------------------------

@@ -288,6 +288,18 @@ def test_g21_a_gated_key_that_is_no_text_is_gated_all_the_same(key):
     assert unpack_map(envelope.payload)["inputs"] == "[gated]"
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_g21_of_two_keys_with_one_text_both_are_gated(first):
+    """The later one has a number behind it, which hides from nobody that it is content."""
+    plain, odd = {"inputs": "x"}, {b"inputs": "TOPSECRET"}
+    payload = {**run(), **plain, **odd} if first else {**run(), **odd, **plain}
+    seen = Seen(("workflow_run", CONTEXT, payload))
+    envelope = seen.held[0][1]
+
+    assert b"TOPSECRET" not in envelope.payload
+    assert list(unpack_map(envelope.payload).values()).count("[gated]") >= 2
+
+
 def test_b5_a_model_of_pydantics_first_version_is_a_map():
     v1 = pytest.importorskip("pydantic.v1")
     model = v1.create_model("P1", a=(int, 1), inner=(dict, {"b": 2}))()

@@ -156,6 +156,24 @@ def test_the_way_out_is_shown_by_status_and_prometheus_as_other_sinks_are(queue)
     (line,) = [s for s in said.splitlines() if s.startswith("telemetry_actors_bridge_exported_t")]
     assert line.endswith('component_name="CelerySink_event_exporter/celery"} 2')
     assert "otel_sdk_exporter_operation_duration" in said
+    assert "telemetry_actors_sink_healthy{" in said and "telemetry_actors_breaker_failures{" in said
+    assert "telemetry_actors_payload_store" not in said and "telemetry_actors_dedup" not in said
+
+
+def test_a_broker_that_is_not_there_is_in_the_numbers():
+    """Each failure, by its error, while the event waits for a better time."""
+    gateway = TelemetryGateway(settings("nowhere", url="redis://127.0.0.1:1/0")).start()
+    gateway.emit("app_created", TENANT, APP)
+    gateway.flush(0.5)
+    gateway.stop(0.2)
+    said = gateway.status().to_prometheus().splitlines()
+
+    (healthy,) = [line for line in said if line.startswith("telemetry_actors_sink_healthy{")]
+    assert healthy.endswith(" 0")
+    counts = [
+        s for s in said if s.startswith("telemetry_actors_sink_request_duration_seconds_count")
+    ]
+    assert counts and all('error_type="unreachable"' in line for line in counts)
 
 
 def test_what_is_large_leaves_whole(queue):

@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import platform
 import socket
+import sys
 import uuid
 
 import pytest
@@ -27,12 +29,15 @@ from tests.telemetry_actors.sinks.one_record import LOG, LOGS
 
 
 def test_says_which_process_sends():
-    """The four of the architecture."""
+    """Service, machine, process and interpreter: what OpenTelemetry has in the resource."""
     attributes = resource_attributes("dify", environ={})
 
     assert set(attributes) == {
         "service.name", "host.name", "service.instance.id", "process.pid",
+        "process.runtime.name", "process.runtime.version",
     }  # fmt: skip
+    assert attributes["process.runtime.name"] == sys.implementation.name
+    assert attributes["process.runtime.version"] == platform.python_version()
     assert attributes["service.name"] == "dify"
     assert attributes["host.name"] == socket.gethostname()
     assert attributes["process.pid"] == os.getpid()

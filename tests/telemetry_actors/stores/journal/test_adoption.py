@@ -119,6 +119,7 @@ def test_what_a_later_version_has_written_stays_where_it_is_unharmed(directory, 
     assert (rig.status.lost_on_crash, rig.status.damaged) == (0, 0)
     [problem] = rig.journal.problems()
     assert "a later version has written it" in problem
+    assert (rig.status.refused_folders, rig.status.foreign_files) == (1, 0)
     assert caplog.text.count("later version") == 1
     rig.journal.close()
     assert files_of(folder) == before
@@ -210,6 +211,7 @@ def test_without_a_memory_file_system_it_works_and_says_what_is_missing(director
 
     assert rig.status.state == "on"
     assert any("will not be counted" in problem for problem in rig.journal.problems())
+    assert not rig.status.page_healthy
     rig.crash()
     again = Rig(directory, memory_directory=nowhere)
     assert ids_of(again.adopt()) == ["a"]
@@ -345,6 +347,7 @@ def test_a_memory_directory_that_is_a_disks_is_said(directory, tmp_path, monkeyp
 
     [problem] = rig.journal.problems()
     assert "emit() stands still" in problem
+    assert not rig.status.page_healthy
     assert problem in caplog.text
     assert rig.status.state == "on"
 

@@ -425,6 +425,7 @@ def test_what_is_foreign_is_told_and_left_alone(tmp_path):
     rig.end(found)
 
     assert len(rig.journal.problems()) == 2
+    assert (rig.status.foreign_files, rig.status.page_healthy) == (2, True)
     assert sorted(p.name for p in folder.iterdir())[:2] == ["0000000009.seg", "lock"]
     assert (folder / "notes.txt").exists()
     assert rig.status.lost_on_crash == 0

@@ -151,7 +151,7 @@ def test_g18_a_disk_that_says_no_is_told_once_counted_and_survived(
     state = writer.close(10)
 
     assert (state.written, state.problem) == (1, "")
-    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+    assert [r.levelname for r in caplog.records] == ["WARNING", "WARNING"]
     assert words in caplog.messages[0]
     assert "again" in caplog.messages[1]
 
