@@ -110,7 +110,7 @@ class Books:
         self.assumed: list[Counter[str]] = [Counter() for _ in range(cases)]
         self.sampled_out = self.diagnostic = 0
         self.unreadable: Counter[tuple[str, str]] = Counter()  # values, by case and key
-        self.measured = [0, 0]
+        self.measured = [0, 0, 0]
         self.providers: Counter[str] = Counter()
         self.lines = {
             kind: Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
@@ -342,11 +342,12 @@ class Books:
 
     # -- other lines ----------------------------------------------------------------------------
 
-    def count_measurements(self, made: int, recorded: int) -> None:
-        """Measurements that mappings made, and that the aggregates took."""
+    def count_measurements(self, made: int, recorded: int, left_out: int = 0) -> None:
+        """Measurements that mappings made, that the aggregates took, that had no room there."""
         with self.lock:
             self.measured[0] += made
             self.measured[1] += recorded
+            self.measured[2] += left_out
 
     def count_provider(self, what: str, n: int = 1) -> None:
         """Calls to trace managers and providers, by the names of `ledger.ProviderLine`."""

@@ -55,6 +55,7 @@ def parts_of(life: Life) -> Parts:
             cardinality_limit=settings.metrics.cardinality_limit,
             label_bytes=settings.limits.label_bytes,
             on_overflow=_say_overflow,
+            on_left_out=_say_left_out,
         ),
         own=OwnPoints(life, lambda life: read_status(life, letters=False)),
         dedup=life.dedup,
@@ -129,6 +130,16 @@ def _say_overflow(instrument: str, limit: int) -> None:
     warn(
         "%s has %d label sets (metrics.cardinality_limit); values of any others are added to"
         " one more, labelled otel.metric.overflow",
+        instrument,
+        limit,
+        of=instrument,
+    )
+
+
+def _say_left_out(instrument: str, limit: int) -> None:
+    warn(
+        "the gauge %s has %d label sets (metrics.cardinality_limit); values of any others are"
+        " left out: give it labels with fewer values",
         instrument,
         limit,
         of=instrument,

@@ -175,7 +175,10 @@ def _signals(books: Books) -> Table:
             f"{line.in_flight:,}",
         )
     measurements = signals.measurements
-    table.add_row("measurements", f"{measurements.made:,}", f"{measurements.recorded:,} recorded")
+    left_out = f", {measurements.left_out:,} left out" if measurements.left_out else ""
+    table.add_row(
+        "measurements", f"{measurements.made:,}", f"{measurements.recorded:,} recorded{left_out}"
+    )
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telemetry_actors._settings_said import check_files
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import TelemetrySettings
 
@@ -37,6 +38,7 @@ def sending_settings(endpoint: str | None, config: Path | None, **more: Any) -> 
     named = {name: value for name, value in named.items() if value is not None} | more
     try:
         settings = TelemetrySettings.enabled(**named)
+        check_files(settings, None)
     except SettingsError as error:
         raise UsageError(str(error)) from None
     if settings.resolved_otlp() is None:

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import is_typeddict
 
-from telemetry_actors._self_metrics import OWN_PREFIXES, is_own
+from telemetry_actors._instrument_check import problem_of_measurement
 from telemetry_actors.cases import GATED, Reduction
 from telemetry_actors.errors import CaseError
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
 
 __all__ = [
     "check_gated",
-    "check_instruments",
     "check_mapping",
     "check_model",
     "check_name",
@@ -34,11 +33,6 @@ __all__ = [
 
 _MAX_NAME_CHARS: Final = 64
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
-_INSTRUMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}", re.ASCII)
-_MAX_UNIT_CHARS: Final = 63
-_KINDS: Final = ("counter", "histogram")
-_OWN: Final = " and ".join(f"{prefix}*" for prefix in OWN_PREFIXES)
-_MOST: Final = 1e200  # of a histogram's values; what the aggregates take
 _REDUCED: Final[Mapping[Reduction, object]] = {
     Reduction.TEXT: GATED,
     Reduction.COUNT: [GATED],
@@ -88,31 +82,6 @@ def check_mapping(case: str, mapping: object) -> None:
         raise CaseError(
             case, f"the mapping must take (facts, payload, settings): {error}"
         ) from error
-
-
-def check_instruments(case: str, instruments: Iterable[object]) -> None:
-    """Raises `CaseError` unless each can be exported, and no name is declared in two ways."""
-    declared: dict[str, object] = {}
-    for instrument in instruments:
-        if not isinstance(instrument, Instrument):
-            raise CaseError(case, f"{instrument!r} is no Instrument")
-        name, kind, unit = instrument
-        if not (isinstance(name, str) and _INSTRUMENT.fullmatch(name)):
-            raise CaseError(
-                case,
-                f"instrument name {name!r}: must be a letter and then letters, digits or _.-/,"
-                " 255 at most",
-            )
-        if is_own(name.lower()):
-            raise CaseError(case, f"instrument {name}: names of {_OWN} are the gateway's own")
-        if kind not in _KINDS:
-            raise CaseError(case, f"instrument {name}: kind {kind!r} must be counter or histogram")
-        if not (isinstance(unit, str) and unit.isascii() and len(unit) <= _MAX_UNIT_CHARS):
-            raise CaseError(
-                case, f"instrument {name}: the unit must be ASCII, {_MAX_UNIT_CHARS} at most"
-            )
-        if declared.setdefault(name.lower(), instrument) != instrument:
-            raise CaseError(case, f"instrument {name} is declared in two ways")
 
 
 # -- content --------------------------------------------------------------------------------------
@@ -210,16 +179,26 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
     Raises:
         TypeError: by what is returned; its event ends as ``handler_crash``.
     """
-    known = frozenset(instruments)
+    known = tuple(instruments)
+    has_gauges = any(getattr(each, "kind", "") == "gauge" for each in known)
 
     def look(facts: Any, payload: Any, settings: Any) -> Signals:
         signals = mapping(facts, payload, settings)
         problem = _problem_of(signals, known)
         if problem is not None:
             raise TypeError(f"the mapping of {case} made {problem}")
-        return _without_orphans(signals)
+        return _without_orphans(_timed(signals, facts.emitted_at_ns) if has_gauges else signals)
 
     return look
+
+
+def _timed(signals: Signals, emitted_at_ns: int) -> Signals:
+    """A gauge is the last value by emit time, so that a replay never stands before a newer one."""
+    measurements = tuple(
+        m._replace(emitted_at_ns=emitted_at_ns) if m.instrument.kind == "gauge" else m
+        for m in signals.measurements
+    )
+    return signals._replace(measurements=measurements)
 
 
 def _without_orphans(signals: Signals) -> Signals:
@@ -230,7 +209,7 @@ def _without_orphans(signals: Signals) -> Signals:
     return signals._replace(logs=tuple(logs))
 
 
-def _problem_of(signals: object, known: frozenset[Instrument]) -> str | None:
+def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
     if type(signals) is not Signals:
         return f"a {type(signals).__name__}, not Signals"
     logs, spans, measurements, left_out = signals
@@ -244,7 +223,7 @@ def _problem_of(signals: object, known: frozenset[Instrument]) -> str | None:
     problems = (
         *(_problem_of_record(log.event_name, log) for log in logs),
         *(_problem_of_record(span.name, span) for span in spans),
-        *(_problem_of_measurement(m, known) for m in measurements),
+        *(problem_of_measurement(m, known) for m in measurements),
     )
     return next((problem for problem in problems if problem is not None), None)
 
@@ -259,21 +238,3 @@ def _problem_of_record(name: str, record: LogSignal | SpanSignal) -> str | None:
     if type(record) is SpanSignal and not all(ids):
         return f"{name} without a trace id or a span id"
     return None
-
-
-def _problem_of_measurement(measurement: Measurement, known: frozenset[Instrument]) -> str | None:
-    instrument, keys, labels, value = measurement
-    if type(instrument) is not Instrument or instrument not in known:
-        name = getattr(instrument, "name", instrument)
-        return f"a measurement of {name}, which its definition does not declare"
-    if not (_texts(keys) and _texts(labels) and len(keys) == len(labels)):
-        return f"labels of {instrument.name} that are not two equally long tuples of texts"
-    if instrument.kind == "counter":
-        fits = type(value) is int and value >= 0
-    else:
-        fits = type(value) in (int, float) and 0 <= value <= _MOST
-    return None if fits else f"a {type(value).__name__} that {instrument.name} can't take"
-
-
-def _texts(values: object) -> bool:
-    return type(values) is tuple and all(type(value) is str for value in values)

@@ -17,7 +17,9 @@ from supervisors._thread import is_want_of_threads
 from telemetry_actors._aside import run_aside
 from telemetry_actors._holding import held
 from telemetry_actors._life import Life
+from telemetry_actors._say import warn
 from telemetry_actors.envelope import Ticket
+from telemetry_actors.errors import SettingsError
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.sinks._metrics_actor import Collect, Collected
 
@@ -233,9 +235,15 @@ def _lacks_threads(life: Life, until_s: float) -> bool:
 
 
 def _try_to_build(life: Life) -> Exception | None:
-    """Whoever asked goes by what there is; it is said elsewhere."""
+    """Whoever asked goes by what there is; why there is none is said elsewhere.
+
+    But not what a person has to mend: there may be no other try before the end.
+    """
     try:
         life.build()
+    except SettingsError as error:
+        warn("the tree can't be started: %s", error, at_once=1)
+        return error
     except Exception as error:  # noqa: BLE001 -- whatever it is
         return error
     return None

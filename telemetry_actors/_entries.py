@@ -5,7 +5,7 @@ Beside the door: `emit()` looks the entry of an event's case up, and asks no set
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from telemetry_actors._shards import column
@@ -13,7 +13,7 @@ from telemetry_actors.cases import CASE_ROUTING, CaseRoute, Priority, SignalType
 from telemetry_actors.ledger import Admission
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["UNKNOWN_CASE", "Entry", "entries_of", "what_is_off"]
+__all__ = ["UNKNOWN_CASE", "Entry", "entries_of"]
 
 UNKNOWN_CASE = "unknown"
 """Key of `Ledger.by_case` that all unknown case names share."""
@@ -82,37 +82,3 @@ def _decide(
     if not on and not tree_has_sink:
         return Admission.GATEWAY_OFF, True
     return None, False
-
-
-def what_is_off(settings: TelemetrySettings, entries: Mapping[str, Entry]) -> str:
-    """One sentence per thing that the settings switch off, with its word in the ledger; or ""."""
-    if settings.otel_sdk_disabled:
-        return (
-            "OTEL_SDK_DISABLED is true: every case is refused (gateway_off); trace managers and"
-            " providers still get trace cases"
-        )
-    sentences = []
-    if not settings.enterprise_telemetry_gateway_enabled:
-        nowhere = any(entry.gives for entry in entries.values())
-        trace = (
-            "so are trace cases, since there is neither a sink nor ENTERPRISE_OTLP_ENDPOINT"
-            " (trace managers and providers still get them)"
-            if nowhere
-            else "trace cases go the old route"
-        )
-        sentences.append(
-            "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED is off: metric_log cases are refused"
-            f" (gateway_off); {trace}"
-        )
-    if not settings.telemetry_on:
-        flags = {
-            "ENTERPRISE_ENABLED": settings.enterprise_enabled,
-            "ENTERPRISE_TELEMETRY_ENABLED": settings.enterprise_telemetry_enabled,
-        }
-        off = " and ".join(name for name, on in flags.items() if not on)
-        eligible = ", ".join(name for name, entry in entries.items() if entry.route.ce_eligible)
-        sentences.append(
-            f"enterprise telemetry is off (by {off}): only {eligible} are eligible,"
-            " every other case is refused (not_eligible)"
-        )
-    return ". ".join(sentences)

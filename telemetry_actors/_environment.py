@@ -9,34 +9,49 @@ Three families of names are read, and no others:
 - ``ENTERPRISE_...``: the platform's own names, one for each un-prefixed field;
 - ``TELEMETRY_ACTORS__PART__FIELD`` (and ``TELEMETRY_ACTORS__REDIS_URL``, ``..._CONFIG``,
   ``..._TRANSPORT``):
-  tunables; an unknown one is an error that names the nearest;
+  tunables; an unknown one is an error that names the nearest. Three more stand for names of the
+  platform's (`_neutral_names.py`);
 - ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are, and
   ``OTEL_SDK_DISABLED``. (Resource and service name: `sinks/_resource.py`.)
 
-An empty variable counts as unset. No file is read, and nothing is written.
+An empty variable counts as unset. No file is read, and nothing is written: what is odd about the
+names goes into an `Origin`, for a thread that may say it.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from telemetry_actors._near_misses import is_suspect
+from telemetry_actors._neutral_names import NEUTRAL_NAMES, Neutral, read_neutral
+from telemetry_actors._origin import ORIGIN, Origin
+from telemetry_actors._truth import is_sdk_disabled, truth_of
 from telemetry_actors.errors import SettingsError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["PLATFORM_PREFIX", "PREFIX", "EnvironmentSource", "nearest", "read_environment"]
+__all__ = [
+    "PLATFORM_PREFIX",
+    "PREFIX",
+    "EnvironmentSource",
+    "known_names",
+    "nearest",
+    "read_environment",
+]
 
 PREFIX = "TELEMETRY_ACTORS__"
 PLATFORM_PREFIX = "enterprise_"
 _OTEL_PREFIX = "OTEL_EXPORTER_OTLP_"
+_SDK = "otel_sdk_disabled"
 _UNPREFIXED = (PLATFORM_PREFIX, "otel_sdk_")
+_SWITCHES = NEUTRAL_NAMES["TELEMETRY_ACTORS__ENABLED"]
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -69,8 +84,23 @@ def tunable_names(settings_class: type[BaseModel]) -> dict[str, tuple[str, ...]]
     return names
 
 
-def read_environment(settings_class: type[BaseModel], environ: Mapping[str, str]) -> dict[str, Any]:
+def known_names(settings_class: type[BaseModel]) -> list[str]:
+    """Every name that is read, but for the family ``OTEL_EXPORTER_OTLP_...``."""
+    own = [name.upper() for name in settings_class.model_fields if name.startswith(_UNPREFIXED)]
+    return [*own, *NEUTRAL_NAMES, *tunable_names(settings_class)]
+
+
+def read_environment(
+    settings_class: type[BaseModel], environ: Mapping[str, str], given: Collection[str] = ()
+) -> dict[str, Any]:
     """The settings that *environ* names, as text, in the shape of *settings_class*.
+
+    Where they come from is beside them, under `ORIGIN`.
+
+    Args:
+        settings_class: what they are for.
+        environ: the environment.
+        given: fields that have been given in code, which go over it.
 
     Raises:
         SettingsError: a ``TELEMETRY_ACTORS__...`` name is unknown.
@@ -89,7 +119,25 @@ def read_environment(settings_class: type[BaseModel], environ: Mapping[str, str]
         for name, text in environ.items()
         if name.startswith(_OTEL_PREFIX) and text
     }
-    return {**values, "otel_exporter_otlp": otel} if otel else values
+    if otel:
+        values["otel_exporter_otlp"] = otel
+    neutral = read_neutral(environ, given)
+    values[ORIGIN] = _origin(environ, given, neutral)
+    return {**values, **neutral.values}
+
+
+def _origin(environ: Mapping[str, str], given: Collection[str], neutral: Neutral) -> Origin:
+    names = dict(neutral.names)
+    for field in (*_SWITCHES, _SDK):
+        if environ.get(field.upper()) and field not in given:
+            names[field] = field.upper()
+    switches = {field: environ[name] for field, name in names.items() if field in _SWITCHES}
+    sdk = environ.get(_SDK.upper(), "") if _SDK in names else ""
+    odd = list(neutral.differences)
+    if sdk and not is_sdk_disabled(sdk) and truth_of(sdk.strip()) is not False:
+        odd.append(f"{_SDK.upper()} is {sdk!r}, which turns nothing off: true alone does")
+    suspects = tuple(name for name in environ if is_suspect(name))
+    return Origin(names, switches, suspects, tuple(odd))
 
 
 def _tunables(
@@ -97,11 +145,12 @@ def _tunables(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     known = tunable_names(settings_class)
     for name, text in environ.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name in NEUTRAL_NAMES:
             continue
         path = known.get(name.upper())
         if path is None:
-            raise SettingsError(name, allowed=f"no such setting; {nearest(name, list(known))}")
+            near = nearest(name, [*known, *NEUTRAL_NAMES])
+            raise SettingsError(name, allowed=f"no such setting; {near}")
         if text:
             yield path, text
 
@@ -110,10 +159,15 @@ class EnvironmentSource(PydanticBaseSettingsSource):
     """`read_environment` as a source of pydantic-settings."""
 
     def __init__(
-        self, settings_class: type[BaseSettings], environ: Mapping[str, str] | None = None
+        self,
+        settings_class: type[BaseSettings],
+        environ: Mapping[str, str] | None = None,
+        *,
+        given: Collection[str] = (),
     ) -> None:
         super().__init__(settings_class)
         self._environ = os.environ if environ is None else environ
+        self._given = given
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """One field's value. pydantic-settings asks for it; `__call__` does the work."""
@@ -121,4 +175,4 @@ class EnvironmentSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """All values, in the shape of the settings class."""
-        return read_environment(self.settings_cls, self._environ)
+        return read_environment(self.settings_cls, self._environ, self._given)

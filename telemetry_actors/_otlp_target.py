@@ -18,10 +18,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from telemetry_actors._header_files import HeaderFiles
+from telemetry_actors._header_texts import header_pairs, headers_of
 from telemetry_actors._otel_variables import PREFIX, SIGNALS, not_used, text_of
 from telemetry_actors._parts import OtlpSettings
 from telemetry_actors.errors import SettingsError
@@ -33,21 +35,17 @@ __all__ = [
     "check_exact_url",
     "check_url",
     "half_named",
-    "header_pairs",
     "resolve",
     "with_scheme",
 ]
 
 _HTTP = "http/protobuf"
-_HEADERS_FORM = "must be key=value pairs with commas between them, percent-encoded"
 _URL_FORM = "must be a URL such as http://otel-collector:4318"
 _PORT_FORM = "must be a URL on a port from 1 to 65535"
 _NO_LOGIN = "must hold no login; enterprise_otlp_headers or _api_key may"
 _HOST = re.compile(  # a name, or IPv6
     rb"[A-Za-z0-9_-][A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%.+)?"
 )
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # what HTTP/1.1 and latin-1 carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,8 @@ class OtlpTarget:
     backoff_max_s: float
     protocol: str = "http"
     """``http`` or ``grpc``; with ``grpc`` the paths of the URLs are not used."""
+    header_files: HeaderFiles | None = field(default=None, repr=False)
+    """Files that more of the headers are in; what they hold is not in the routes."""
     warnings: tuple[str, ...] = ()
     """What the settings override or don't use, for the gateway to say once. Without secrets."""
 
@@ -105,6 +105,8 @@ class OtlpTexts(NamedTuple):
     api_key: SecretStr
     otel: Mapping[str, SecretStr]
     """``OTEL_EXPORTER_OTLP_<NAME>`` by lower-case *name*."""
+    files: HeaderFiles | None = None
+    """Where headers or key are in a file."""
 
 
 def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
@@ -130,6 +132,7 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
         backoff_min_s=tunables.backoff_min_s,
         backoff_max_s=tunables.backoff_max_s,
         protocol=protocol,
+        header_files=texts.files,
         warnings=tuple(filter(None, (_key_wins(texts), unused and f"not used: {unused}"))),
     )
 
@@ -264,27 +267,6 @@ def with_scheme(endpoint: str, *, tls: bool = False) -> str:
     return place if "://" in place else f"{'https' if tls else 'http'}://{place}"
 
 
-def header_pairs(text: str) -> dict[str, str]:
-    """``k=v,k2=v2`` by the rules of W3C baggage: percent-decoded, ``=`` allowed in values.
-
-    Names come back in lower case; the last of two equal names wins.
-
-    Raises:
-        ValueError: a pair without ``=``, or a name or value that HTTP can't carry.
-
-    >>> header_pairs("Authorization=Basic%20abc==, x-scope=a=b")
-    {'authorization': 'Basic abc==', 'x-scope': 'a=b'}
-    """
-    pairs: dict[str, str] = {}
-    for pair in filter(None, (p.strip() for p in text.split(","))):
-        name, equals, raw = pair.partition("=")
-        name, value = unquote(name.strip()).lower(), unquote(raw.strip())
-        if not equals or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(_HEADERS_FORM)
-        pairs[name] = value
-    return pairs
-
-
 def _plain(otel: Mapping[str, SecretStr]) -> dict[str, str]:
     return {name: text.get_secret_value() for name, text in otel.items()}
 
@@ -348,13 +330,11 @@ def _otel_protocol(otel: Mapping[str, str]) -> str:
 
 def _headers(texts: OtlpTexts, otel: Mapping[str, str], signal: str) -> dict[str, SecretStr]:
     own, key = texts.headers.get_secret_value(), texts.api_key.get_secret_value()
-    if own or key:
-        pairs = _checked_pairs("enterprise_otlp_headers", own)
+    if own or key or texts.files:
+        pairs = headers_of(_checked_pairs("enterprise_otlp_headers", own), key)
     else:
         name = f"{signal}_headers" if otel.get(f"{signal}_headers") else "headers"
         pairs = _checked_pairs(f"{PREFIX}{name.upper()}", otel.get(name, ""))
-    if key:
-        pairs["authorization"] = f"Bearer {key}"
     return {name: SecretStr(value) for name, value in pairs.items()}
 
 

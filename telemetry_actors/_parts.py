@@ -307,7 +307,7 @@ class MetricSettings(Part):
     """Send the gateway's own metrics (``telemetry_actors.*``, ``otel.sdk.*``) along with them; some
     200 points. ``status()`` has the numbers either way."""
     cardinality_limit: Count = 2000
-    """Label sets of one instrument; what comes later is added to one overflow set."""
+    """Label sets of one instrument; later ones share an overflow set (a gauge's are left out)."""
     duration_buckets: Literal["seconds", "sdk"] = "seconds"
     """``seconds``: bounds from 5 ms to 10 minutes. ``sdk``: the OpenTelemetry SDK's own bounds
     (0 to 10,000, meant for milliseconds), for dashboards that were made with them."""

@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +23,12 @@ from pydantic import BaseModel
 from supervisors._clock import new_token
 from supervisors._native import RLock, begin
 from supervisors._process import Process, ProcessLock, this_process
-from telemetry_actors._say import say_at_the_end
+from telemetry_actors._neutral_names import ENABLED
+from telemetry_actors._origin import ORIGIN
+from telemetry_actors._say import error, say_at_the_end
+from telemetry_actors._settings_said import is_off_by_mistake
+from telemetry_actors._told_later import tell_later
+from telemetry_actors._truth import is_gateway_word, is_sdk_disabled, truth_of
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.envelope import TelemetryContext
 from telemetry_actors.errors import AlreadyRunning, SettingsError
@@ -49,6 +55,7 @@ _CHANGING = ProcessLock(RLock)
 """Held by `init` and `get_gateway` for the moment in which they put another one in its place, and
 while no code of a user's runs; never by `emit`. A signal handler may come by again."""
 _START_AFTER_S = 1.0
+_UNUSABLE = "every event is refused (gateway_off), since a setting can't be used: %s"
 _OURS = str(Path(__file__).parent)
 
 
@@ -58,7 +65,7 @@ class _ProcessGateway(TelemetryGateway):
     The first `get_gateway()` says it, or the tree's thread, whichever comes first.
     """
 
-    _said = False
+    _checked = False
     _journal_seen_in: Process | None = None
     begun_in: Process | None = None
     """Where `init` or `start` was called, by somebody who knows of the end as well."""
@@ -68,6 +75,7 @@ class _ProcessGateway(TelemetryGateway):
     ) -> None:
         self.made_at = _place_of_the_caller()
         self._made_in = this_process()
+        self._unsaid = [True]
         super().__init__(settings, sinks=sinks)
 
     def start(self) -> Self:
@@ -97,13 +105,26 @@ class _ProcessGateway(TelemetryGateway):
         if not self.is_stopped():
             self._life.intake.wakes()
 
+    def _check_files(self) -> None:
+        pass
+
+    def check_files_once(self) -> None:
+        """Until they can be used. Not for `emit()`: no I/O there (g02), so the tree says it.
+
+        Raises:
+            SettingsError: one can't.
+        """
+        if not self._checked:
+            super()._check_files()
+            self._checked = True
+
     def _say_what_is_off(self) -> None:
         pass
 
     def say_what_is_off_once(self) -> None:
         """At WARNING. Not for `emit()`: no log line there (g02)."""
-        if not self._said:
-            self._said = True
+        with suppress(IndexError):  # somebody else has said it, or is at it
+            self._unsaid.pop()
             super()._say_what_is_off()
 
     def _build_patiently(self) -> None:
@@ -149,6 +170,7 @@ def init(
     chosen = _settings_of(settings, overrides)
     _refuse_a_second(_PROCESS.get("gateway"))
     made = _ProcessGateway(chosen, sinks=sinks)
+    made.check_files_once()
     made.begun_in = this_process()
     with _CHANGING.here():
         found = _PROCESS.get("gateway")
@@ -180,6 +202,7 @@ def get_gateway() -> TelemetryGateway:
     if isinstance(found, SettingsError):
         raise found.with_traceback(None)  # or it would keep the frames of every call
     if isinstance(found, _ProcessGateway):
+        found.check_files_once()
         found.say_what_is_off_once()
         found.start_for_the_journal()
     return found
@@ -195,14 +218,16 @@ def emit(
 ) -> Admission:
     """`TelemetryGateway.emit` of the process-wide gateway. Never raises, never waits.
 
-    With unusable settings it returns ``gateway_off``; `get_gateway` says what is wrong. After a
+    With unusable settings it returns ``gateway_off``, and a thread of ours says once what is wrong,
+    at ERROR; `get_gateway` raises it. After a
     stop it returns ``stopping``, until `init` or `get_gateway` has made another.
     """
     try:
-        found = _gateway()
+        found = _PROCESS.get("gateway") or _first()
     except Exception:  # noqa: BLE001 -- at the recursion limit, out of memory: refused, not raised
         return Admission.GATEWAY_OFF
     if isinstance(found, SettingsError):
+        tell_later("unusable", partial(error, _UNUSABLE, found))
         return Admission.GATEWAY_OFF
     return found.emit(case, context, payload, trace_manager, event_id=event_id)
 
@@ -210,11 +235,13 @@ def emit(
 def is_gateway_enabled() -> bool:
     """Whether the environment turns the gateway on.
 
-    By ``ENTERPRISE_TELEMETRY_GATEWAY_ENABLED``, unless ``OTEL_SDK_DISABLED`` is true.
+    By ``ENTERPRISE_TELEMETRY_GATEWAY_ENABLED``, or where that is not set by
+    ``TELEMETRY_ACTORS__ENABLED``, unless ``OTEL_SDK_DISABLED`` is true. As `TelemetrySettings`
+    reads them.
     """
-    value = os.environ.get("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "")
-    off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return value.lower() in ("true", "1", "yes") and not off
+    theirs = os.environ.get("ENTERPRISE_TELEMETRY_GATEWAY_ENABLED", "")
+    on = is_gateway_word(theirs) if theirs else truth_of(os.environ.get(ENABLED, "")) is True
+    return on and not is_sdk_disabled(os.environ.get("OTEL_SDK_DISABLED", ""))
 
 
 def replace_gateway(gateway: _Found | None) -> _Found | None:
@@ -237,14 +264,22 @@ def is_of_a_test(gateway: TelemetryGateway) -> bool:
     return not isinstance(gateway, _ProcessGateway)
 
 
+def _first() -> _Found:
+    """`emit()` makes it: if all is off no event ever starts the tree, which would say so."""
+    found = _gateway()
+    if isinstance(found, _ProcessGateway) and is_off_by_mistake(found._settings):
+        tell_later("off", found.say_what_is_off_once)
+    return found
+
+
 def _gateway() -> _Found:
     found = _PROCESS.get("gateway")
     if found is not None:
         return found
     try:
         made: _Found = _ProcessGateway()
-    except SettingsError as error:
-        made = error
+    except SettingsError as problem:
+        made = problem
     return _PROCESS.setdefault("gateway", made)  # a racing first call may have been quicker
 
 
@@ -280,12 +315,14 @@ def _settings_of(
         return TelemetrySettings(**overrides) if overrides else None
     if not overrides:
         return settings
-    fields: dict[str, Any] = {name: getattr(settings, name) for name in type(settings).model_fields}
+    # Only what somebody has set: the rest would go over the host's OTEL_... from now on.
+    fields: dict[str, Any] = {name: getattr(settings, name) for name in settings.model_fields_set}
     for name, value in overrides.items():
         part = fields.get(name)
         if isinstance(part, BaseModel) and isinstance(value, Mapping):
-            value = {**part.model_dump(), **value}  # noqa: PLW2901 -- the part with what changes
+            value = {**part.model_dump(exclude_unset=True), **value}  # noqa: PLW2901 -- the part with what changes
         fields[name] = value
+    fields[ORIGIN] = settings.origin.without(overrides)
     return type(settings)(**fields)
 
 

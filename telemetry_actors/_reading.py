@@ -164,7 +164,9 @@ def _signals(life: Life, counted: Shard, found: _Found) -> SignalLedger:
         logs=_line(life, found, SignalKind.LOGS, diagnostic=books.diagnostic),
         spans=_line(life, found, SignalKind.SPANS, sampled_out=books.sampled_out),
         bridge=_line(life, found, SignalKind.BRIDGE),
-        measurements=MeasurementLine(made=books.measured[0], recorded=books.measured[1]),
+        measurements=MeasurementLine(
+            made=books.measured[0], recorded=books.measured[1], left_out=books.measured[2]
+        ),
         providers=ProviderLine(**providers),
     )
 
@@ -378,8 +380,10 @@ def _problems(life: Life) -> list[str]:
     if life.letters is not None and (problem := life.letters.state().problem):
         found.append(f"dead letters can't be written: {problem}")
     found += [
-        f"{name} has {sets} label sets: {overflowed} values of others are in otel.metric.overflow"
-        for name, sets, overflowed in (life.recorder.instruments() if life.recorder else ())
-        if overflowed
+        f"{name} has {sets} label sets: "
+        + (f"{over} values of others are in otel.metric.overflow" if over else "")
+        + (f"{left_out} values of others are left out (a gauge)" if left_out else "")
+        for name, sets, over, left_out in (life.recorder.instruments() if life.recorder else ())
+        if over or left_out
     ]
     return [without_secrets(problem) for problem in found]

@@ -17,8 +17,9 @@ from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from supervisors._process import ProcessLock
-from telemetry_actors._definition_check import check_instruments, check_name
+from telemetry_actors._definition_check import check_name
 from telemetry_actors._entries import UNKNOWN_CASE
+from telemetry_actors._instrument_check import check_instruments, differences
 from telemetry_actors._say import warn
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.definition import CaseDefinition
@@ -123,7 +124,8 @@ def _check_against_others(definition: CaseDefinition[Any], cases: Cases) -> None
             raise CaseError(
                 definition.case,
                 f"instrument {_shown(instrument)} is {_shown(found)} {whose};"
-                " take another name, or the same kind and unit",
+                " take another name, or declare the same (they differ:"
+                f" {differences(instrument, found)})",
             )
 
 

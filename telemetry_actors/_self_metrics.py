@@ -99,6 +99,8 @@ _EVENTS = (
          "Label sets of a metric; metrics.cardinality_limit is the most"),
     _own("metric.overflowed", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
          "Measurements whose label set was one too many; they are in otel.metric.overflow"),
+    _own("metric.left_out", _COUNTER, "{measurement}", ("telemetry_actors.instrument",),
+         "Values of a gauge whose label set was one too many; they are nowhere"),
 )  # fmt: skip
 
 _QUEUES = (

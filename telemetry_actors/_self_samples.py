@@ -107,6 +107,10 @@ def _overflowed(status: Status) -> Iterator[Row]:
     return (((i.name,), i.overflowed) for i in status.instruments if i.overflowed)
 
 
+def _left_out(status: Status) -> Iterator[Row]:
+    return (((i.name,), i.left_out) for i in status.instruments if i.left_out)
+
+
 # -- parts of the tree ----------------------------------------------------------------------------
 
 
@@ -263,6 +267,7 @@ _ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
         ((i.name,), i.label_sets) for i in s.instruments
     ),
     "telemetry_actors.metric.overflowed": _overflowed,
+    "telemetry_actors.metric.left_out": _left_out,
     "telemetry_actors.queue.size": _of_mailboxes(lambda m: m.items),
     "telemetry_actors.queue.capacity": _of_mailboxes(lambda m: m.items_capacity),
     "telemetry_actors.queue.memory": _of_mailboxes(lambda m: m.queued_bytes),

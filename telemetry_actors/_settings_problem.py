@@ -8,11 +8,13 @@ unknown key (it may be a misspelt secret), not for what looks like a URL with a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from telemetry_actors._environment import nearest
+from telemetry_actors._truth import WORDS
 from telemetry_actors.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ __all__ = ["first_problem"]
 _LONGEST_VALUE = 80
 
 _ALLOWED = {
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
+    "bool_parsing": f"must be {WORDS}",
+    "bool_type": f"must be {WORDS}",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "int_from_float": "must be a whole number",
@@ -37,17 +39,23 @@ _ALLOWED = {
 
 
 def first_problem(
-    model: type[BaseModel], error: ValidationError, *, prefix: str = ""
+    model: type[BaseModel],
+    error: ValidationError,
+    *,
+    prefix: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> SettingsError:
     """The first problem in *error*, which *model* raised, as a `SettingsError`.
 
     Args:
         prefix: the model's own place in the settings, such as ``gateway``.
+        names: what a field is to be called instead of its name.
     """
     # include_context stays off and include_input on: the text is made here.
     detail = error.errors(include_url=False, include_context=False)[0]
     path = [str(step) for step in detail["loc"]]
     name = ".".join([prefix, *path] if prefix else path) or "settings"
+    name = (names or {}).get(name, name)
     if detail["type"] == "extra_forbidden":
         return SettingsError(
             name, allowed=f"no such setting; {nearest(path[-1], sorted(model.model_fields))}"

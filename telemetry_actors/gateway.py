@@ -21,12 +21,13 @@ from supervisors._process import SAME, Process, notice_fork, this_process, when_
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._async import AsyncSide
 from telemetry_actors._draining import flush_life, held_in_memory
-from telemetry_actors._entries import what_is_off
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._readmission import readmit
+from telemetry_actors._redaction import words_of
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
+from telemetry_actors._settings_said import check_files, say_of_settings
 from telemetry_actors._sink_health import causes_of
 from telemetry_actors._stopping import Stopping, end_unbuilt
 from telemetry_actors._trace_providers import TraceProviders
@@ -66,7 +67,8 @@ class TelemetryGateway(AsyncSide):
         runtime: threads to run the tree on; its own by default.
 
     Raises:
-        SettingsError: the environment has an unusable setting, or two sinks have one name.
+        SettingsError: the environment has an unusable setting (or a file that it names is one),
+            or two sinks have one name.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class TelemetryGateway(AsyncSide):
     ) -> None:
         self._settings = settings if settings is not None else TelemetrySettings()
         self._sinks = _with_names(sinks)
+        self._check_files()
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
         self._cases = registered_cases()
@@ -369,13 +372,15 @@ class TelemetryGateway(AsyncSide):
         ends = is_ending() or is_want_of_threads(error, at_exit=True)
         if ends:
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
-        warn("the tree can't be started: %s; trying again", error)
+        words = "the tree can't be started: %s; trying again"
+        warn(words, error, of="" if error is None else words_of(error), at_once=1)
         end_unbuilt(self._life)
 
+    def _check_files(self) -> None:
+        check_files(self._settings, self._sinks)
+
     def _say_what_is_off(self) -> None:
-        off = what_is_off(self._settings, self._life.entries)
-        if off:
-            warn("%s", off, of=off)
+        say_of_settings(self._settings, self._life.entries)
 
 
 def _notice_fork() -> None:

@@ -135,6 +135,13 @@ class MeasurementLine(_Model):
 
     made: int = 0
     recorded: int = 0
+    """In the aggregates: those of a gauge that a newer value stands before among them."""
+    left_out: int = 0
+    """Values of a gauge that has its number of label sets already."""
+
+    def balanced(self) -> bool:
+        """Whether every measurement made is recorded or left out."""
+        return self.made == self.recorded + self.left_out
 
 
 class ProviderLine(_Model):
@@ -178,5 +185,5 @@ class Ledger(CaseLedger):
             and self.signals.logs.balanced()
             and self.signals.spans.balanced()
             and self.signals.bridge.balanced()
-            and self.signals.measurements.made == self.signals.measurements.recorded
+            and self.signals.measurements.balanced()
         )

@@ -151,8 +151,8 @@ class Interruptible(Protocol):
 class MetricRecorder(Protocol):
     """Takes measurements, from any thread of the tree."""
 
-    def record(self, measurements: Iterable[Measurement]) -> int:
-        """Add the values to the cumulative aggregates; how many were taken."""
+    def record(self, measurements: Iterable[Measurement]) -> tuple[int, int]:
+        """Add the values to the aggregates; how many were taken, and how many left out."""
         ...
 
     def collect(self) -> list[MetricPoint]:

@@ -25,12 +25,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from telemetry_actors._celery_part import CelerySettings
 from telemetry_actors._environment import EnvironmentSource
+from telemetry_actors._header_files import header_files
+from telemetry_actors._header_texts import check_key, header_pairs
+from telemetry_actors._neutral_names import NEUTRAL_NAMES
+from telemetry_actors._origin import ORIGIN, Origin
 from telemetry_actors._otlp_target import (
     OtlpTarget,
     OtlpTexts,
     check_url,
     half_named,
-    header_pairs,
     resolve,
     with_scheme,
 )
@@ -53,6 +56,7 @@ from telemetry_actors._parts import (
 )
 from telemetry_actors._redaction import know_settings
 from telemetry_actors._settings_problem import first_problem
+from telemetry_actors._truth import is_gateway_word, is_sdk_disabled
 from telemetry_actors.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -80,7 +84,6 @@ __all__ = [
 ]
 
 _NO_SECRET = SecretStr("")
-_YES = ("true", "1", "yes")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -102,20 +105,27 @@ class TelemetrySettings(BaseSettings):
     enterprise_telemetry_enabled: bool = False
     """Enterprise telemetry is wanted; counts only together with *enterprise_enabled*."""
     enterprise_telemetry_gateway_enabled: bool = False
-    """The gateway carries the events. True for true/1/yes in any case, else false."""
+    """The gateway carries the events. On with true/1/yes in any case, else off, as the platform has
+    it; every other switch takes true/1/yes/on and false/0/no/off, and nothing else."""
     enterprise_otlp_protocol: str = "http"
     """``http`` (protobuf), or ``grpc``."""
     enterprise_otlp_endpoint: str = ""
-    """Base URL of an OTLP receiver. Empty: ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
+    """Base URL of an OTLP receiver. Empty: ``TELEMETRY_ACTORS__ENDPOINT``, else
+    ``OTEL_EXPORTER_OTLP_ENDPOINT``, or none."""
     enterprise_otlp_headers: SecretStr = _NO_SECRET
     """``k=v,k2=v2``, percent-encoded; sent with each request."""
     enterprise_otlp_api_key: SecretStr = _NO_SECRET
     """Sent as ``authorization: Bearer <key>``; wins over an authorization header."""
+    enterprise_otlp_headers_file: Path | None = None
+    """Absolute path of a file with what *enterprise_otlp_headers* would hold (or one pair a line).
+    Read at the start and again when it has changed: see below."""
+    enterprise_otlp_api_key_file: Path | None = None
+    """Absolute path of a file with the key instead. The same."""
     enterprise_include_content: bool = False
     """Prompts, answers, queries travel too. Off: they are replaced before packing (g21)."""
     enterprise_service_name: Annotated[str, Field(min_length=1)] = "dify"
-    """``service.name`` of the resource. Not set: ``OTEL_SERVICE_NAME``, else that of
-    ``OTEL_RESOURCE_ATTRIBUTES``, else ``dify``."""
+    """``service.name`` of the resource. Not set: ``TELEMETRY_ACTORS__SERVICE_NAME``, else
+    ``OTEL_SERVICE_NAME``, else that of ``OTEL_RESOURCE_ATTRIBUTES``, else ``dify``."""
     enterprise_otel_sampling_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """Share of traces whose spans are kept. Logs and metrics are never sampled."""
     redis_url: SecretStr | None = None
@@ -149,6 +159,7 @@ class TelemetrySettings(BaseSettings):
     celery: CelerySettings = CelerySettings()
 
     _target: OtlpTarget | None = PrivateAttr(default=None)
+    _origin: Origin = PrivateAttr(default=Origin())
 
     if TYPE_CHECKING:  # what may be given is more than what is kept
 
@@ -162,6 +173,8 @@ class TelemetrySettings(BaseSettings):
             enterprise_otlp_endpoint: str = ...,
             enterprise_otlp_headers: SecretStr | str = ...,
             enterprise_otlp_api_key: SecretStr | str = ...,
+            enterprise_otlp_headers_file: Path | str | None = ...,
+            enterprise_otlp_api_key_file: Path | str | None = ...,
             enterprise_include_content: bool = ...,
             enterprise_service_name: str = ...,
             enterprise_otel_sampling_rate: float = ...,
@@ -217,6 +230,11 @@ class TelemetrySettings(BaseSettings):
         return self.enterprise_telemetry_gateway_enabled and not self.otel_sdk_disabled
 
     @property
+    def origin(self) -> Origin:
+        """What the environment had to do with it, for whoever tells people what is off."""
+        return self._origin
+
+    @property
     def service_name(self) -> str | None:
         """`enterprise_service_name` where somebody has set it."""
         given = "enterprise_service_name" in self.model_fields_set
@@ -247,17 +265,17 @@ class TelemetrySettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then our own reading of the environment. No file."""
-        return init_settings, EnvironmentSource(settings_cls)
+        return init_settings, EnvironmentSource(settings_cls, given=tuple(init_settings()))
 
     @field_validator("enterprise_telemetry_gateway_enabled", mode="before")
     @classmethod
     def _yes_or_off(cls, value: Any) -> bool:
-        return str(value).lower() in _YES
+        return is_gateway_word(str(value))
 
     @field_validator("otel_sdk_disabled", mode="before")
     @classmethod
     def _true_or_not(cls, value: Any) -> bool:
-        return str(value).strip().lower() == "true"  # as the specification has it
+        return is_sdk_disabled(str(value))
 
     @field_validator("enterprise_otlp_endpoint")
     @classmethod
@@ -283,9 +301,7 @@ class TelemetrySettings(BaseSettings):
     @field_validator("enterprise_otlp_api_key")
     @classmethod
     def _sendable_key(cls, value: SecretStr) -> SecretStr:
-        key = value.get_secret_value()
-        if not (key.isprintable() and key.encode("latin-1", "ignore").decode("latin-1") == key):
-            raise ValueError("must be printable latin-1 text on one line")
+        check_key(value.get_secret_value())
         return value
 
     @field_validator("redis_url")
@@ -300,11 +316,16 @@ class TelemetrySettings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        origin = values.pop(ORIGIN, Origin()) if isinstance(values, dict) else Origin()
         know_settings(values)
         try:
-            return handler(values)
+            made = handler(values)
         except ValidationError as error:
-            problem = first_problem(cls, error)
+            neutral = {f: name for f, name in origin.names.items() if name in NEUTRAL_NAMES}
+            problem = first_problem(cls, error, names=neutral)
+        else:
+            made._origin = origin
+            return made
         # Outside the handler, as in `Part`: the pydantic error holds secrets.
         raise problem
 
@@ -312,8 +333,9 @@ class TelemetrySettings(BaseSettings):
         """Resolve the receiver once, so that what is wrong with it is said at the start."""
         if self.transport == "celery" and self.celery.broker_url is None:
             raise SettingsError("celery.broker_url", allowed="must be set where transport=celery")
+        texts = self._otlp_texts  # with what is wrong with the files, though nothing is sent
         if self.gateway_on or self.legacy_tree:
-            self._target = resolve(self._otlp_texts, self.otlp)
+            self._target = resolve(texts, self.otlp)
 
     def half_named_otlp(self) -> str:
         """What to say where ``OTEL_...`` names an endpoint for some signals only; else ""."""
@@ -327,6 +349,12 @@ class TelemetrySettings(BaseSettings):
             headers=self.enterprise_otlp_headers,
             api_key=self.enterprise_otlp_api_key,
             otel=self.otel_exporter_otlp,
+            files=header_files(
+                self.enterprise_otlp_headers_file,
+                self.enterprise_otlp_api_key_file,
+                self.enterprise_otlp_headers,
+                self.enterprise_otlp_api_key,
+            ),
         )
 
     @property

@@ -11,11 +11,12 @@ A value of ``None`` means "not on the wire".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple, Self
 
 __all__ = [
+    "MOST",
     "AttributeValue",
     "Instrument",
     "InstrumentState",
@@ -29,6 +30,9 @@ __all__ = [
 ]
 
 AttributeValue = str | bool | int | float | None
+MOST: Final = 1e200
+"""Of what a float instrument is given, either way: sums of such stay finite."""
+
 ResourceValue = AttributeValue | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 """Of a resource: lists, too."""
 
@@ -91,15 +95,45 @@ class SpanSignal(NamedTuple):
         return {k: v for k, v in zip(self.keys, self.values, strict=True) if v is not None}
 
 
-class Instrument(NamedTuple):
-    """A metric instrument: what is counted or measured, and in which unit."""
-
+class _Declared(NamedTuple):
     name: str
     kind: str
-    """``counter`` (monotonic, int) or ``histogram`` (float, seconds). Metrics about the gateway
-    itself may be an ``updown_counter`` or a ``gauge``, too."""
     unit: str
-    """In UCUM, such as ``s``, ``By`` or ``{order}``."""
+    number: type[int | float]
+    buckets: tuple[float, ...]
+
+
+class Instrument(_Declared):
+    """A metric instrument: what is counted or measured, and in which unit.
+
+    Args:
+        name: in the receiver, such as ``shop.orders.total``.
+        kind: ``counter`` (a sum that never falls), ``updown_counter`` (a sum that may fall),
+            ``gauge`` (the last value, by when its event was emitted) or ``histogram``.
+        unit: in UCUM, such as ``s``, ``By`` or ``{order}``.
+        number: ``float`` for an instrument with fractions, which sends doubles, whatever it is
+            given; ``int`` (the default) for one that takes whole numbers alone and sends int64.
+            A histogram is always float.
+        buckets: upper bounds, inclusive, of a histogram's buckets: strictly rising, finite, 200 at
+            most. Without: those of ``metrics.duration_buckets``, which are made for seconds.
+
+    What can't be used is said when its case is registered (`CaseError`).
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        name: str,
+        kind: str,
+        unit: str,
+        number: type[int | float] | None = None,
+        buckets: Iterable[float] = (),
+    ) -> Self:
+        """What isn't said is what the kind implies, so that equal instruments are equal."""
+        if number is None:
+            number = float if kind == "histogram" else int
+        return super().__new__(cls, name, kind, unit, number, _bounds(buckets))
 
     def measure(self, value: float = 1, /, **labels: str | None) -> Measurement:
         """One value, for one label set; a label that is null is "".
@@ -111,6 +145,21 @@ class Instrument(NamedTuple):
         return Measurement(self, keys, tuple([labels[key] or "" for key in keys]), value)
 
 
+def _bounds(buckets: Iterable[float]) -> tuple[float, ...]:
+    """As they compare and are sent; what is no number stays for `register_case` to say."""
+    try:
+        return tuple(map(_bound, buckets))
+    except TypeError:
+        return buckets  # type: ignore[return-value]
+
+
+def _bound(bound: float) -> float:
+    try:
+        return float(bound) if type(bound) is int else bound
+    except OverflowError:
+        return bound
+
+
 class Measurement(NamedTuple):
     """One value for one label set of one instrument."""
 
@@ -119,6 +168,9 @@ class Measurement(NamedTuple):
     """Static key table of the label set."""
     label_values: tuple[str, ...]
     value: int | float
+    emitted_at_ns: int = 0
+    """Of a gauge: when its event was emitted, ns since the epoch; the gateway fills it in, whatever
+    a mapping says. Of others 0: a sum doesn't ask."""
 
 
 class Signals(NamedTuple):
@@ -140,6 +192,7 @@ class MetricPoint(NamedTuple):
     """Whole numbers only in metrics about the gateway itself (a port, a status code)."""
     start_ns: int
     time_ns: int
+    """When it was collected; of a gauge of a user's own case, when its value was emitted."""
     value: int | float
     """A sum; a histogram's sum; a gauge's last value."""
     measurements: int = 0
@@ -157,3 +210,5 @@ class InstrumentState(NamedTuple):
     """Points, the overflow point not among them."""
     overflowed: int
     """Measurements that the overflow point has taken."""
+    left_out: int = 0
+    """Values of a gauge whose label set was one too many: no point could hold them."""

@@ -258,6 +258,8 @@ class InstrumentStatus(StatusModel):
     """Never more than ``metrics.cardinality_limit``."""
     overflowed: int
     """Measurements of later label sets: they are in the point ``otel.metric.overflow``."""
+    left_out: int = 0
+    """Values of later label sets of a gauge: they are nowhere."""
 
 
 class DeadLetterStatus(StatusModel):

@@ -47,7 +47,7 @@ def pytest_runtest_setup(item):
 def _no_settings_from_the_machine(monkeypatch):
     """A developer's own ENTERPRISE_* or OTEL_* variables never reach a test."""
     for name in list(os.environ):
-        if name.startswith(("ENTERPRISE_", "TELEMETRY_ACTORS__", "OTEL_")):
+        if name.startswith(("ENTERPRISE_", "TELEMETRY_ACTORS_", "OTEL_")):
             monkeypatch.delenv(name)
 
 

@@ -151,8 +151,8 @@ class HandlerActor(BatchActor):
             m for item, signals in mapped if not item[0].measured for m in signals.measurements
         ]
         if measurements:
-            recorded = self._recorder.record(measurements)
-            self._books.count_measurements(len(measurements), recorded)
+            recorded, left_out = self._recorder.record(measurements)
+            self._books.count_measurements(len(measurements), recorded, left_out)
 
     def _count_unreadable(self, flight: InFlight) -> None:
         found = flight.notes.pop(_UNREADABLE, {}).items()

@@ -1,25 +1,25 @@
-"""Our own cumulative aggregates: integer sums and explicit-bucket histograms.
+"""Our own cumulative aggregates: sums, last values and explicit-bucket histograms.
 
 ``handlers -> [aggregates] -> metric sink``. A measurement costs a dict look-up under a
 lock that is taken once per batch, a tenth of what the SDK's instruments cost; ``emit()``
 never comes here. The tree's slot owns the object, so a restart of the metric sink
 loses no count. After a fork the child makes its own: a lock may be inherited held.
 
-Memory has bounds: label sets per instrument, and bytes per label value.
+Memory has bounds: label sets per instrument, and bytes per label value. What one label set holds
+is in `_series.py`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
-from typing import Any, Protocol
 
 from supervisors._native import Lock
 from telemetry_actors._marks import cut
 from telemetry_actors._wall_clock import NeverBack
 from telemetry_actors.ports import InstrumentState, MetricPoint
 from telemetry_actors.signals import Instrument, Measurement
+from telemetry_actors.sinks._series import Cell, Series, series_of
 
 __all__ = [
     "BOUNDS",
@@ -45,11 +45,7 @@ BOUNDS = MappingProxyType({"seconds": DEFAULT_BOUNDS_S, "sdk": SDK_BOUNDS})
 
 OVERFLOW_KEY = "otel.metric.overflow"
 
-_INT64_MAX = 2**63 - 1
-_MOST = 1e200  # of a histogram's values: sums of them stay finite
 _OVERFLOW = ((OVERFLOW_KEY,), ("true",))
-
-_Labels = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _nobody(_instrument: str, _limit: int) -> None: ...
@@ -58,17 +54,19 @@ def _nobody(_instrument: str, _limit: int) -> None: ...
 class MetricAggregates:
     """A `MetricRecorder`: adds up measurements, any thread; never resets.
 
-    A value that no sum could hold (negative, not finite, a fraction in a counter) is left
-    out and counted in `invalid`: one of them would spoil its series for ever.
+    A value that its series could not hold (not finite, a negative in a counter, a fraction in an
+    int) is not taken and counted in `invalid`: one of them would spoil its series for ever.
 
     Args:
         now_ns: wall clock, such as `Clock.now_ns`.
-        bounds: upper bounds of the buckets of every histogram, ascending.
+        bounds: upper bounds of the buckets, ascending, of histograms that declare none.
         cardinality_limit: label sets of one instrument; values of later ones are added to one
             more point, labelled ``otel.metric.overflow``. So sums over all points stay exact.
+            Those of a gauge are left out: the last of several things' values says nothing.
         label_bytes: UTF-8 bytes of one label value; a longer one is cut, with a mark.
         on_overflow: told once of each instrument that is over its limit, by the next
             collection, on its thread and with no lock held: name and limit.
+        on_left_out: the same, of a gauge.
     """
 
     def __init__(
@@ -79,34 +77,46 @@ class MetricAggregates:
         cardinality_limit: int = 2000,
         label_bytes: int = 1024,
         on_overflow: Callable[[str, int], None] = _nobody,
+        on_left_out: Callable[[str, int], None] = _nobody,
     ) -> None:
+        self._wall_ns = now_ns
         self._now_ns = NeverBack(now_ns)
         self._bounds = bounds
         self._limit = cardinality_limit
         self._label_bytes = label_bytes
         self._on_overflow = on_overflow
-        self._to_tell: list[str] = []
+        self._on_left_out = on_left_out
+        self._to_tell: list[Series] = []
         self._start_ns = self._now_ns()
         self._lock = Lock()
-        self._series: dict[Instrument, _Series] = {}
+        self._series: dict[str, Series] = {}
         self.recorded = 0
         """Measurements that are in the aggregates."""
+        self.left_out = 0
+        """Values of gauges that have too many label sets."""
         self.invalid = 0
-        """Measurements left out."""
+        """Measurements that were not taken."""
 
-    def record(self, measurements: Iterable[Measurement]) -> int:
-        """Add *measurements*; give a whole batch at once, the lock is taken once per call."""
+    def record(self, measurements: Iterable[Measurement]) -> tuple[int, int]:
+        """Add *measurements*; give a whole batch at once, the lock is taken once per call.
+
+        Returns:
+            How many are in the aggregates now, and how many were left out (see `left_out`).
+        """
         with self._lock:
-            before = self.recorded
-            for instrument, keys, values, value in measurements:
-                series = self._series.get(instrument) or self._new(instrument)
+            before = self.recorded, self.left_out
+            for instrument, keys, values, value, at_ns in measurements:
+                series = self._series.get(instrument.name) or self._new(instrument)
                 if not series.takes(value):
                     self.invalid += 1
                     continue
                 cell = series.cells.get((keys, values)) or self._admit(series, keys, values)
-                cell.add(value)
+                if cell is None:
+                    self.left_out += 1
+                    continue
+                cell.add(value, at_ns)
                 self.recorded += 1
-            return self.recorded - before
+            return self.recorded - before[0], self.left_out - before[1]
 
     def collect(self) -> list[MetricPoint]:
         """All points, cumulative since this object was made.
@@ -127,122 +137,37 @@ class MetricAggregates:
         """Not from `record`: its caller may hold a lock, and must not do its step again."""
         with self._lock:
             to_tell, self._to_tell = self._to_tell, []
-        for name in to_tell:
-            self._on_overflow(name, self._limit)
+        for series in to_tell:
+            tell = self._on_overflow if series.has_overflow else self._on_left_out
+            tell(series.instrument.name, self._limit)
 
     def instruments(self) -> list[InstrumentState]:
         """How full each instrument is."""
         with self._lock:
-            return [
-                InstrumentState(
-                    series.instrument.name,
-                    len(series.cells) - (_OVERFLOW in series.cells),
-                    series.overflowed,
-                )
-                for series in self._series.values()
-            ]
+            return [_state(series) for series in self._series.values()]
 
-    def _new(self, instrument: Instrument) -> _Series:
-        kind = _Histograms if instrument.kind == "histogram" else _Sums
-        series = self._series[instrument] = kind(instrument, self._bounds)
+    def _new(self, instrument: Instrument) -> Series:
+        series = series_of(instrument, self._bounds, self._wall_ns)
+        self._series[instrument.name] = series  # one name is one instrument: `register_case`
         return series
 
-    def _admit(self, series: _Series, keys: tuple[str, ...], values: tuple[str, ...]) -> _Cell:
-        """The cell of a label set that is not among the series as it stands."""
+    def _admit(self, series: Series, keys: tuple[str, ...], values: tuple[str, ...]) -> Cell | None:
+        """The cell of a label set that is not among the series as it stands; None: left out."""
         labels = (keys, tuple(cut(value, self._label_bytes) for value in values))
         cells = series.cells
         if labels not in cells and len(cells) >= self._limit:
             if not series.overflowed:
-                self._to_tell.append(series.instrument.name)
+                self._to_tell.append(series)
             series.overflowed += 1
+            if not series.has_overflow:
+                return None
             labels = _OVERFLOW
-        cell: _Cell = cells.get(labels) or cells.setdefault(labels, series.cell())
+        cell: Cell = cells.get(labels) or cells.setdefault(labels, series.cell())
         return cell
 
 
-class _Cell(Protocol):
-    def add(self, value: float) -> None: ...
-
-
-class _Series(Protocol):
-    """One instrument: label set -> cell."""
-
-    instrument: Instrument
-    cells: dict[_Labels, Any]
-    overflowed: int
-
-    def takes(self, value: float) -> bool: ...
-    def cell(self) -> _Cell: ...
-    def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]: ...
-
-
-class _Sum:
-    __slots__ = ("total",)
-
-    def __init__(self) -> None:
-        self.total = 0
-
-    def add(self, value: float) -> None:
-        # A sum that has reached the end of an int64 stays there: past it nothing could be sent.
-        self.total = min(self.total + int(value), _INT64_MAX)
-
-
-class _Sums:
-    """A counter: monotonic int64 sums."""
-
-    cell = _Sum
-
-    def __init__(self, instrument: Instrument, _bounds: tuple[float, ...]) -> None:
-        self.instrument = instrument
-        self.overflowed = 0
-        self.cells: dict[_Labels, _Sum] = {}
-
-    def takes(self, value: float) -> bool:
-        return isinstance(value, int) and value >= 0
-
-    def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
-        for (keys, values), cell in self.cells.items():
-            yield MetricPoint(self.instrument, keys, values, start_ns, now_ns, cell.total)
-
-
-class _Buckets:
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def add(self, value: float) -> None:
-        self.total += value
-        self.counts[bisect_left(self.bounds, value)] += 1  # a bound belongs to the bucket below
-
-
-class _Histograms:
-    """A histogram: sums and bucket counts."""
-
-    def __init__(self, instrument: Instrument, bounds: tuple[float, ...]) -> None:
-        self.instrument = instrument
-        self.overflowed = 0
-        self._bounds = bounds
-        self.cells: dict[_Labels, _Buckets] = {}
-
-    def takes(self, value: float) -> bool:
-        return 0 <= value <= _MOST  # False for a NaN, and no overflow with any int
-
-    def cell(self) -> _Buckets:
-        return _Buckets(self._bounds)
-
-    def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
-        for (keys, values), cell in self.cells.items():
-            yield MetricPoint(
-                self.instrument,
-                keys,
-                values,
-                start_ns,
-                now_ns,
-                cell.total,
-                sum(cell.counts),
-                self._bounds,
-                tuple(cell.counts),
-            )
+def _state(series: Series) -> InstrumentState:
+    name, over = series.instrument.name, series.overflowed
+    if not series.has_overflow:
+        return InstrumentState(name, len(series.cells), 0, over)
+    return InstrumentState(name, len(series.cells) - (_OVERFLOW in series.cells), over)

@@ -107,6 +107,10 @@ class GrpcChannel:
         self._call: Any = None
         self._trust = Trust()
 
+    def use_headers(self, metadata: Mapping[str, str]) -> None:
+        """From the next call on. The thread that posts."""
+        self._metadata = tuple(metadata.items())
+
     def post(self, body: bytes, timeout_s: float) -> Reply:
         """Send *body* once; wait for the reply, *timeout_s* seconds in all.
 

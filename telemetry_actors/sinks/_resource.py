@@ -4,8 +4,9 @@ Every batch carries them, encoded once (`_encode.Frame`) and made anew after a f
 child is another sender, and its sums start at nothing.
 
 Precedence, lowest first: ``host.name`` of the machine; ``OTEL_RESOURCE_ATTRIBUTES``;
-``OTEL_SERVICE_NAME``; the service name of our own settings and this process's own id (two workers
-that share one ``service.instance.id`` would overwrite each other's sums); what the caller gives.
+``OTEL_SERVICE_NAME``; ``TELEMETRY_ACTORS__SERVICE_NAME``; the service name of our own settings and
+this process's own id (two workers that share one ``service.instance.id`` would overwrite each
+other's sums); what the caller gives.
 
 All of it is looked at when a sink is made (`check_resource`): what the caller gives and OTLP can't
 carry is an error there, what the environment or the machine has is left out, and said.
@@ -23,6 +24,7 @@ from importlib import metadata
 from urllib.parse import unquote
 
 from supervisors._process import of_this_process, this_process
+from telemetry_actors._neutral_names import SERVICE_NAME
 from telemetry_actors._say import warn
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.signals import ResourceValue
@@ -49,7 +51,7 @@ def resource_attributes(
 
     Args:
         service_name: ``service.name``; wins over the environment's. None: nobody has set one.
-        environ: where ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` are looked up.
+        environ: where ``OTEL_RESOURCE_ATTRIBUTES`` and the names of the service are looked up.
         extra: wins over everything else; ``None`` takes an attribute away. Checked before.
     """
     attributes: dict[str, ResourceValue] = {
@@ -86,7 +88,8 @@ def check_resource(
     ]
     if unfit:
         warn(
-            "left out of the resource (host, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME): %s",
+            "left out of the resource (host, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME,"
+            f" {SERVICE_NAME}): %s",
             ", ".join(unfit),
         )
 
@@ -96,9 +99,10 @@ def _of_surroundings(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "host.name", socket.gethostname()
     yield "service.name", _DEFAULT_NAME
     yield from environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")).items()
-    name = environ.get("OTEL_SERVICE_NAME", "").strip()
-    if name:
-        yield "service.name", name
+    for variable in ("OTEL_SERVICE_NAME", SERVICE_NAME):
+        name = environ.get(variable, "").strip()
+        if name:
+            yield "service.name", name
 
 
 def _unfit(key: object, value: object) -> str:

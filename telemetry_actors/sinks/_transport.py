@@ -72,23 +72,35 @@ class Channel:
 
     def __init__(self, url: str, headers: Mapping[str, str], *, compress: bool, tls: Tls) -> None:
         self._wire = Wire()
+        self._url = url
         self._compress = compress
+        certificate = tls.client_certificate_file
+        cert = (certificate, tls.client_key_file) if tls.client_key_file else certificate
+        session = _Session()
+        options = session.merge_environment_settings(url, {}, True, tls.ca_file, cast("Any", cert))
+        prepared = self._prepared(headers)
+        self._route = route_to(cast("str", prepared.url), options)
+        self._headers = self._on_the_wire(prepared)
+        self._kept: Connection | None = None
+        self._trust = Trust()
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """From the next request on, over the same connection. The thread that posts."""
+        self._headers = self._on_the_wire(self._prepared(headers))
+
+    def _prepared(self, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        """Once for many: doing it anew for each request costs as much as sending it."""
         own = {"Content-Type": "application/x-protobuf", "Accept-Encoding": "identity"}
-        if compress:
+        if self._compress:
             own["Content-Encoding"] = "gzip"
         names = {name.lower() for name in own}
         given = {name: value for name, value in headers.items() if name.lower() not in names}
-        session = _Session()
-        # Prepared once: doing it anew for each request costs as much as sending it.
-        request = session.prepare_request(requests.Request("POST", url, headers={**given, **own}))
-        certificate = tls.client_certificate_file
-        cert = (certificate, tls.client_key_file) if tls.client_key_file else certificate
-        options = session.merge_environment_settings(url, {}, True, tls.ca_file, cast("Any", cert))
-        self._route = route_to(cast("str", request.url), options)
-        request.headers.pop("Content-Length", None)
-        self._headers = [*request.headers.items(), *self._route.headers.items()]
-        self._kept: Connection | None = None
-        self._trust = Trust()
+        request = requests.Request("POST", self._url, headers={**given, **own})
+        return _Session().prepare_request(request)
+
+    def _on_the_wire(self, prepared: requests.PreparedRequest) -> list[tuple[str, str]]:
+        prepared.headers.pop("Content-Length", None)
+        return [*prepared.headers.items(), *self._route.headers.items()]
 
     def post(self, body: bytes, timeout_s: float) -> Answer | NoAnswer:
         """Send *body* once; wait for the final answer, *timeout_s* seconds in all.

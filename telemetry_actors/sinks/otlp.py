@@ -32,6 +32,7 @@ from telemetry_actors.sinks._resource import (
     package_version,
     resource_attributes,
 )
+from telemetry_actors.sinks._rotation import Rotation
 
 if TYPE_CHECKING:
     from telemetry_actors.settings import OtlpTarget
@@ -54,15 +55,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _now_s = SystemClock().now_s  # a time-out of the network's is real time
 
 
-class _Line(NamedTuple):
-    """What one kind of signals is sent with, in one process."""
-
-    process: Process
-    channel: Channel
-    frame: Frame
-
-
-class _Means(NamedTuple):
+class Means(NamedTuple):
     """What one kind's requests are sent by."""
 
     url: str
@@ -70,9 +63,32 @@ class _Means(NamedTuple):
     compress: bool
     tls: Mapping[str, str | None]
 
+    @property
+    def compression(self) -> str:
+        """As the settings have it."""
+        return "gzip" if self.compress else "none"
+
     def plain_headers(self) -> dict[str, str]:
         """As they go on the wire."""
         return {name: value.get_secret_value() for name, value in self.headers.items()}
+
+
+class _Line(NamedTuple):
+    """What one kind of signals is sent with, in one process."""
+
+    process: Process
+    channel: Channel
+    frame: Frame
+    means: Means
+    """What the channel has been given."""
+
+
+class Attempt(NamedTuple):
+    """How one request ended."""
+
+    result: ExportResult
+    login_refused: bool = False
+    """For want of a header that says who we are, or for its value."""
 
 
 class OtlpSink:
@@ -119,10 +135,15 @@ class OtlpSink:
         self._resource = dict(resource or {})
         check_resource(service_name, self._resource, os.environ)
         self._lines: dict[SignalKind, _Line] = {}
+        self._rotation: Rotation | None = None
 
     @classmethod
     def from_target(cls, target: OtlpTarget, *, service_name: str | None) -> Self:
-        """A sink for the receiver that the settings name; each kind by means of its own."""
+        """A sink for the receiver that the settings name; each kind by means of its own.
+
+        Raises:
+            SettingsError: a file of headers or a key can't be used.
+        """
         sink = cls(target.endpoint, service_name=service_name)
         routes = {
             SignalKind.LOGS: target.logs,
@@ -132,6 +153,9 @@ class OtlpSink:
         for kind, route in routes.items():
             headers = route.plain_headers()
             sink._means[kind] = sink._means_of(route.url, headers, route.compression, route.tls())
+        if target.header_files is not None:
+            sink._rotation = Rotation(target.header_files, sink._use_headers)
+            sink._rotation.begin()
         return sink
 
     def __repr__(self) -> str:
@@ -198,39 +222,74 @@ class OtlpSink:
     def _send(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> ExportResult:
+        if self._rotation is None:
+            return self._attempt(kind, records, count, timeout_s).result
+        until_s = _now_s() + timeout_s
+        self._rotation.look()
+        used = self._means[kind]
+        attempt = self._attempt(kind, records, count, timeout_s)
+        if attempt.login_refused:
+            self._rotation.look(at_once=True)
+            if self._means[kind] is not used:  # the key has changed since: once more with that
+                attempt = self._attempt(kind, records, count, until_s - _now_s())
+        return attempt.result
+
+    def _attempt(
+        self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
+    ) -> Attempt:
         from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble
         from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 
         try:
             line = self._line(kind)
         except ValueError as error:  # a URL that only `requests` finds fault with
-            return ExportResult(Verdict.REFUSED, message=one_line(without_secrets(str(error))))
+            message = one_line(without_secrets(str(error)))
+            return Attempt(ExportResult(Verdict.REFUSED, message=message))
         answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        url = self._means[kind].url
+        url = line.means.url
         if isinstance(answer, Answer):
             result = read_answer(answer, count, datetime.now(UTC), redact=without_secrets)
             if result.verdict is Verdict.ACCEPTED:
-                return result
-            names = self._means[kind].headers
-            return told(result, url, advice_on_http(answer.status, url, names, result.message))
+                return Attempt(result)
+            advice = advice_on_http(answer.status, url, line.means.headers, result.message)
+            return Attempt(told(result, url, advice), answer.status in (401, 403))
         message = one_line(without_secrets(answer.error))
         result = ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
-        return told(result, url, advice_on_trouble(answer.trouble, url, grpc=False))
+        return Attempt(told(result, url, advice_on_trouble(answer.trouble, url, grpc=False)))
 
     def _line(self, kind: SignalKind) -> _Line:
-        process = this_process()
+        process, means = this_process(), self._means[kind]
         line = self._lines.get(kind)
         if line is None or line.process is not process:
-            line = self._lines[kind] = _Line(process, self._new_channel(kind), self._new_frame())
+            frame = self._new_frame()
+            line = self._lines[kind] = _Line(process, self._new_channel(kind), frame, means)
+        elif line.means is not means:
+            line.channel.use_headers(self._sent_headers(means))
+            line = self._lines[kind] = line._replace(means=means)
         return line
+
+    def _use_headers(self, headers: Mapping[str, str]) -> None:
+        """From the next request of each kind on. The thread of one of them.
+
+        Raises:
+            SettingsError: they can't be sent; all is as before.
+        """
+        after = {
+            kind: self._means_of(means.url, headers, means.compression, means.tls)
+            for kind, means in self._means.items()
+        }
+        self._means.update(after)
 
     def _new_channel(self, kind: SignalKind) -> Channel:
         from telemetry_actors.sinks._transport import Channel, Tls
 
         means = self._means[kind]
-        headers = means.plain_headers()
-        headers["User-Agent"] = f"telemetry-actors/{package_version()}".rstrip("/")
+        headers = self._sent_headers(means)
         return Channel(means.url, headers, compress=means.compress, tls=Tls(**means.tls))
+
+    def _sent_headers(self, means: Means) -> dict[str, str]:
+        agent = f"telemetry-actors/{package_version()}".rstrip("/")
+        return {**means.plain_headers(), "User-Agent": agent}
 
     def _new_frame(self) -> Frame:
         from telemetry_actors.sinks._encode import Frame
@@ -242,14 +301,14 @@ class OtlpSink:
 
     def _means_of(
         self, url: str, headers: Mapping[str, str], compression: str, tls: Mapping[str, str | None]
-    ) -> _Means:
+    ) -> Means:
         """Checked; and what is secret of it is known from here on (g30)."""
         if compression not in ("none", "gzip"):
             raise SettingsError("compression", value=compression, allowed="must be none or gzip")
         know_headers(headers)
         checked = {name: SecretStr(text) for name, text in self._checked(headers)}
         url = _checked(check_exact_url, "endpoint", url)
-        return _Means(url, checked, compression == "gzip", dict(tls))
+        return Means(url, checked, compression == "gzip", dict(tls))
 
     def _completed(self, endpoint: str) -> str:
         return endpoint

@@ -17,10 +17,10 @@ from typing import Any, cast
 from telemetry_actors._otlp_target import with_scheme
 from telemetry_actors._redaction import without_secrets
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.ports import Verdict
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks._resource import package_version
-from telemetry_actors.sinks.otlp import LEAST_S, OtlpSink, told
+from telemetry_actors.sinks.otlp import LEAST_S, Attempt, Means, OtlpSink, told
 
 __all__ = ["OtlpGrpcSink"]
 
@@ -53,9 +53,9 @@ class OtlpGrpcSink(OtlpSink):
         """Close the connections. A request on its way ends at once, as CANCELLED."""
         super().close()
 
-    def _send(
+    def _attempt(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
-    ) -> ExportResult:
+    ) -> Attempt:
         from telemetry_actors.sinks._grpc import GrpcChannel
         from telemetry_actors.sinks._grpc_answer import advice_on_reply, read_reply
 
@@ -64,10 +64,10 @@ class OtlpGrpcSink(OtlpSink):
         reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
         result = read_reply(reply, count, redact=without_secrets)
         if result.verdict is Verdict.ACCEPTED:
-            return result
-        means = self._means[kind]
-        advice = advice_on_reply(reply, means.url, means.headers)
-        return told(result, self.endpoint_of(kind), advice)
+            return Attempt(result)
+        advice = advice_on_reply(reply, line.means.url, line.means.headers)
+        refused = reply.code in ("UNAUTHENTICATED", "PERMISSION_DENIED")
+        return Attempt(told(result, self.endpoint_of(kind), advice), refused)
 
     def _new_channel(self, kind: SignalKind) -> Any:
         from telemetry_actors.sinks._grpc import GrpcChannel, GrpcTls
@@ -76,11 +76,14 @@ class OtlpGrpcSink(OtlpSink):
         return GrpcChannel(
             means.url,
             _METHODS[kind],
-            means.plain_headers(),
+            self._sent_headers(means),
             compress=means.compress,
             tls=GrpcTls(**means.tls),
             agent=f"telemetry-actors/{package_version()}".rstrip("/"),
         )
+
+    def _sent_headers(self, means: Means) -> dict[str, str]:
+        return means.plain_headers()  # the agent is an option of the channel
 
     def _completed(self, endpoint: str) -> str:
         return with_scheme(endpoint)

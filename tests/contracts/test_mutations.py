@@ -13,7 +13,7 @@ from tests.mutate import ROOT, Mutation, Stale, mutated, read
 
 OWED = {f"g{n:02}" for n in range(1, 31)}
 BOOKS = {"admission", "join", "in_flight", "partial", "exported", "pressure", "fence"}
-BESIDES = {"bridges", "providers", "sampling"}
+BESIDES = {"bridges", "instruments", "providers", "sampling"}
 """Mechanisms with no number, and outside the books."""
 
 MUTATIONS = read()

@@ -32,8 +32,9 @@ _HEAD = """\
 <!-- made by `python -m tests.docs.configuration` out of the settings models; don't edit -->
 
 Settings are frozen and checked before anything starts. What can't be used is a `SettingsError` of
-one line ([errors](errors.md#settings)). An argument of `TelemetrySettings(...)` wins over the
-environment; an empty variable counts as unset; no file is read. `TelemetrySettings.enabled(...)`
+one line ([errors](errors.md#settings)), and module-level `emit()`, which raises nothing, has it
+said once ([logging](logging.md)). An argument of `TelemetrySettings(...)` wins over the
+environment; an empty variable counts as unset; no `.env` is read. `TelemetrySettings.enabled(...)`
 turns the first three switches on.
 
 The suffix of a name is its unit: `_s` seconds, `_bytes` bytes, `_events`, `_records`, `_batches`,
@@ -44,6 +45,58 @@ count above 2⁴⁰: beyond that a number is a slip of the pen.
 
 The field is the environment's name in lower case. Only `redis_url`, `transport` and `config` have
 a prefix of their own there, so that a host's `REDIS_URL` is never taken for ours.
+
+"""
+
+_NEUTRAL = """\
+### Names for any platform
+
+`ENTERPRISE_...` are the names of the platform that this library comes from. Three names of the
+environment do without it; they are no fields.
+
+| environment | what it stands for |
+|---|---|
+| `TELEMETRY_ACTORS__ENABLED` | The three switches, on or off: `ENTERPRISE_ENABLED`, \
+`ENTERPRISE_TELEMETRY_ENABLED`, `ENTERPRISE_TELEMETRY_GATEWAY_ENABLED`. |
+| `TELEMETRY_ACTORS__ENDPOINT` | `ENTERPRISE_OTLP_ENDPOINT`. |
+| `TELEMETRY_ACTORS__SERVICE_NAME` | `ENTERPRISE_SERVICE_NAME`. Sinks of your own have it, too. |
+
+Where both are set the platform's wins, and if they differ one WARNING says so. An argument given in
+code wins over both. `is_gateway_enabled()` reads them in the same way. The service's name is the
+first of: `enterprise_service_name` in code, `ENTERPRISE_SERVICE_NAME`,
+`TELEMETRY_ACTORS__SERVICE_NAME`, `OTEL_SERVICE_NAME`, `service.name` of `OTEL_RESOURCE_ATTRIBUTES`,
+`dify`.
+
+### What turns a switch on
+
+`true`, `1`, `yes`, `on` and `false`, `0`, `no`, `off`, in any case; anything else is an error. Two
+switches have rules that are not ours to change: `ENTERPRISE_TELEMETRY_GATEWAY_ENABLED` is on with
+`true`, `1` or `yes` and off with all else (with `on`, too), and `OTEL_SDK_DISABLED` counts only if
+it is `true`. What is off is said once, at WARNING, with the name and the value that was read.
+
+### Names that are nearly ours
+
+A variable that nobody reads and that was probably meant for us is named in one WARNING at the
+start, without its value: one underscore instead of two (`TELEMETRY_ACTORS_REDIS_URL`), small
+letters, a slip in an `ENTERPRISE_...` name. A platform's own variables (`ENTERPRISE_API_URL`) and
+those that Kubernetes makes of a service's name (`TELEMETRY_ACTORS_PORT_4318_TCP`) are let be. An
+unknown `TELEMETRY_ACTORS__...` is an error.
+
+### A key or headers from a file
+
+`ENTERPRISE_OTLP_API_KEY_FILE` and `ENTERPRISE_OTLP_HEADERS_FILE` name files, as Kubernetes and
+Docker hand out secrets. White space at both ends doesn't count; at most 64 KiB, UTF-8; headers are
+`k=v,k2=v2`, or one pair a line. A file beside the text that it stands for is an error. As with the
+texts, the host's `OTEL_EXPORTER_OTLP_HEADERS` are not used then.
+
+- At the start: `TelemetryGateway(...)`, `init()` and `get_gateway()` raise a `SettingsError` with
+  the variable and the path if a file is missing, empty or holds nothing that can be sent. `emit()`
+  reads no file: where it has made the gateway, the tree says so and is tried again.
+- Later a sink's thread looks at the file at most once a second, while it sends, and right after the
+  receiver has refused the login (401 or 403, `UNAUTHENTICATED` or `PERMISSION_DENIED`): if the file
+  holds something else by then, the same request is sent once more with that. So a key rotates
+  without a restart and without a loss, if the file has the new key when the old one stops to count.
+- If it can't be read or used later, what was read before stays in use, and one WARNING says so.
 
 """
 
@@ -67,10 +120,11 @@ These hold whatever the endpoint is:
 |---|---|
 | `OTEL_SDK_DISABLED` | Used: with `true` the gateway is off. Each event is refused \
 (`gateway_off`), which is said once. An argument `otel_sdk_disabled=False` goes over it. |
-| `OTEL_SERVICE_NAME` | Used: `service.name` where `ENTERPRISE_SERVICE_NAME` is not set. |
+| `OTEL_SERVICE_NAME` | Used: `service.name` where neither `ENTERPRISE_SERVICE_NAME` nor \
+`TELEMETRY_ACTORS__SERVICE_NAME` is set. |
 | `OTEL_RESOURCE_ATTRIBUTES` | Used: attributes of the resource. One that OTLP can't carry (bytes \
 that are no UTF-8) is left out, with a WARNING at the start. `service.instance.id` and \
-`process.pid` stay ours; `service.name` counts where neither of the two names above is set. |
+`process.pid` stay ours; `service.name` counts where none of the names above is set. |
 """
 
 _PARTS = """\
@@ -112,7 +166,7 @@ def page() -> str:
         for name, model in _nested(TelemetrySettings)
     ]
     otel = _OTEL + _otel_table() + _OTEL_OF_ALL
-    return "\n".join([_HEAD + _table(_top_level()), otel, _PARTS, *parts])
+    return "\n".join([_HEAD + _table(_top_level()), _NEUTRAL + otel, _PARTS, *parts])
 
 
 def _otel_table() -> str:

@@ -28,13 +28,12 @@ def gateway():
 @pytest.mark.timeout(90)
 def test_of_a_case_that_nobody_knows_one(gateway, lines):
     for _ in range(EVENTS):
-        gateway.emit("app_craeted", TENANT, APP)
+        gateway.emit("feedback_craeted", TENANT, APP)
 
     assert until(lines)
     assert gateway.ledger().refused == {"unknown_case": EVENTS}
-    assert lines() == [
-        "case 'app_craeted' is unknown (refused as unknown_case); did you mean app_created?"
-    ]
+    (line,) = lines()
+    assert line.startswith("case 'feedback_craeted' is unknown (refused as unknown_case); did you ")
 
 
 @pytest.mark.timeout(90)

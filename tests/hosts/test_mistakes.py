@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hosts import mistakes
 from tests.hosts.books import without_advice
-from tests.hosts.mistakes import SECRET
+from tests.hosts.mistakes import MISTAKES, SECRET
 from tests.hosts.mistakes_of_payloads import PAYLOADS
+from tests.hosts.mistakes_of_settings import SETTINGS
 from tests.hosts.processes import ROOT
 from tests.hosts.programs import environment
 from tests.hosts.web import WebServer
@@ -24,13 +24,13 @@ LOGGINGS = {
         r"(?:WARNING|ERROR):telemetry_actors:",
     ),
 }
+ALL = (*MISTAKES, *SETTINGS, *PAYLOADS)
 QUICK = {
     "lifecycle__exit_timeout_s": 1,
     "otlp__attempt_timeout_s": 2,
     "otlp__give_up_s": 20,
 }
 
-MISTAKES = (*mistakes.MISTAKES, *PAYLOADS)
 
 GUNICORN = "gunicorn -b 127.0.0.1:{port} --log-level critical tests.hosts.apps.mistaken:app"
 
@@ -66,7 +66,7 @@ def check(lines, begins, expected):
 
 @pytest.mark.timeout(70)
 @pytest.mark.parametrize("logging", ["none", pytest.param("basicConfig", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("mistake", ALL, ids=lambda mistake: mistake.name)
 def test_whoever_reads_stderr_knows_what_to_change(mistake, logging):
     set_up, begins = LOGGINGS[logging]
     begin = f"{set_up}import time\nfrom telemetry_actors import *\n"
@@ -87,7 +87,7 @@ def test_whoever_reads_stderr_knows_what_to_change(mistake, logging):
 
 @pytest.mark.slow
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("mistake", ALL, ids=lambda mistake: mistake.name)
 def test_so_does_whoever_reads_gunicorns(mistake, mark, tmp_path):
     with serving(mistake.receiver) as receiver:
         settings, expected = known(mistake, receiver)

@@ -34,7 +34,7 @@ TENANT = {"tenant_id": "acme"}
 def encoded(signals):
     """The bytes of all that is sent."""
     aggregates = MetricAggregates(FakeClock().now_ns)
-    assert aggregates.record(signals.measurements) == len(signals.measurements)
+    assert aggregates.record(signals.measurements) == (len(signals.measurements), 0)
     metrics, left_out = encode_metrics(aggregates.collect())
     assert left_out == 0
     return [

@@ -8,6 +8,7 @@ import pytest
 from telemetry_actors.ports import MetricPoint, Verdict
 from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpSink
+from telemetry_actors.sinks._aggregates import MetricAggregates
 from tests.receivers.rotel import Rotel
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
@@ -68,6 +69,35 @@ def test_all_three_signals_arrive(rotel, sink):
     assert (received.logs, received.distinct_logs) == (4, 3)
     assert received.by_event == {"dify.app.created": 3, "dify.app.deleted": 1}
     assert (received.spans, received.distinct_spans, received.points) == (3, 2, 3)
+
+
+def test_metrics_of_all_kinds_are_printed_as_they_were_measured(rotel, sink):
+    """As a third party reads them: sums that may fall, last values, buckets of one's own."""
+    aggregates = MetricAggregates(lambda: 50)
+    jobs = Instrument("shop.jobs", "gauge", "{job}")
+    aggregates.record(
+        [
+            Instrument("shop.revenue", "counter", "EUR", number=float).measure(12.5),
+            Instrument("shop.sessions", "updown_counter", "{session}").measure(-2),
+            jobs.measure(7)._replace(emitted_at_ns=40),
+            jobs.measure(9)._replace(emitted_at_ns=30),
+            Instrument("shop.wait", "histogram", "s", buckets=(0.1, 1)).measure(0.5),
+        ]
+    )
+    assert sink.export_metrics(aggregates.collect(), 30.0).verdict is Verdict.ACCEPTED
+    rotel.stop()
+
+    printed = rotel.output().decode()
+    for lines in (
+        "Unit: EUR\n     -> DataType: Sum\n     -> IsMonotonic: true\n",
+        "StartTimestamp: 50\nTimestamp: 50\nValue: 12.5\n",
+        "Unit: {session}\n     -> DataType: Sum\n     -> IsMonotonic: false\n",
+        "StartTimestamp: 50\nTimestamp: 50\nValue: -2\n",
+        "Unit: {job}\n     -> DataType: Gauge\n",
+        "StartTimestamp: 0\nTimestamp: 40\nValue: 7\n",
+        "ExplicitBounds #0: 0.1\nExplicitBounds #1: 1\nBuckets #0, Count: 0\nBuckets #1, Count: 1",
+    ):
+        assert lines in printed
 
 
 def test_a_log_is_printed_as_it_was_sent(rotel, sink):

@@ -206,10 +206,11 @@ def test_a_batch_is_reported_by_whoever_asks_first_and_nobody_else(books):
 def test_measurements_and_calls_to_providers_add_up(books):
     books.count_measurements(3, 2)
     books.count_measurements(1, 1)
+    books.count_measurements(2, 1, 1)
     books.count_provider("called")
     books.count_provider("raised", 2)
 
-    assert books.measured == [4, 3]
+    assert books.measured == [6, 4, 1]
     assert books.providers == Counter(called=1, raised=2)
 
 

@@ -233,11 +233,17 @@ def test_a_case_can_be_registered_once():
         ([Instrument("2nd", "counter", "")], "instrument name '2nd'"),
         ([Instrument("shop orders", "counter", "")], "instrument name 'shop orders'"),
         ([Instrument("o" * 256, "counter", "")], "255 at most"),
-        ([Instrument("shop.x", "gauge", "1")], "kind 'gauge' must be counter or histogram"),
+        (
+            [Instrument("shop.x", "gage", "1")],
+            "kind 'gage' must be counter, updown_counter, gauge or histogram (nearest: gauge)",
+        ),
         ([Instrument("OTel.SDK.x", "counter", "1")], "names of otel.sdk.* and telemetry_actors.*"),
         ([Instrument("shop.x", "counter", "u" * 64)], "the unit must be ASCII, 63 at most"),
         ([Instrument("shop.x", "counter", "µs")], "the unit must be ASCII"),
-        ([ORDERS, Instrument("Shop.Orders.Total", "counter", "1")], "is declared in two ways"),
+        (
+            [ORDERS, Instrument("Shop.Orders.Total", "counter", "1")],
+            "is declared in two ways: name ",
+        ),
         (
             [Instrument("dify.requests.total", "counter", "{order}")],
             "dify.requests.total (counter, {order}) is dify.requests.total (counter, {request})",

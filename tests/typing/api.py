@@ -19,7 +19,9 @@ from telemetry_actors import (
     Admission,
     CaseDefinition,
     EventFacts,
+    Instrument,
     MappingSettings,
+    Measurement,
     Signals,
     StopReport,
     TelemetryCase,
@@ -112,6 +114,20 @@ def define(gateway: TelemetryGateway) -> None:
     emit_shipped = Emit[Shipped]("order_shipped")
     emit_shipped({}, {"order_id": "o"}, gateway=gateway)
     emit_shipped({}, {"order": "o"}, gateway=gateway)  # type: ignore[typeddict-item]
+
+
+# -- instruments ----------------------------------------------------------------------------------
+
+ORDERS = Instrument("shop.orders", "counter", "{order}", number=int)
+REVENUE = Instrument("shop.revenue", "counter", "EUR", number=float)
+WAIT = Instrument("shop.wait", "histogram", "s", buckets=[0.1, 1, 10])
+assert_type(REVENUE.measure(12.5, shop="s1", tenant_id=None), Measurement)
+assert_type(ORDERS.measure(), Measurement)
+assert_type(ORDERS.measure(2).value, int | float)
+assert_type(WAIT.buckets, tuple[float, ...])
+REVENUE.measure("12.5")  # type: ignore[arg-type]
+Instrument("shop.revenue", "counter", "EUR", number=str)  # type: ignore[arg-type]
+Instrument("shop.wait", "histogram", "s", buckets=["1"])  # type: ignore[list-item]
 
 
 # -- in an event loop -----------------------------------------------------------------------------

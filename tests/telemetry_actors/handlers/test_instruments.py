@@ -4,7 +4,7 @@ from telemetry_actors.handlers import INSTRUMENTS
 
 
 def test_ten_counters_and_six_histograms_as_the_reference_lists_them():
-    assert {tuple(instrument) for instrument in INSTRUMENTS} == {
+    assert {instrument[:3] for instrument in INSTRUMENTS} == {
         ("dify.tokens.total", "counter", "{token}"),
         ("dify.tokens.input", "counter", "{token}"),
         ("dify.tokens.output", "counter", "{token}"),

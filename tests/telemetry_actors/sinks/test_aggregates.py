@@ -110,7 +110,7 @@ class TestCardinality:
 
         assert points == {("a",): 11, ("b",): 11, ("true",): 22}
         assert aggregates.recorded == 8
-        assert aggregates.instruments() == [(COUNTER.name, 2, 4)]
+        assert aggregates.instruments() == [(COUNTER.name, 2, 4, 0)]
 
     def test_the_limit_is_per_instrument(self):
         """A wild one doesn't take the room of the others."""
@@ -138,7 +138,7 @@ class TestCardinality:
             aggregates.collect()
 
         assert told == [(COUNTER.name, 2)]
-        assert aggregates.instruments() == [(COUNTER.name, 2, 6), (HISTOGRAM.name, 1, 0)]
+        assert aggregates.instruments() == [(COUNTER.name, 2, 6, 0), (HISTOGRAM.name, 1, 0, 0)]
 
     def test_who_is_told_may_look(self):
         """No lock is held: a warning may go to a handler that asks for the status."""
@@ -181,7 +181,7 @@ def test_however_many_label_sets_there_are_memory_has_a_bound_and_the_total_is_e
     aggregates.record(batch[:cut])
     aggregates.record(batch[cut:])
     points = aggregates.collect()
-    state = {name: (sets, over) for name, sets, over in aggregates.instruments()}
+    state = {name: (sets, over) for name, sets, over, _ in aggregates.instruments()}
 
     for instrument in (COUNTER, HISTOGRAM):
         its = [p for p in points if p.instrument == instrument]

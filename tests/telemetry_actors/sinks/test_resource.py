@@ -90,7 +90,8 @@ def test_what_the_environment_has_and_otlp_cannot_carry_costs_itself(monkeypatch
 
     (line,) = [record.getMessage() for record in caplog.records]
     assert line == (
-        "left out of the resource (host, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME):"
+        "left out of the resource (host, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME,"
+        " TELEMETRY_ACTORS__SERVICE_NAME):"
         " 'team' must be UTF-8, '\\udcfe' must have a name of UTF-8 text"
     )
     found = read(frame.request([]))
