@@ -16,7 +16,13 @@ from telemetry_actors.envelope import (
     TelemetryContext,
     TelemetryEnvelope,
 )
-from telemetry_actors.errors import AlreadyRunning, CaseError, SettingsError, TelemetryError
+from telemetry_actors.errors import (
+    AlreadyRunning,
+    CaseError,
+    SettingsError,
+    StrictError,
+    TelemetryError,
+)
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ids import new_event_id
 from telemetry_actors.ledger import Admission, Ledger, Outcome, Reason
@@ -50,6 +56,7 @@ __all__ = [
     "SpanSignal",
     "Status",
     "StopReport",
+    "StrictError",
     "TelemetryCase",
     "TelemetryContext",
     "TelemetryEnvelope",

@@ -19,7 +19,7 @@ app = typer.Typer(
     name="telemetry-actors",
     help="Supervised actors that carry business telemetry from emit() to OTLP.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help, which fills its paragraphs
     pretty_exceptions_enable=False,  # they print local variables, and those hold secrets
 )
@@ -36,6 +36,27 @@ _ConfigOption = Annotated[
         help="TOML that overrides how the tree is supervised; see 'config show'.",
     ),
 ]
+
+
+def _import(context: typer.Context, modules: list[str] | None) -> list[str] | None:
+    if modules and not context.resilient_parsing:  # else a shell asks what there is
+        from telemetry_actors._cli_import import import_modules
+
+        if not import_modules(modules):
+            raise typer.Exit(2)
+    return modules
+
+
+_ImportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        callback=_import,
+        help="Import it first, so that the cases it registers are known; may be given several"
+        " times. Looked for in the current directory, too.",
+    ),
+]
 _JsonOption = Annotated[
     bool,
     typer.Option("--json", help="End with one line of JSON on stdout; all else goes to stderr."),
@@ -44,9 +65,11 @@ _JsonOption = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import platform
         from importlib.metadata import version
 
-        typer.echo(version("telemetry-actors"))
+        python = f"{platform.python_implementation()} {platform.python_version()}"
+        typer.echo(f"telemetry-actors {version('telemetry-actors')} ({python})")
         raise typer.Exit
 
 
@@ -115,12 +138,15 @@ def replay(
     ] = 0.0,
     endpoint: _EndpointOption = None,
     config: _ConfigOption = None,
+    _modules: _ImportOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Send recorded events through the tree.
 
     A patient producer: it waits for room, so nothing is refused for want of it. Bad lines are
-    reported with their number and reason, counted, and stop nothing.
+    reported with their number and reason, counted, and stop nothing. A receiver that takes nothing
+    for 10 s (for 2 s, if it refuses all) ends it, and so does one that has taken something and
+    then takes nothing for 60 s.
 
     Exit codes: 0 = every event of a good line was exported, or was a duplicate; 1 = some were
     not, or the books don't balance; 2 = no endpoint, or a wrong option, setting or file;
@@ -151,6 +177,7 @@ app.add_typer(_config, name="config")
 @_config.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML.", show_default=False)],
+    _modules: _ImportOption = None,
 ) -> None:
     """Say whether FILE can be used, and what it changes.
 
@@ -166,6 +193,7 @@ def check(
 @_config.command()
 def show(
     config: _ConfigOption = None,
+    _modules: _ImportOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as one line of JSON.")] = False,
 ) -> None:
     """Print all that a file may say, with the values in force, as such a file.
@@ -181,7 +209,7 @@ def show(
 
 
 @_config.command()
-def schema() -> None:
+def schema(_modules: _ImportOption = None) -> None:
     """Print the JSON Schema of a file, for editors that check and complete TOML.
 
     Exit codes: 0 = done; 2 = a wrong option or setting.
@@ -278,6 +306,7 @@ def resend(
     ] = False,
     endpoint: _EndpointOption = None,
     config: _ConfigOption = None,
+    _modules: _ImportOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Send dropped events once more.

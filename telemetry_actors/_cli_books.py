@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from telemetry_actors._meanings import (
@@ -31,11 +32,12 @@ __all__ = [
     "print_checks",
     "print_error",
     "print_json",
+    "print_last_words",
     "print_letters",
 ]
 
-
-_FULL_WIDTH = 400
+_USUAL_WIDTH = 80
+_INDENT = "    "
 
 
 def print_json(books: Books, **more: Any) -> None:
@@ -47,6 +49,8 @@ def print_json(books: Books, **more: Any) -> None:
         "events": books.made,
         "seconds": round(books.seconds, 3),
         "interrupted": books.interrupted,
+        "given_up": books.given_up,
+        "cause": books.cause,
         **more,
     }
     sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
@@ -79,23 +83,49 @@ def print_checks(checks: Mapping[str, bool], *, to_stderr: bool) -> None:
 
 
 def print_advice(reasons: Iterable[str]) -> None:
-    """What each reason of a drop means, and what to do; a line each, on stdout."""
-    console = Console(highlight=False)
+    """What each reason of a drop means, and what to do; on stdout, as wide as the letters."""
     for line in _advice(REASONS, reasons):
-        console.print(line, soft_wrap=True, markup=False)
+        print("\n".join(wrap(line, _columns(), subsequent_indent=_INDENT)))
 
 
 def print_letters(rows: Sequence[Sequence[str]]) -> None:
-    """A table of dead letters on stdout; in full width where it isn't a terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FULL_WIDTH
-    table = Table(title=f"{len(rows):,} dead letters", title_justify="left")
-    for heading in ("letter", "age", "reason", "stage", "case", "tenant", "event id"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
+    """Dead letters on stdout, each a few lines that fit: 80 columns where it is no terminal.
+
+    Args:
+        rows: the words of each letter by lines, the first one for the eye that looks for it.
+    """
+    columns = _columns()
+    print(f"{len(rows):,} dead letters")
+    for first, *more in rows:
+        print("\n".join(wrap(first, columns, subsequent_indent=_INDENT)))
+        for line in filter(None, more):
+            lines = wrap(line, columns, initial_indent=_INDENT, subsequent_indent=_INDENT * 2)
+            print("\n".join(lines))
+
+
+def _columns() -> int:
+    return get_terminal_size((_USUAL_WIDTH, 24)).columns if sys.stdout.isatty() else _USUAL_WIDTH
+
+
+def print_last_words(books: Books, arrived: int, of: int, what: str = "events") -> None:
+    """The last line on stderr, where not all is well: how many arrived, and why not the rest."""
+    count = f"{arrived:,} of {of:,} {what}"
+    if books.interrupted:
+        print_error(f"interrupted: {count} had arrived" + (f"; {books.cause}" * bool(books.cause)))
+    elif books.given_up:
+        print_error(f"given up, since nothing arrives any more ({count} did): {books.cause}")
+    elif arrived < of:
+        print_error(f"{count} arrived: {_why(books)}")
+
+
+def _why(books: Books) -> str:
+    """What fails at an endpoint; else what became of the rest, by the ledger's words."""
+    if books.cause:
+        return books.cause
+    ledger = books.ledger
+    ends = {**ledger.refused, **ledger.dropped}
+    counts = ", ".join(f"{end} {count:,}" for end, count in sorted(ends.items()) if count)
+    return f"{counts}; above is what to do"
 
 
 def _tree(books: Books) -> Table:

@@ -16,6 +16,7 @@ from telemetry_actors import _overrides
 from telemetry_actors._building import parts_of
 from telemetry_actors._cli_books import print_error
 from telemetry_actors._life import Life
+from telemetry_actors._registry import registered_cases
 from telemetry_actors._say import printable
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import TelemetrySettings
@@ -90,7 +91,7 @@ def show_schema() -> int:
 def _tree() -> SupervisorSpec:
     """The tree that the settings describe, with a sink, whether or not one is configured."""
     settings = TelemetrySettings.enabled(config=None)
-    life = Life(settings, [RecordingSink()], SystemClock(), None, lambda: False)
+    life = Life(settings, [RecordingSink()], SystemClock(), None, lambda: False, registered_cases())
     return build_tree(parts_of(life)).spec
 
 

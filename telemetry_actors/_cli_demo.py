@@ -10,8 +10,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisors import SystemClock
-from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
+from telemetry_actors._cli_books import (
+    print_books,
+    print_checks,
+    print_error,
+    print_json,
+    print_last_words,
+)
 from telemetry_actors._cli_progress import ProgressDisplay
+from telemetry_actors._cli_prospects import Prospects
 from telemetry_actors.demo._application import Application
 from telemetry_actors.demo._faults import Accidents
 from telemetry_actors.demo._session import Session
@@ -70,7 +77,11 @@ def _run(settings: TelemetrySettings, events: int, seed: int) -> tuple[Books, di
     with ProgressDisplay(clock, total=events) as progress, TelemetryGateway(settings) as gateway:
         accidents = Accidents(gateway, _ENDED_BY_FORCE, progress.note)
         session = Session(
-            gateway, clock, progress, stop_timeout_s=settings.lifecycle.stop_timeout_s
+            gateway,
+            clock,
+            progress,
+            stop_timeout_s=settings.lifecycle.stop_timeout_s,
+            watcher=Prospects(gateway, clock, progress.note),
         )
         session.feed(accidents.within(islice(application.events(), events), events))
         return session.close(), accidents.came_back
@@ -91,6 +102,8 @@ def _report(
     print_checks(checks, to_stderr=as_json)
     if as_json:
         print_json(books, received=None if received is None else received._asdict())
+    ledger = books.ledger
+    print_last_words(books, ledger.exported, books.made)
     if books.interrupted:
         return _INTERRUPTED
     return _OK if all(checks.values()) else _DISAGREES

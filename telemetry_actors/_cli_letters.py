@@ -205,6 +205,7 @@ def row_of(stored: StoredLetter) -> dict[str, Any]:
         "at": stored.at_ns,
         "reason": str(letter.reason),
         "stage": letter.stage,
+        "error": letter.error,
         "case": envelope.case,
         "tenant_id": envelope.tenant_id,
         "event_id": envelope.event_id,
@@ -218,7 +219,13 @@ def _cells(row: dict[str, Any], now_ns: int) -> tuple[str, ...]:
     """Ids are those of the host's users: nothing in them reaches the terminal as it is (g29)."""
     reason = row["reason"] + (" (assumed)" if row["attribution"] else "")
     ids = [quote(row[key], safe="", errors="replace") for key in ("case", "tenant_id", "event_id")]
-    return (row["id"], _age((now_ns - row["at"]) / 1e9), reason, quote(row["stage"]), *ids)
+    age, stage = _age((now_ns - row["at"]) / 1e9), quote(row["stage"])
+    again = f"; sent {row['replays'] + 1} times" if row["replays"] else ""
+    return (
+        f"{row['id']}  {age}  {reason}  {stage}",
+        f"{ids[0]}  tenant {ids[1] or '(none)'}  event {ids[2]}",
+        f"{printable(row['error']) or 'no more is known'}{again}",
+    )
 
 
 def _age(seconds: float) -> str:
@@ -278,7 +285,6 @@ def _whole(stored: StoredLetter) -> dict[str, Any]:
     return {
         **row_of(stored),
         "at_text": _time(stored.at_ns),
-        "error": letter.error,
         "what_to_do": what_to_do(str(letter.reason)),
         "among": assumed,
         "process": {"id": stored.process, "pid": stored.pid, "serial": letter.serial},

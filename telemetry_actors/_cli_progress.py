@@ -1,7 +1,11 @@
-"""Progress on stderr: a bar on a terminal, a line now and then anywhere else."""
+"""Progress on stderr: a bar on a terminal, a line now and then anywhere else.
+
+Meanwhile our log lines come out above the bar, one by one, whatever else there is of logging.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay"]
 
+_OURS = logging.getLogger("telemetry_actors")
 _LINE_EVERY_S = 2.0
 _LOOK_EVERY = 64  # events between two looks at the clock
 
@@ -43,10 +48,12 @@ class ProgressDisplay:
             disable=not self._console.is_terminal,
             transient=True,
         )
+        self._lines = _Lines(self)
         self._task = self._bar.add_task("events", total=total)
 
     def __enter__(self) -> Self:
         self._bar.start()
+        _OURS.addHandler(self._lines)
         return self
 
     def __exit__(
@@ -55,6 +62,7 @@ class ProgressDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        _OURS.removeHandler(self._lines)
         self._bar.stop()
 
     def advance(self, made: int) -> None:
@@ -73,3 +81,15 @@ class ProgressDisplay:
         """A line of its own, above the bar."""
         # Rich would let a terminal's own commands pass.
         self._console.print(printable(text), markup=False, soft_wrap=True)
+
+
+class _Lines(logging.Handler):
+    """Our own WARNINGs and ERRORs, bounded where they are said (`_say.py`)."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """On whatever thread says it."""
+        self._display.note(f"telemetry_actors: {record.getMessage()}")

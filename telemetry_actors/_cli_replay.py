@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from supervisors import SystemClock
-from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
+from telemetry_actors._cli_books import (
+    print_books,
+    print_checks,
+    print_error,
+    print_json,
+    print_last_words,
+)
 from telemetry_actors._cli_endpoint import UsageError, sending_settings
 from telemetry_actors._cli_progress import ProgressDisplay
+from telemetry_actors._cli_prospects import Prospects
 from telemetry_actors.demo._azure import NotArrivalsError, read_azure
 from telemetry_actors.demo._jsonl import read_jsonl
 from telemetry_actors.demo._session import Session
@@ -96,6 +103,7 @@ def _replay(
             clock,
             progress,
             stop_timeout_s=settings.lifecycle.stop_timeout_s,
+            watcher=Prospects(gateway, clock, progress.note),
             speed=speed,
         )
         session.feed(events)
@@ -116,7 +124,8 @@ def _report(books: Books, *, as_json: bool) -> int:
     if as_json:
         first = [line._asdict() for line in books.first_bad_lines]
         print_json(books, bad_lines={"count": books.bad_lines, "first": first})
-    return _exit_code(books, holds=all(checks.values()))
+    print_last_words(books, arrived, books.made)
+    return _exit_code(books, holds=all(checks.values()) and not books.given_up)
 
 
 def _exit_code(books: Books, *, holds: bool) -> int:

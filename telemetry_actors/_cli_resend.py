@@ -14,10 +14,17 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisors import SystemClock
-from telemetry_actors._cli_books import print_books, print_checks, print_error, print_json
+from telemetry_actors._cli_books import (
+    print_books,
+    print_checks,
+    print_error,
+    print_json,
+    print_last_words,
+)
 from telemetry_actors._cli_endpoint import UsageError, sending_settings
 from telemetry_actors._cli_letters import Filter, opened, print_bad, print_list, row_of, sorted_out
 from telemetry_actors._cli_progress import ProgressDisplay
+from telemetry_actors._cli_prospects import Prospects
 from telemetry_actors.demo._event import MadeEvent
 from telemetry_actors.demo._session import Session
 from telemetry_actors.gateway import TelemetryGateway
@@ -94,7 +101,11 @@ class _Resend:
             TelemetryGateway(settings) as gateway,
         ):
             session = Session(
-                gateway, clock, progress, stop_timeout_s=settings.lifecycle.stop_timeout_s
+                gateway,
+                clock,
+                progress,
+                stop_timeout_s=settings.lifecycle.stop_timeout_s,
+                watcher=Prospects(gateway, clock, progress.note),
             )
             session.feed(self._events(gateway))
             books = session.close()
@@ -168,6 +179,7 @@ def _report(books: Books, resend: _Resend, unreadable: int, *, as_json: bool) ->
         outcomes = {str(outcome): ended[outcome] for outcome in Outcome}
         letters = {"read": ended["read"], **outcomes, "kept": ended["kept"]}
         print_json(books, letters={**letters, "unreadable": unreadable})
+    print_last_words(books, arrived, ended["read"], "letters")
     if books.interrupted:
         return _INTERRUPTED
-    return _OK if all(checks.values()) else _NOT_ALL
+    return _OK if all(checks.values()) and not books.given_up else _NOT_ALL

@@ -28,6 +28,7 @@ __all__ = [
     "check_model",
     "check_name",
     "checked",
+    "keys_of",
 ]
 
 _MAX_NAME_CHARS: Final = 64
@@ -102,7 +103,7 @@ def check_gated(
     """
     if not gated and not reduced:
         return (), {}
-    fields = _keys_of(case, schema)
+    fields = keys_of(case, schema)
     if "tenant_id" in gated:
         raise CaseError(
             case, "gated key 'tenant_id' says whose event it is, so it can't be content"
@@ -121,7 +122,7 @@ def check_gated(
     return tuple(named), kept
 
 
-def _keys_of(case: str, schema: Any) -> list[list[str]]:
+def keys_of(case: str, schema: Any) -> list[list[str]]:
     """The payload keys of each field, by pydantic's own schema: it knows every kind of alias."""
     definitions: list[Any] = []
     try:

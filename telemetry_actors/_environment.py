@@ -74,6 +74,7 @@ def tunable_names(settings_class: type[BaseModel]) -> dict[str, tuple[str, ...]]
         f"{PREFIX}REDIS_URL": ("redis_url",),
         f"{PREFIX}CONFIG": ("config",),
         f"{PREFIX}TRANSPORT": ("transport",),
+        f"{PREFIX}STRICT": ("strict",),
     }
     for part, field in settings_class.model_fields.items():
         nested = field.annotation

@@ -49,9 +49,12 @@ class Door(NamedTuple):
     pressure: Pressure
     look: Callable[[], None] | None = None
     """Called after an event, at most each 20 ms: may give way (`_lateness.py`)."""
+    unknown: Callable[[Any], None] | None = None
+    """Given each case that nobody knows: may have it said (`_mistakes.py`)."""
 
 
 _ACCEPTED = Admission.ACCEPTED
+_UNKNOWN = Admission.UNKNOWN_CASE
 _NUMBER = {admission: number for number, admission in enumerate(Admission)}
 
 
@@ -115,7 +118,9 @@ class Intake:
         self._pressure.know_sinks(sinks)
         self._calm_in_all_bytes = self._pressure.calm_in_all_bytes
 
-    def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
+    def emit(  # noqa: C901 -- the way of every event: a call costs more than a branch
+        self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any
+    ) -> Admission:
         """Admit or refuse one event; count both."""
         shard = self._by_thread.get(get_ident()) or self.shards.mine()
         kind = type(case)
@@ -141,6 +146,8 @@ class Intake:
                 shard.accepted[entry.row] += 1
             else:
                 shard.refused[entry.columns[_NUMBER[verdict]]] += 1
+                if verdict is _UNKNOWN:
+                    self._note_unknown(case)
         if self._look_now:  # when all is counted: it may be broken off
             self._look_now = False
             self._look_after()
@@ -150,6 +157,11 @@ class Intake:
         if self._look is not None:
             with suppress(Exception):  # a host at its recursion limit: another time
                 self._look()
+
+    def _note_unknown(self, case: Any) -> None:
+        if self._door.unknown is not None:
+            with suppress(Exception):  # as above
+                self._door.unknown(case)
 
     def _broken_off(self) -> Admission:
         """What has become of this thread's event, when something was raised in the middle."""

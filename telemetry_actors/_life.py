@@ -33,9 +33,11 @@ from telemetry_actors._entries import entries_of
 from telemetry_actors._gating import as_it_may_travel
 from telemetry_actors._intake import Door, Intake
 from telemetry_actors._lateness import Lateness, Pauses
+from telemetry_actors._mistakes import UnknownCases
 from telemetry_actors._parkings import Parkings
 from telemetry_actors._pressure import Pressure, max_ages_ns
 from telemetry_actors._sink_health import SinkHealth
+from telemetry_actors._strict import StrictIntake
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.dead_letters import DeadLetters
 from telemetry_actors.definition import CaseDefinition
@@ -99,8 +101,7 @@ class Life:
         self.cases = list(self.entries)
         letters = DeadLetters(settings.dead_letters.max_count, settings.dead_letters.max_bytes)
         self.local_claims = MemoryDedupStore(settings.dedup.ttl_s, settings.dedup.max_ids, clock)
-        self.dedup: DedupStore = self.local_claims
-        """With a `redis_url` another one, once the tree is built."""
+        self.dedup: DedupStore = self.local_claims  # with a `redis_url` another one, later
         max_age_ns = max_ages_ns(settings.pressure, self.entries.values())
         self.books = Books(len(self.entries), letters, self._release_claims, max_age_ns)
         self.process = uuid4().hex
@@ -142,8 +143,7 @@ class Life:
         self.health: dict[tuple[str, SignalKind], SinkHealth] = {}
         self.taken_out: list[tuple[SignalKind | None, list[Any]]] = []  # see `_holding.py`
         self.budget: Any = None
-        self.payloads: PayloadKeeper | None = None
-        """Of the payload store; made with the tree."""
+        self.payloads: PayloadKeeper | None = None  # of the payload store; made with the tree
         self.recorder: MetricRecorder | None = None
         self.state = "new"
         self.parkings = Parkings()
@@ -155,11 +155,13 @@ class Life:
         """Stopped without waiting for a start that was under way: it is to undo itself."""
 
     def _new_intake(self, awaken: Callable[[], bool]) -> Intake:
-        limits, pressure = self.settings.gateway, self.settings.pressure
-        look = self.pauses.look if pressure.give_way else None
-        door = Door(limits.max_event_bytes, limits.max_context_bytes, self.pressure, look)
+        settings, limits = self.settings, self.settings.gateway
+        look = self.pauses.look if settings.pressure.give_way else None
+        note = UnknownCases(self.cases).note if settings.gateway_on else None
+        door = Door(limits.max_event_bytes, limits.max_context_bytes, self.pressure, look, note)
         giving = self.offer_call, awaken, self.trace_providers
-        return Intake(self.entries, door, self.mailbox, self.clock, *giving)
+        kind = StrictIntake if settings.strict else Intake
+        return kind(self.entries, door, self.mailbox, self.clock, *giving)
 
     @property
     def bridging(self) -> bool:

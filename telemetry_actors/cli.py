@@ -21,9 +21,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always, at the end; its code is documented in each command's ``--help``.
     """
-    from telemetry_actors._cli_app import app
+    try:
+        from telemetry_actors._cli_app import app
+        from telemetry_actors._cli_usage import run
 
-    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="telemetry-actors")
+        code = run(app, sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # before anything was begun
+        code = 130
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Catch `TelemetryError` to catch them all. Each class carries a stable ``code`` (the
 anchor of its section in ``docs/errors.md``) and the facts needed to act on it as
-attributes, so nobody has to parse a message. ``emit()`` raises none of them: it
-returns an `Admission`.
+attributes, so nobody has to parse a message. ``emit()`` raises none of them but
+`StrictError`, where ``strict`` is on: it returns an `Admission`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import ClassVar
 
 from telemetry_actors._redaction import without_secrets
 
-__all__ = ["AlreadyRunning", "CaseError", "EnvelopeError", "SettingsError", "TelemetryError"]
+__all__ = [
+    "AlreadyRunning",
+    "CaseError",
+    "EnvelopeError",
+    "SettingsError",
+    "StrictError",
+    "TelemetryError",
+]
 
 
 class TelemetryError(Exception):
@@ -94,6 +101,25 @@ class CaseError(TelemetryError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling, as errors that cross a process border must."""
         return CaseError, (self.case, self.problem)
+
+
+class StrictError(TelemetryError):
+    """`emit()` was handed a mistake, and ``strict`` is on. It was counted as it is without.
+
+    The message is one line: the case, and what is wrong with it, its tenant or its payload. It
+    names keys, and never a value.
+    """
+
+    code = "strict"
+
+    def __init__(self, case: str, problem: str) -> None:
+        super().__init__(" ".join(f"case {case}: {problem}".split()))
+        self.case = case
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as errors that cross a process border must."""
+        return StrictError, (self.case, self.problem)
 
 
 class EnvelopeError(TelemetryError):

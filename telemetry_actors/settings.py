@@ -132,6 +132,8 @@ class TelemetrySettings(BaseSettings):
     """Dedup across processes; none = in memory. Environment: ``TELEMETRY_ACTORS__REDIS_URL``."""
     transport: Literal["in_process", "celery"] = "in_process"
     """Who handles the events: this process, or a fleet of Celery workers (``celery.*``)."""
+    strict: bool = False
+    """For development: `emit()` raises `StrictError` of what is certainly a mistake."""
     config: Path | None = None
     """TOML file that overrides how the tree is supervised; see ``telemetry-actors config``."""
     otel_sdk_disabled: bool = False
@@ -178,6 +180,7 @@ class TelemetrySettings(BaseSettings):
             enterprise_otel_sampling_rate: float = ...,
             redis_url: SecretStr | str | None = ...,
             transport: Literal["in_process", "celery"] = ...,
+            strict: bool = ...,
             config: Path | str | None = ...,
             otel_sdk_disabled: bool = ...,
             otel_exporter_otlp: Mapping[str, SecretStr | str] = ...,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from telemetry_actors.ledger import Admission
 
-__all__ = ["BadLine", "MadeEvent"]
+__all__ = ["IF_YOUR_OWN", "BadLine", "MadeEvent"]
+
+IF_YOUR_OWN: Final = "if the case is one of your own, name its module by --import MODULE"
 
 
 class MadeEvent(NamedTuple):

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from telemetry_actors._decoding import TooLarge, check_json
 from telemetry_actors._forms import ns_of_number
+from telemetry_actors._nearest import did_you_mean
+from telemetry_actors._registry import registered_cases
 from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.demo._event import BadLine, MadeEvent
+from telemetry_actors.demo._event import IF_YOUR_OWN, BadLine, MadeEvent
 from telemetry_actors.demo._lines import LONGEST_LINE_BYTES, numbered_lines
 
 if TYPE_CHECKING:
@@ -76,8 +78,9 @@ def _event(number: int, value: Any) -> MadeEvent:
 def _case(case: Any) -> str:
     if not isinstance(case, str):
         raise ValueError("no case" if case is None else "case is not a text")
-    if case not in _CASES:
-        raise ValueError(f"unknown case {case[:60]!r}")
+    if case not in _CASES and case not in registered_cases():
+        meant = did_you_mean(case, [*_CASES, *registered_cases()])
+        raise ValueError(f"unknown case {case[:60]!r}{meant or f'; {IF_YOUR_OWN}'}")
     return case
 
 

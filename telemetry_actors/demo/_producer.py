@@ -62,6 +62,7 @@ class PatientProducer:
         *,
         speed: float = 0.0,
         undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext,
+        while_waiting: Callable[[], None] | None = None,
     ) -> None:
         """Use *gateway* alone.
 
@@ -70,11 +71,14 @@ class PatientProducer:
             clock: for the pace and the waits.
             speed: 1 = the recorded pace, 2 = twice as fast, 0 = no waits.
             undisturbed: makes the block in which ``emit()`` is called; never a wait.
+            while_waiting: called several times a second during a wait; what it raises ends it.
+                None: each wait is one.
         """
         self._gateway = gateway
         self._clock = clock
         self._speed = speed
         self._undisturbed = undisturbed
+        self._while_waiting = while_waiting
         self._began: tuple[float, int] | None = None
         self.made = 0
         """Events emitted so far."""
@@ -124,7 +128,12 @@ class PatientProducer:
         return retrying(ask)
 
     def _sleep(self, seconds: float) -> None:
-        if seconds > 0:
+        until_s = self._clock.now_s() + min(seconds, _LONGEST_SLEEP_S)
+        while (left_s := until_s - self._clock.now_s()) > 0:
             token = _thread.allocate_lock()
             token.acquire()
-            self._clock.wait(token, min(seconds, _LONGEST_SLEEP_S))
+            if self._while_waiting is None:
+                self._clock.wait(token, left_s)
+                return
+            self._clock.wait(token, min(left_s, _LONGEST_WAIT_S))
+            self._while_waiting()

@@ -2,7 +2,7 @@
 
 Feeds a started gateway from one source, waits until all that was accepted has its
 outcome, stops the gateway, and hands back what the books say. Ctrl-C ends the feeding,
-never the books.
+never the books; so does a receiver of which nothing is to be hoped.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from telemetry_actors.demo._event import BadLine, MadeEvent
+from telemetry_actors.demo._event import IF_YOUR_OWN, BadLine, MadeEvent
 from telemetry_actors.demo._interrupts import Interrupts
 from telemetry_actors.demo._producer import PatientProducer
+from telemetry_actors.ledger import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
     from telemetry_actors.ledger import Ledger
     from telemetry_actors.status import Status
 
-__all__ = ["Books", "Observer", "Session"]
+__all__ = ["Books", "Hopeless", "Observer", "Session", "Watcher"]
 
 _FLUSH_SLICE_S = 0.5
 _PATIENCE_S = 90.0
 """Without any event getting its outcome for so long, waiting on is of no use."""
+_HOPELESS_STOP_S = 1.0
 _BAD_LINES_KEPT = 20
+
+
+class Hopeless(Exception):
+    """Nothing arrives, there is a cause, and it has lasted."""
 
 
 class Observer(Protocol):
@@ -39,6 +45,22 @@ class Observer(Protocol):
 
     def note(self, text: str) -> None:
         """Something worth a line of its own happened."""
+        ...
+
+
+class Watcher(Protocol):
+    """Somebody who sees whether anything arrives."""
+
+    def look(self) -> None:
+        """Called again and again, while feeding and while waiting.
+
+        Raises:
+            Hopeless: going on is of no use.
+        """
+        ...
+
+    def cause(self) -> str:
+        """Why nothing arrives now, on one line; "" = nothing is known to fail."""
         ...
 
 
@@ -57,6 +79,10 @@ class Books:
     interrupted: bool = False
     read_error: str | None = None
     """Why the source broke off, where it did."""
+    cause: str = ""
+    """What kept events from arriving when it ended, on one line; "" = nothing that is known."""
+    given_up: bool = False
+    """It ended before the source did, or before each event had its outcome: nothing arrived."""
     bad_lines: int = 0
     first_bad_lines: list[BadLine] = field(default_factory=list)
 
@@ -76,19 +102,27 @@ class Session:
         observer: Observer,
         *,
         stop_timeout_s: float,
+        watcher: Watcher,
         speed: float = 0.0,
     ) -> None:
         self.gateway = gateway
+        self._watcher = watcher
         self._stop_timeout_s = stop_timeout_s
         self._clock = clock
         self._observer = observer
         self._interrupts = Interrupts()
         self._producer = PatientProducer(
-            gateway, clock, speed=speed, undisturbed=self._interrupts.held
+            gateway,
+            clock,
+            speed=speed,
+            undisturbed=self._interrupts.held,
+            while_waiting=watcher.look,
         )
         self._began_s = clock.now_s()
         self._interrupted = False
+        self._given_up = False
         self._read_error: str | None = None
+        self._refusals = 0
         self._bad_lines = 0
         self._first_bad_lines: list[BadLine] = []
 
@@ -104,7 +138,9 @@ class Session:
                 self._feed(source)
         except KeyboardInterrupt:
             self._interrupted = True
-            self._observer.note(f"interrupted; {self._stop_timeout_s:g} s for what is under way")
+            self._observer.note(f"interrupted; {self._patience_s():g} s for what is under way")
+        except Hopeless:
+            self._given_up = True
         except OSError as error:  # reading; emit() raises nothing
             self._read_error = error.strerror or str(error)
             self._observer.note(f"the source broke off: {self._read_error}")
@@ -112,15 +148,17 @@ class Session:
     def close(self) -> Books:
         """Wait for the outcomes, stop the gateway, and read the books.
 
-        Interrupted: ``stop()`` alone, which has a limit, and counts what is left.
+        Interrupted or hopeless: ``stop()`` alone, which has a limit, and counts what is left.
         """
         try:
-            if not self._interrupted:
+            if not self._interrupted and not self._given_up:
                 self._settle()
         except KeyboardInterrupt:
             self._interrupted = True
+        except Hopeless:
+            self._given_up = True
         seconds = self._clock.now_s() - self._began_s
-        status = self.gateway.status()
+        status, cause = self.gateway.status(), self._watcher.cause()
         self._stop()
         return Books(
             ledger=self.gateway.ledger(),
@@ -129,6 +167,8 @@ class Session:
             made=self.made,
             interrupted=self._interrupted,
             read_error=self._read_error,
+            cause=cause,
+            given_up=self._given_up,
             bad_lines=self._bad_lines,
             first_bad_lines=self._first_bad_lines,
         )
@@ -140,12 +180,26 @@ class Session:
             else:
                 self._emit(item)
 
+    def _patience_s(self) -> float:
+        """For a stop: where nothing arrives, waiting is of no use."""
+        hopeless = self._given_up or (self._interrupted and self._watcher.cause())
+        return min(_HOPELESS_STOP_S, self._stop_timeout_s) if hopeless else self._stop_timeout_s
+
     def _emit(self, event: MadeEvent) -> None:
+        self._watcher.look()
         admission = self._producer.emit(event)
         if not admission:
-            where = f"line {event.line}: " if event.line else ""
-            self._observer.note(f"{where}{event.case} refused: {admission.value}")
+            self._refused(event, admission)
         self._observer.advance(self.made)
+
+    def _refused(self, event: MadeEvent, admission: Admission) -> None:
+        self._refusals += 1
+        if self._refusals <= _BAD_LINES_KEPT:
+            where = f"line {event.line}: " if event.line else ""
+            more = f" ({IF_YOUR_OWN})" if admission is Admission.UNKNOWN_CASE else ""
+            self._observer.note(f"{where}{event.case[:60]} refused: {admission.value}{more}")
+        elif self._refusals == _BAD_LINES_KEPT + 1:
+            self._observer.note("further refused events are counted, not shown")
 
     def _bad(self, bad: BadLine) -> None:
         self._bad_lines += 1
@@ -157,7 +211,7 @@ class Session:
 
     def _stop(self) -> None:
         try:
-            self.gateway.stop(self._stop_timeout_s)
+            self.gateway.stop(self._patience_s())
         except KeyboardInterrupt:  # a second one: at once
             self._interrupted = True
             self.gateway.stop(0.0)
@@ -167,6 +221,7 @@ class Session:
         left = self._in_flight()
         moved_s = self._clock.now_s()
         while not self.gateway.flush(_FLUSH_SLICE_S):
+            self._watcher.look()
             now_left, now_s = self._in_flight(), self._clock.now_s()
             if now_left != left:
                 left, moved_s = now_left, now_s

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from supervisors import TICK, Clock, InFlight, Mailbox
 from telemetry_actors._books import Books
+from telemetry_actors._mistakes import say_of_no_tenant
 from telemetry_actors.batch_actor import BatchActor, forward
 from telemetry_actors.envelope import Item
 from telemetry_actors.ports import Journal
@@ -73,6 +74,7 @@ class GatewayActor(BatchActor):
         self._clock = clock
         self._replay_events_per_s = replay_events_per_s
         self._replayed_s = clock.now_s()
+        self._said_no_tenant = False
 
     def on_start(self) -> None:
         """See what an earlier process, or incarnation, has left."""
@@ -83,6 +85,10 @@ class GatewayActor(BatchActor):
 
     def prepare(self, flight: InFlight) -> None:
         """Write the whole batch, once (unless a culprit is being looked for)."""
+        if (
+            not self._said_no_tenant and "" in self._books.room.own
+        ):  # somebody's events are nobody's
+            self._said_no_tenant = say_of_no_tenant(flight.batch)
         if self._journal is None or flight.item_by_item or "journaled" in flight.notes:
             return
         with flight.whole_batch("journal"):

@@ -31,8 +31,8 @@ SNAPSHOT = {
         Admission AlreadyRunning CASE_ROUTING CASE_TO_TRACE_TASK_NAME CaseDefinition CaseError
         CaseRoute Clock EventFacts Instrument Ledger LogSignal MappingSettings Measurement Outcome
         PAYLOAD_SIZE_THRESHOLD_BYTES Reason SettingsError SignalType Signals Sink SpanSignal Status
-        StopReport TelemetryCase TelemetryContext TelemetryEnvelope TelemetryError TelemetryGateway
-        TelemetrySettings TraceProvider emit get_gateway init is_gateway_enabled
+        StopReport StrictError TelemetryCase TelemetryContext TelemetryEnvelope TelemetryError
+        TelemetryGateway TelemetrySettings TraceProvider emit get_gateway init is_gateway_enabled
         new_event_id register_case
     """,
     "telemetry_actors.lifecycle": "SigtermHandler stop_on_sigterm",

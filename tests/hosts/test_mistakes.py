@@ -11,6 +11,7 @@ import pytest
 from tests.hosts.books import without_advice
 from tests.hosts.mistakes import MISTAKES, SECRET
 from tests.hosts.mistakes_of_crashes import CRASHES
+from tests.hosts.mistakes_of_payloads import PAYLOADS
 from tests.hosts.mistakes_of_settings import SETTINGS
 from tests.hosts.processes import ROOT
 from tests.hosts.programs import environment
@@ -24,7 +25,7 @@ LOGGINGS = {
         r"(?:WARNING|ERROR):telemetry_actors:",
     ),
 }
-ALL = (*MISTAKES, *CRASHES, *SETTINGS)
+ALL = (*MISTAKES, *CRASHES, *SETTINGS, *PAYLOADS)
 QUICK = {
     "lifecycle__exit_timeout_s": 1,
     "otlp__attempt_timeout_s": 2,

@@ -1,8 +1,11 @@
 """The command line: exit codes, one clear sentence for each mistake, and the books at the end."""
 
 import json
+import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,7 +88,24 @@ class TestMistakes:
     )
     def test_a_wrong_option(self, argv, capsys):
         assert run(*argv) == 2
-        assert capsys.readouterr().out == ""
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert len(captured.err.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("argv", "words"),
+        [
+            (["replya", "x"], "there is no command replya; did you mean replay?"),
+            (["dead-letters", "lsit"], "there is no command lsit; did you mean list?"),
+            (["xyz"], "there is no command xyz; there are demo, replay, config, dead-letters"),
+            (["replay", "-", "--endpiont", "x"], "no option --endpiont; did you mean --endpoint?"),
+            (["--versoin"], "there is no option --versoin; did you mean --version?"),
+        ],
+    )
+    def test_a_word_that_is_not_there_names_the_nearest(self, argv, words, capsys):
+        assert run(*argv) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
 
 
 class TestHelp:
@@ -100,7 +120,56 @@ class TestHelp:
 
     def test_version(self, capsys):
         assert run("--version") == 0
-        assert capsys.readouterr().out.count(".") == 2
+        python = platform.python_version()
+        assert re.fullmatch(
+            rf"telemetry-actors \d+\.\d+\.\d+ \(CPython {python}\)\n", capsys.readouterr().out
+        )
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            [],
+            ["demo"],
+            ["replay"],
+            ["config"],
+            *(["config", word] for word in ("check", "show", "schema")),
+            ["dead-letters"],
+            *(["dead-letters", word] for word in ("list", "show", "replay", "purge")),
+        ],
+    )
+    def test_the_short_word_for_help_is_known_everywhere(self, command, capsys):
+        assert run(*command, "-h") == 0
+        short = capsys.readouterr().out
+        assert run(*command, "--help") == 0
+        assert capsys.readouterr().out == short
+
+    def test_python_m(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "telemetry_actors", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.startswith("telemetry-actors ")
+
+    def test_a_shell_completes(self):
+        """As bash does it: its script is shown, and asks us for the words."""
+        line = "telemetry-actors dead-letters re"
+        script = f"""
+            export PATH={Path(sys.executable).parent}:$PATH
+            source <(telemetry-actors --show-completion bash)
+            complete -p telemetry-actors
+            COMP_WORDS=({line}); COMP_CWORD=2
+            _telemetry_actors_completion telemetry-actors
+            echo "${{COMPREPLY[@]}}"
+        """
+        done = subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout.splitlines() == [
+            "complete -o default -F _telemetry_actors_completion telemetry-actors",
+            "replay",
+        ]
 
     def test_a_host_that_types_no_command_pays_for_none(self):
         """Importing the package, or the entry point, brings neither typer nor rich."""

@@ -11,6 +11,7 @@ from supervisors import SystemClock
 from telemetry_actors._cli_progress import ProgressDisplay
 from telemetry_actors._meanings import ADMISSIONS, REASONS
 from telemetry_actors.cli import main
+from telemetry_actors.demo._event import IF_YOUR_OWN
 from telemetry_actors.demo.arrivals import made_up_arrivals
 from telemetry_actors.demo.receiver import ReceiverProcess
 
@@ -116,7 +117,7 @@ class TestReplay:
             "count": 2,
             "first": [
                 {"line": 4, "reason": "not JSON: Expecting value at column 1"},
-                {"line": 6, "reason": "unknown case 'tea_break'"},
+                {"line": 6, "reason": f"unknown case 'tea_break'; {IF_YOUR_OWN}"},
             ],
         }
         assert receiver.stats()["logs"] == 4

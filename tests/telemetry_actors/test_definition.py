@@ -194,7 +194,7 @@ class Whole(BaseModel):
     ],
 )
 def test_a_field_is_gated_by_every_key_that_it_may_come_in_by(model, named, keys):
-    """g21: an alias is no way past the gate. Mutant: `_keys_of` without the aliases."""
+    """g21: an alias is no way past the gate. Mutant: `keys_of` without the aliases."""
     assert set(a_case(model=model, gated=[named]).route.gated) == keys
 
 

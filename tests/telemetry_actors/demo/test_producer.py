@@ -53,6 +53,22 @@ def event(at_s=None):
     return MadeEvent("app_created", {}, {}, "e", at_ns)
 
 
+def test_whoever_watches_is_asked_all_along_a_wait_and_may_end_it(clock):
+    looks = []
+
+    def look():
+        looks.append(clock.now_s())
+        if len(looks) == 8:
+            raise EOFError
+
+    producer = PatientProducer(Gateway(), clock, speed=1.0, while_waiting=look)
+    producer.emit(event(at_s=0))
+    with pytest.raises(EOFError):
+        producer.emit(event(at_s=1000))
+
+    assert looks == [100.25 + n / 4 for n in range(8)]
+
+
 def test_with_room_nothing_waits(clock):
     producer = PatientProducer(Gateway(), clock)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry_actors.demo._event import BadLine, MadeEvent
-from telemetry_actors.demo._session import Session
+from telemetry_actors.demo._session import Hopeless, Session
 from telemetry_actors.ledger import Admission, Ledger
 from telemetry_actors.status import Status
 
@@ -85,6 +85,22 @@ class Notes:
         self.notes.append(text)
 
 
+class Watcher:
+    """Gives up at its first look after so many."""
+
+    def __init__(self, patience=10**9, cause=""):
+        self.patience = patience
+        self.words = cause
+
+    def look(self):
+        self.patience -= 1
+        if self.patience < 0:
+            raise Hopeless
+
+    def cause(self):
+        return self.words
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -95,8 +111,40 @@ def notes():
     return Notes()
 
 
-def session_of(gateway, clock, notes):
-    return Session(gateway, clock, notes, stop_timeout_s=10.0)
+def session_of(gateway, clock, notes, watcher=None):
+    return Session(gateway, clock, notes, stop_timeout_s=10.0, watcher=watcher or Watcher())
+
+
+def test_what_is_hopeless_ends_the_feeding_and_is_not_waited_for(clock, notes):
+    gateway = Gateway(clock, in_flight=[3])
+    session = session_of(gateway, clock, notes, Watcher(1, cause="nothing listens"))
+
+    session.feed([EVENT] * 3)
+    books = session.close()
+
+    assert (gateway.emitted, clock.time_s, gateway.stops) == (1, 0.0, [1.0])
+    assert (books.given_up, books.cause, books.interrupted) == (True, "nothing listens", False)
+
+
+def test_what_turns_out_hopeless_while_it_is_waited_for_ends_the_wait(clock, notes):
+    gateway = Gateway(clock, in_flight=[3])
+    session = session_of(gateway, clock, notes, Watcher(3, cause="nothing listens"))
+
+    session.feed([EVENT])
+    books = session.close()
+
+    assert (books.given_up, gateway.stops) == (True, [1.0])
+    assert clock.time_s < 5
+
+
+def test_interrupted_while_nothing_arrives_is_not_waited_for(clock, notes):
+    gateway = Gateway(clock, flushes=[KeyboardInterrupt()])
+    session = session_of(gateway, clock, notes, Watcher(cause="nothing listens"))
+
+    session.feed([EVENT])
+
+    assert session.close().interrupted
+    assert gateway.stops == [1.0]
 
 
 def test_it_counts_events_and_keeps_the_first_bad_lines(clock, notes):

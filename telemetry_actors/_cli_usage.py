@@ -1,0 +1,66 @@
+"""From arguments to an exit code: a mistake in them is one line, which names what was meant.
+
+In front of the commands (`_cli_app.py`): `cli.main` calls `run`. The command's own thread.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from telemetry_actors._nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import typer
+
+__all__ = ["run"]
+
+_NAME = "telemetry-actors"
+_NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
+
+
+def run(app: typer.Typer, argv: Sequence[str]) -> int:
+    """Carry out *argv*; Ctrl-C is 130.
+
+    Returns:
+        The exit code.
+    """
+    import typer
+
+    try:
+        code = app(args=list(argv), prog_name=_NAME, standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what typer raises of arguments, and no other has
+            raise
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Any) -> int:
+    from telemetry_actors._cli_books import print_error
+
+    if type(error).__name__ == "NoArgsIsHelpError":  # no mistake: its message is the help
+        error.show()
+        return int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    help_of = getattr(context, "command_path", _NAME)
+    print_error(f"{_words(error, context)} ({help_of} -h says more)")
+    return int(error.exit_code)
+
+
+def _words(error: Any, context: Any) -> str:
+    message = str(error.format_message()).strip().rstrip(".")
+    option = getattr(error, "option_name", None)
+    if isinstance(option, str) and hasattr(error, "possibilities"):
+        known = [name for one in context.command.params for name in one.opts] if context else []
+        return f"there is no option {option}{did_you_mean(option, [*known, '-h', '--help'])}"
+    wrong = _NO_COMMAND.match(str(getattr(error, "message", "")))
+    if wrong is not None and context is not None:
+        there = list(context.command.commands)
+        near = did_you_mean(wrong[1], there) or f"; there are {', '.join(there)}"
+        return f"there is no command {wrong[1]}{near}"
+    return message[:1].lower() + message[1:]
