@@ -57,6 +57,7 @@ _thread.start_new_thread = none
     assert lines(no_thread + EMIT) == [UNUSABLE]
 
 
+@pytest.mark.timeout(40)
 @pytest.mark.parametrize("first", ["import gevent.monkey; gevent.monkey.patch_all()\n", ""])
 def test_also_under_gevent(first):
     pytest.importorskip("gevent")
@@ -64,17 +65,26 @@ def test_also_under_gevent(first):
     assert lines(first + EMIT + last + EMIT) == [UNUSABLE]
 
 
-def test_a_child_that_emits_says_it_once_more_and_one_that_does_not_says_nothing():
-    fork = """
+FORK = """
 import os, sys
 child = os.fork()
 if child:
     os.waitpid(child, 0)
 """
-    assert lines(EMIT + fork) == [UNUSABLE]
-    assert lines(EMIT + fork + "else:\n    emit('app_created', {}, {})\n") == [UNUSABLE] * 2
 
 
+@pytest.mark.timeout(40)
+def test_a_child_that_does_not_emit_says_nothing():
+    assert lines(EMIT + FORK) == [UNUSABLE]
+
+
+@pytest.mark.timeout(40)
+def test_a_child_that_emits_says_it_once_more():
+    emits = "else:\n    emit('app_created', {}, {})\n"
+    assert lines(EMIT + FORK + emits) == [UNUSABLE] * 2
+
+
+@pytest.mark.timeout(40)
 def test_what_is_off_by_mistake_is_said_too_and_what_is_off_by_will_is_not():
     environment = {"TELEMETRY_ACTORS__GATEWAY__LINGER_S": ""}
     (line,) = lines(EMIT, **environment, ENTERPRISE_TELEMETRY_GATEWAY_ENABLED="on")
