@@ -148,5 +148,5 @@ def test_a_sink_that_cannot_encode_is_said_once_and_a_problem(caplog):
     assert len(said) == 1
     assert f"raised ValueError at {__file__}:" in said[0]
     (problem,) = problems
-    assert problem.startswith("20 events dropped (encode_error): a record has what the wire can't")
+    assert problem.startswith("20 events dropped (encode_error): ")
     assert SECRET not in caplog.text + problem

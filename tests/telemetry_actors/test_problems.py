@@ -47,7 +47,7 @@ def test_one_that_is_back_is_no_problem(parked):
 def test_drops_are_named_by_reason_with_what_to_do():
     with running_gateway(runtime=DeterministicRuntime(1)) as (gateway, _):
         for _ in range(4):
-            gateway.emit("app_created", TENANT, {})
+            gateway.emit("workflow_run", TENANT, {"app_id": SECRET})
         gateway.flush(5)
         crash(gateway._ref("handlers/app_created"), ValueError(SECRET), in_hand=True)
         gateway.emit("app_created", TENANT, APP)
