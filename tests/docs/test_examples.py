@@ -61,10 +61,10 @@ def test_a_block_that_is_not_run_says_why_and_names_the_test_that_runs_it():
 def test_the_ten_line_host_works_as_shown(tmp_path):
     """The service of the README, in the environment of the README, until it is told to end."""
     host, shell = _service()
-    settings = dict(re.findall(r"(ENTERPRISE_\w+)=(\S+)", shell))
+    settings = dict(re.findall(r"(TELEMETRY_ACTORS__\w+)=(\S+)", shell))
     assert len([line for line in host.splitlines() if line.strip()]) == 10
     with ReceiverProcess() as receiver:
-        settings["ENTERPRISE_OTLP_ENDPOINT"] = receiver.endpoint
+        settings["TELEMETRY_ACTORS__ENDPOINT"] = receiver.endpoint
         service = subprocess.Popen(
             [sys.executable, "-u", "-c", host],
             stdout=subprocess.PIPE,
@@ -74,9 +74,12 @@ def test_the_ten_line_host_works_as_shown(tmp_path):
             env={**os.environ, **settings},
         )
         with service:
-            _until(lambda: receiver.stats()["logs"] or service.poll() is not None)
-            service.send_signal(signal.SIGTERM)
-            output, problems = service.communicate(timeout=6)
+            try:
+                _until(lambda: receiver.stats()["logs"] or service.poll() is not None)
+                service.send_signal(signal.SIGTERM)
+                output, problems = service.communicate(timeout=20)
+            finally:
+                service.kill()  # or leaving the block would wait for it for ever
         assert service.returncode == 0, problems
         exported, balanced = output.split()
         assert balanced == "True"
