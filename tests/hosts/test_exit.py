@@ -25,7 +25,7 @@ MADE = """
 from telemetry_actors import TelemetryGateway
 def made_some(count):
     made = TelemetryGateway().start()
-    say(sum(bool(made.emit("app_created", {}, {})) for _ in range(count)))
+    say(sum(bool(made.emit("app_created", {"tenant_id": "t"}, {})) for _ in range(count)))
 """
 THREADS = """
 def work():
@@ -38,7 +38,7 @@ for _ in range(20):
 DAEMONS = """
 def work():
     while True:
-        emit("no such case", {}, {})
+        emit("app_created", {"tenant_id": "t"}, None)
         time.sleep(0.001)
 for _ in range(20):
     threading.Thread(target=work, daemon=True).start()
