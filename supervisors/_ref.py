@@ -242,7 +242,9 @@ def _has_ended(slot: Slot) -> bool:
     life = slot.current
     if slot.ended or slot.spec.restart is not Restart.temporary or life is None:
         return slot.ended
-    return life.finished or (life.actor is not None and life.actor.actor_stopped.is_set())
+    # An actor is there before its ``__init__`` has run: then it has no such mark yet.
+    stopped = getattr(life.actor, "actor_stopped", None)
+    return life.finished or (stopped is not None and stopped.is_set())
 
 
 def _nobody() -> None:

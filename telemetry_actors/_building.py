@@ -27,6 +27,7 @@ from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks._patience import patience_of
+from telemetry_actors.sinks._resource import package_version
 from telemetry_actors.sinks._retry import StopBudget
 from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
 
@@ -39,6 +40,7 @@ __all__ = ["parts_of", "say_started"]
 def parts_of(life: Life) -> Parts:
     """Sinks from the settings unless the user gave some, and what all parts share."""
     settings = life.settings
+    package_version()  # read now: `status()` reads no file
     _remember_across_processes(life)
     sinks = _sinks(life)
     health = life.health = _health(life, sinks)

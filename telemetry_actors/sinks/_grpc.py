@@ -19,6 +19,7 @@ import os
 import ssl
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -127,7 +128,10 @@ class GrpcChannel:
                 reply = self._ready()(body, timeout=timeout_s, metadata=self._metadata)
                 self._trust.answered(_now_s() - began_s, _now_s())
             except grpc.RpcError as error:
-                return self._failed(error)
+                with suppress(Exception):  # as below, while what it says is read
+                    return self._failed(error)
+                self.close()
+                return Reply("UNAVAILABLE", details=_in_words(error))
             except OSError as error:  # a certificate's file; SSLError is one
                 return Reply("UNAVAILABLE", details=f"{NOT_CONNECTED}: {_in_words(error)}")
             except ValueError:  # closed between our looking at it and the call

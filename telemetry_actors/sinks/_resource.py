@@ -156,8 +156,8 @@ def instance_id() -> str:
 
 @cache
 def package_version() -> str:
-    """Our own version; empty where we run without having been installed."""
+    """Our own version; empty where it can't be found: not installed, or no longer to be read."""
     try:
         return metadata.version("telemetry-actors")
-    except metadata.PackageNotFoundError:
+    except Exception:  # noqa: BLE001 -- it imports, which may fail in a host that has given up its rights
         return ""

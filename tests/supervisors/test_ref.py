@@ -20,6 +20,22 @@ from tests.supervisors.live import Wait, stopping
 WAIT_S = 5
 
 
+class Early(SupervisedActor):
+    """Looks at its own address before it is made."""
+
+    def __init__(self, seen):
+        seen.append(self.slot.ref.is_alive())
+        super().__init__()
+
+
+def test_a_temporary_child_that_is_still_being_made_has_not_ended():
+    """Whoever told it something at that moment met an actor without its marks."""
+    seen = []
+    child = ChildSpec("early", Early, args=(seen,), restart=Restart.temporary)
+    with Supervisor.start(SupervisorSpec((child,))):
+        assert seen == [True]
+
+
 class Child(SupervisedActor):
     """Passes on what it gets; starts when it may."""
 

@@ -45,7 +45,13 @@ def test_g29_a_receivers_words_make_no_second_line(caplog):
 @pytest.fixture
 def nobody_listens(monkeypatch):
     """To be called in the test's body: before it, pytest adds handlers wherever one is missing."""
-    return lambda: monkeypatch.setattr(logging.getLogger("telemetry_actors"), "propagate", False)
+    logger = logging.getLogger("telemetry_actors")
+
+    def cut():
+        monkeypatch.setattr(logger, "propagate", False)
+        monkeypatch.setattr(logger, "handlers", [])
+
+    return cut
 
 
 @pytest.mark.parametrize("said", [say_at_the_end, warn, error])
