@@ -63,7 +63,7 @@ def file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("command", ["replay", "demo"])
+@pytest.mark.parametrize("command", ["replay", pytest.param("demo", marks=pytest.mark.slow)])
 def test_a_dead_address_is_said_at_once_and_ends_it(command, file):
     argv = ["replay", str(file)] if command == "replay" else ["demo", "--events", "200"]
     with Command(*argv, "--endpoint", DEAD, "--json") as run:
@@ -99,6 +99,7 @@ def test_a_receiver_that_refuses_all_ends_it_with_what_to_do(file):
     assert "no OTLP receiver is at this path" in last
 
 
+@pytest.mark.slow
 def test_a_receiver_that_does_not_answer_is_named_before_anything_fails(file):
     with (
         FaultyReceiver(hang) as receiver,

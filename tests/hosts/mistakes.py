@@ -20,7 +20,7 @@ SECRET = "Xyzzy-Sesame-42"
 
 ONE_EVENT = f"""
 emit("app_created", {{"tenant_id": "acme"}}, {{"app_id": "{SECRET}", "mode": "chat"}})
-get_gateway().flush(5)
+get_gateway().flush(1.5)
 """
 LOST = (
     r"1 events were not delivered before the process ended \(shutdown \d, unconfirmed \d;"
