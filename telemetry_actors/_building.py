@@ -194,17 +194,22 @@ def _sinks(life: Life) -> Sequence[Sink]:
         return [CelerySink(life.settings.celery)]
     target = life.settings.resolved_otlp()
     if target is None:
-        warn(
-            "no sink: events end as dropped (no_sink). Set ENTERPRISE_OTLP_ENDPOINT%s,"
-            " or hand sinks to init()",
-            f" ({half})" if (half := life.settings.half_named_otlp()) else "",
-        )
+        if life.settings.gateway_on:  # else events are refused, which is said
+            _say_no_sink(life.settings.half_named_otlp())
         return []
     for warning in target.warnings:
         warn("%s", warning, of=warning)
     _import_what_it_sends_with()
     sink = OtlpGrpcSink if target.protocol == "grpc" else OtlpSink
     return [sink.from_target(target, service_name=life.settings.service_name)]
+
+
+def _say_no_sink(half: str) -> None:
+    warn(
+        "no sink: events end as dropped (no_sink). Set TELEMETRY_ACTORS__ENDPOINT, or"
+        " ENTERPRISE_OTLP_ENDPOINT%s, or hand sinks to init()",
+        half and f" ({half})",
+    )
 
 
 def _import_what_it_sends_with() -> None:

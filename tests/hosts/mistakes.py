@@ -228,8 +228,8 @@ ENDPOINTS = (
         "no endpoint at all",
         (
             (
-                r"no sink: events end as dropped \(no_sink\)\. Set ENTERPRISE_OTLP_ENDPOINT, or"
-                r" hand sinks to init\(\)"
+                r"no sink: events end as dropped \(no_sink\)\. Set TELEMETRY_ACTORS__ENDPOINT,"
+                r" or ENTERPRISE_OTLP_ENDPOINT, or hand sinks to init\(\)"
             ),
         ),
         endpoint="",

@@ -28,8 +28,8 @@ _REFUSED = (
     r" sink nor ENTERPRISE_OTLP_ENDPOINT \(trace managers and providers still get them\)"
 )
 _NO_SINK = (
-    r"no sink: events end as dropped \(no_sink\)\. Set ENTERPRISE_OTLP_ENDPOINT{half}, or hand"
-    r" sinks to init\(\)"
+    r"no sink: events end as dropped \(no_sink\)\. Set TELEMETRY_ACTORS__ENDPOINT, or"
+    r" ENTERPRISE_OTLP_ENDPOINT{half}, or hand sinks to init\(\)"
 )
 
 
