@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from supervisors._clock import new_token, release
 from telemetry_actors._aside import run_aside
+from telemetry_actors._crashes import in_short
 from telemetry_actors._life import Life
 from telemetry_actors._say import warn
 from telemetry_actors.ports import Interruptible
@@ -28,7 +29,8 @@ class _LastWord(NamedTuple):
         try:
             self.say()
         except caught as error:  # a user's sink; the others are to hear it, too
-            warn("sink %s: %s() failed: %s", self.sink_name, self.word, error)
+            words = "sink %s: %s() raised %s; it is left as it is"
+            warn(words, self.sink_name, self.word, in_short(error), of=self.sink_name)
 
 
 def interrupt_sinks(life: Life, within_s: float) -> int:
