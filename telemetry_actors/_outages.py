@@ -41,6 +41,8 @@ class Outage:
         self._since_s: float | None = None
         self._said_s = 0.0
         self._failures = 0
+        self._said_ill = False
+        """What the last line said."""
 
     def failed(self, now_s: float, message: str, *args: object) -> None:
         """It has failed (again). *message* says what does, where, why, and what follows from it."""
@@ -48,18 +50,19 @@ class Outage:
         if self._since_s is None:
             self._since_s = self._said_s = now_s
             self._failures = 1
-            warn(message, *args, of=self._of, at_once=1)
+            self._said_ill = warn(message, *args, of=self._of) or self._said_ill
         elif now_s - self._said_s >= _SUMMARY_S:
             self._said_s = now_s
             lasts = duration(now_s - self._since_s)
             words = f"for %s now, and %d failures: {message}"
-            warn(words, lasts, self._failures, *args, of=self._of)
+            said = warn(words, lasts, self._failures, *args, of=self._of)
+            self._said_ill = said or self._said_ill
 
     def over(self, message: str, *args: object) -> None:
-        """It works. Said if it was said to fail."""
-        since_s, self._since_s = self._since_s, None
-        if since_s is not None:
-            warn(message, *args, of=self._of, at_once=1)
+        """It works. Said if the last line said that it fails; now, or when it next works."""
+        self._since_s = None
+        if self._said_ill:
+            self._said_ill = not warn(message, *args, of=self._of)
 
 
 class Outages:

@@ -139,10 +139,8 @@ class RecordSinkActor(BatchActor):
         self._max_bytes = max_bytes
         self._attempt_timeout_s = attempt_timeout_s
         self._budget = budget
-        self._note = note
-        self._note_export = note_export
-        self._takes_nothing = False
-        """Of the last batch the receiver could take no record at all, not even alone."""
+        self._note, self._note_export = note, note_export
+        self._takes_nothing = False  # of the last batch not one record was taken, not even alone
         self._holds = holds
 
     def handle(self, item: SinkItem, index: int, flight: InFlight) -> Any:
@@ -150,9 +148,12 @@ class RecordSinkActor(BatchActor):
         try:
             return self._sink.encode(self._kind, item[2])
         except Exception as error:  # noqa: BLE001 -- data that the wire can't carry, in whatever way it says so
-            what = f"encoding of {self._kind} for sink {self._sink.name}"
-            tell_raised(what, error, "the record is dropped (encode_error)")
-            return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
+            return self._unfit("encoding of", error)
+
+    def _unfit(self, what: str, error: Exception) -> Drop:
+        who = f"{what} {self._kind} for sink {self._sink.name}"
+        tell_raised(who, error, "the record is dropped (encode_error)")
+        return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -185,10 +186,10 @@ class RecordSinkActor(BatchActor):
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
-            size, words = self._sink.size_of(record), "size_of() gave no size"
-            return size if 0 <= size < 2**63 else Drop(Reason.ENCODE_ERROR, self._stage, words)
+            size, odd = self._sink.size_of(record), ValueError("size_of() gave no size")
+            return size if 0 <= size < 2**63 else self._unfit("size_of() of", odd)
         except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
-            return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
+            return self._unfit("size_of() of", error)
 
     def _after_a_crash(self, sending: _Sending) -> None:
         """A request that crashed us is sent once more; then its records go one by one (g14)."""

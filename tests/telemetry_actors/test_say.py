@@ -9,6 +9,7 @@ import pytest
 
 from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings, _say
+from telemetry_actors._outages import Outage
 from telemetry_actors._say import error, say, say_at_the_end, warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors.ports import ExportResult, Verdict
@@ -155,6 +156,24 @@ def test_what_was_left_out_is_said_when_there_is_room_again(caplog, monkeypatch)
 
     assert caplog.messages[-1].startswith("sink a accepts again")
     assert len(caplog.messages) == 4
+
+
+def test_of_a_store_that_flapped_the_last_line_is_not_that_it_fails(caplog, monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(_say, "_now_s", clock.now_s)
+    outage = Outage("the store")
+    for n in range(20):
+        outage.failed(clock.now_s(), "it fails (%s)", n)
+        outage.over("it works again")
+    assert len(caplog.messages) == 6
+    clock.advance(30.0)
+    outage.failed(clock.now_s(), "it fails (%s)", 20)  # left out
+    clock.advance(31.0)
+    outage.over("it works again")
+    outage.failed(clock.now_s(), "it fails (%s)", 21)
+    outage.over("it works again")
+
+    assert caplog.messages[-1].startswith("it works again")
 
 
 class Raising(logging.Filter):

@@ -294,7 +294,7 @@ def test_g15_a_record_that_cannot_be_encoded_hurts_only_itself():
 
 
 @pytest.mark.parametrize("size", [-5, None, "x", float("nan"), ValueError("no")])
-def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size):
+def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size, caplog):
     """It parked all sinks, and with them the tree."""
 
     class Unsure(RecordingSink):
@@ -312,6 +312,7 @@ def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size):
         assert gateway.status().restarts == 0
 
     assert (ledger.exported, ledger.dropped) == (19, {"encode_error": 1})
+    assert "size_of() of logs for sink recording raised" in caplog.text
 
 
 def test_a_poison_record_is_found_by_halving_and_the_rest_is_delivered():
