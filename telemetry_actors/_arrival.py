@@ -51,6 +51,8 @@ def take_arrival(life: Life, event: Incoming | None, on_end: OnEnd) -> Admission
     finally:
         if isinstance(found, Admission):
             life.books.turn_away(CELERY, entry.row, found)
+            if found is not Admission.STOPPING and event is not None:  # else the broker keeps it
+                life.losses.refused(event.case, found, event.context, event.payload or {})
     return found if isinstance(found, Admission) else let_in(life, CELERY, found, on_end)
 
 

@@ -121,6 +121,8 @@ class Books:
         self.sinks = 1
         self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
         """Told of each batch of letters (they are written to a directory)."""
+        self.on_lost: Callable[[Sequence[DeadLetter]], None] = lambda _letters: None
+        """Told of them, too (it is said why)."""
         self.on_exported: Callable[[Sequence[Item]], None] | None = None
         """Told of each batch of exported events (dedup's claims are to last)."""
         self.on_ended: Callable[[Sequence[Ticket]], None] | None = None
@@ -200,6 +202,7 @@ class Books:
             self.on_exported(told.exported)
         if told.dropped:
             self.on_dropped(told.dropped)
+            self.on_lost(told.letters)
         if told.letters and self.on_letters is not None:
             self.on_letters(told.letters)
         for on_end, outcome, letter in told.followed:

@@ -20,6 +20,7 @@ from supervisors import Clock, Mailbox
 from supervisors._native import get_ident
 from telemetry_actors._decoding import MAX_VALUES, has_too_many
 from telemetry_actors._entries import UNKNOWN_CASE, Entry
+from telemetry_actors._mistakes import TOLD
 from telemetry_actors._packing import pack_event
 from telemetry_actors._pressure import Pressure
 from telemetry_actors._shards import Shards
@@ -49,13 +50,13 @@ class Door(NamedTuple):
     pressure: Pressure
     look: Callable[[], None] | None = None
     """Called after an event, at most each 20 ms: may give way (`_lateness.py`)."""
-    unknown: Callable[[Any], None] | None = None
-    """Given each case that nobody knows: may have it said (`_mistakes.py`)."""
+    refused: Callable[[Any, Admission, Any, Any], None] | None = None
+    """Given case, why, context and payload where that is told of: has it said (`_mistakes.py`)."""
 
 
 _ACCEPTED = Admission.ACCEPTED
-_UNKNOWN = Admission.UNKNOWN_CASE
 _NUMBER = {admission: number for number, admission in enumerate(Admission)}
+_IS_TOLD = [admission in TOLD for admission in Admission]
 
 
 class Intake:
@@ -145,9 +146,10 @@ class Intake:
             if verdict is _ACCEPTED:  # one step, into a page that outlives us if there is one
                 shard.accepted[entry.row] += 1
             else:
-                shard.refused[entry.columns[_NUMBER[verdict]]] += 1
-                if verdict is _UNKNOWN:
-                    self._note_unknown(case)
+                number = _NUMBER[verdict]
+                shard.refused[entry.columns[number]] += 1
+                if _IS_TOLD[number]:
+                    self._tell(case, verdict, context, payload)
         if self._look_now:  # when all is counted: it may be broken off
             self._look_now = False
             self._look_after()
@@ -158,10 +160,10 @@ class Intake:
             with suppress(Exception):  # a host at its recursion limit: another time
                 self._look()
 
-    def _note_unknown(self, case: Any) -> None:
-        if self._door.unknown is not None:
+    def _tell(self, case: Any, why: Admission, context: Any, payload: Any) -> None:
+        if self._door.refused is not None:
             with suppress(Exception):  # as above
-                self._door.unknown(case)
+                self._door.refused(case, why, context, payload)
 
     def _broken_off(self) -> Admission:
         """What has become of this thread's event, when something was raised in the middle."""

@@ -33,7 +33,7 @@ from telemetry_actors._entries import entries_of
 from telemetry_actors._gating import as_it_may_travel
 from telemetry_actors._intake import Door, Intake
 from telemetry_actors._lateness import Lateness, Pauses
-from telemetry_actors._mistakes import UnknownCases
+from telemetry_actors._mistakes import Losses
 from telemetry_actors._parkings import Parkings
 from telemetry_actors._pressure import Pressure, max_ages_ns
 from telemetry_actors._sink_health import SinkHealth
@@ -129,6 +129,8 @@ class Life:
             lambda call: charge_of(call[2]),
         )
         self.pressure = Pressure(gateway, settings.pressure, self.mailbox, self.books.room)
+        self.losses = Losses(self.cases, clock.now_s, of_no_sink=sinks is not None)
+        self.books.on_lost = self.losses.dropped
         self.trace_providers = TraceProviders() if providers is None else providers
         self.intake = self._new_intake(awaken)
         self.given_runtime = runtime
@@ -157,8 +159,13 @@ class Life:
     def _new_intake(self, awaken: Callable[[], bool]) -> Intake:
         settings, limits = self.settings, self.settings.gateway
         look = self.pauses.look if settings.pressure.give_way else None
-        note = UnknownCases(self.cases).note if settings.gateway_on else None
-        door = Door(limits.max_event_bytes, limits.max_context_bytes, self.pressure, look, note)
+        door = Door(
+            limits.max_event_bytes,
+            limits.max_context_bytes,
+            self.pressure,
+            look,
+            self.losses.refused if settings.gateway_on else None,
+        )
         giving = self.offer_call, awaken, self.trace_providers
         kind = StrictIntake if settings.strict else Intake
         return kind(self.entries, door, self.mailbox, self.clock, *giving)

@@ -34,6 +34,15 @@ DEAD_LETTERS: Final = "dead_letters"
 
 def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admission:
     """See `TelemetryGateway.replay`. The tree has been started; takes the books' lock."""
+    found = _admissible(life, letter)
+    if isinstance(found, Admission):
+        life.losses.refused(letter.envelope.case, found, {}, {})
+        return found
+    return let_in(life, DEAD_LETTERS, found, on_end)
+
+
+def _admissible(life: Life, letter: DeadLetter) -> Item | Admission:
+    """What is to be let in, or why it is refused."""
     entry = life.entries.get(letter.envelope.case)
     if entry is None or entry.name == UNKNOWN_CASE:
         return Admission.UNKNOWN_CASE
@@ -51,7 +60,7 @@ def readmit(life: Life, letter: DeadLetter, on_end: OnEnd | None = None) -> Admi
     if refusal is not None:
         return refusal
     ticket = Ticket(next(life.intake.serials), entry.row, charged, measured=letter.measured)
-    return let_in(life, DEAD_LETTERS, (ticket, envelope), on_end)
+    return ticket, envelope
 
 
 def let_in(life: Life, source: str, item: Item, on_end: OnEnd | None) -> Admission:

@@ -18,7 +18,7 @@ from telemetry_actors._entries import Entry
 from telemetry_actors._forms import InvalidPayload
 from telemetry_actors._intake import Intake
 from telemetry_actors._may_raise import may_raise
-from telemetry_actors._mistakes import shown_case
+from telemetry_actors._mistakes import no_map, shown_case
 from telemetry_actors._nearest import did_you_mean, nearest
 from telemetry_actors._packing import pack_event
 from telemetry_actors._registry import registered_cases
@@ -63,7 +63,7 @@ class StrictIntake(Intake):
             )
         packed = pack_event(entry, context, payload)
         if packed is None:
-            return _no_map(context, payload)
+            return f"{no_map(context, payload)} (invalid)"
         if not packed[1]:
             return _no_tenant(unpack_map(packed[0]))
         return self._problem_of_payload(entry, unpack_map(packed[2]))
@@ -85,13 +85,6 @@ class StrictIntake(Intake):
                 f"the payload is invalid: {', '.join(unread)} can't be read and would be left out"
             )
         return None
-
-
-def _no_map(context: Any, payload: Any) -> str:
-    for what, value in (("payload", payload), ("context", context)):
-        if not (issubclass(type(value), Mapping) or (what == "context" and value is None)):
-            return f"the {what} is no mapping but of type {type(value).__name__[:_KEY]} (invalid)"
-    return "payload or context can't be packed (invalid)"
 
 
 def _no_tenant(context: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from telemetry_actors import _redaction
 from telemetry_actors._say import forget_what_was_said
+from telemetry_actors._told_later import forget_what_waits
 from tests import stopwatch
 
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
@@ -54,6 +55,7 @@ def _no_settings_from_the_machine(monkeypatch):
 @pytest.fixture(autouse=True)
 def _nothing_said_before():
     """Lines of one kind are bounded in time; each test has its own bound."""
+    forget_what_waits()
     forget_what_was_said()
 
 

@@ -26,6 +26,7 @@ from supervisors._native import is_patched
 from supervisors._process import copy_of, of_this_process
 from supervisors._thread import new_thread
 from telemetry_actors._say import say_at_the_end
+from telemetry_actors._told_later import tell_now
 from telemetry_actors.lifecycle.budget import EndBudget
 from telemetry_actors.status import StopReport
 
@@ -164,6 +165,7 @@ def _at_exit() -> None:
                 reports = _count_what_is_left(left)
             with suppress(BaseException):
                 say_what_was_lost(reports, say_at_the_end, left)
+    tell_now()  # what others still emitted, and was refused
     _here().over = True
 
 

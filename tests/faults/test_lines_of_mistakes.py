@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
+from telemetry_actors import Admission, TelemetryCase, TelemetryGateway, TelemetrySettings
 from telemetry_actors.testing import RecordingSink
 from tests.faults.dedup import until
 
@@ -58,3 +58,62 @@ def test_of_events_without_a_tenant_one(gateway, lines):
     (line,) = [line for line in lines() if "tenant" in line]
     assert line.startswith("events without a tenant arrive, the first one of case app_created: ")
     assert len(lines()) <= 3
+
+
+BAD = {
+    "invalid": ("app_created", TENANT, [APP]),
+    "too_large": ("app_created", TENANT, {"app_id": "x" * 3000}),
+    "invalid_payload": ("moderation_check", TENANT, {"flagged": True}),
+}
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("word", BAD)
+def test_of_events_that_end_so_one(word, lines):
+    settings = TelemetrySettings.enabled(gateway={"max_event_bytes": 2000})
+    with TelemetryGateway(settings, sinks=[RecordingSink()]) as gateway:
+        for _ in range(EVENTS):
+            gateway.emit(*BAD[word])
+        assert gateway.flush(60)
+    ledger = gateway.ledger()
+
+    assert until(lines)
+    assert len(lines()) == 1
+    assert f"({word})" in lines()[0]
+    assert ledger.exported == 0
+    assert ledger.balanced()
+    assert (ledger.refused | ledger.dropped)[word] > EVENTS / 10  # the rest found no room
+
+
+@pytest.mark.timeout(90)
+def test_of_events_that_have_no_sink_one(lines):
+    with TelemetryGateway(TelemetrySettings.enabled(), sinks=[]) as gateway:
+        for _ in range(EVENTS):
+            gateway.emit("app_created", TENANT, APP)
+        assert gateway.flush(60)
+
+    (line,) = lines()
+    assert line.startswith("events are dropped (no_sink), the first one of case app_created: ")
+
+
+@pytest.mark.timeout(90)
+def test_of_events_that_come_after_a_stop_one(gateway, lines):
+    gateway.stop()
+    for _ in range(EVENTS):
+        gateway.emit("app_created", TENANT, APP)
+
+    assert until(lines)
+    assert gateway.ledger().refused == {"stopping": EVENTS}
+    (line,) = lines()
+    assert line.startswith("events are refused (stopping), the first one of case app_created: ")
+
+
+@pytest.mark.timeout(90)
+def test_of_mistakes_of_all_kinds_in_all_cases_a_bounded_number(gateway, lines):
+    for n in range(EVENTS):
+        gateway.emit(list(TelemetryCase)[n % 14], TENANT, [n])
+        gateway.emit(f"of_nobody_{n}", TENANT, [n])
+
+    assert until(lambda: len(lines()) == 14 + 3)
+    assert gateway.stop().drained
+    assert len(lines()) == 14 + 3

@@ -11,7 +11,40 @@ NO_TENANT = (
     r"events without a tenant arrive, the first one of case app_created: neither payload nor"
     r" context has a tenant_id, so theirs is empty; put one into the context"
 )
+ANEW = "get_gateway().stop()\n"
+"""gunicorn's program may be another's, too."""
+NO_MAP = (
+    r"case app_created: events are refused \(invalid\): {}; hand in a mapping with texts as keys;"
+    r" status\(\)\.problems says whether memory ran out"
+)
+STOPPED = (
+    r"events are refused \(stopping\), the first one of case app_created: the gateway stops, or has"
+    r" stopped; stop it after the last emit\(\), or make a new one"
+)
+OWN_CASE = """
+from typing_extensions import TypedDict
+class Seat(TypedDict):
+    price: int
+def to_signals(facts, payload, settings):
+    raise AssertionError
+register_case(CaseDefinition("seat_sold", Seat, to_signals))
+"""
 STRICT = {"TELEMETRY_ACTORS__STRICT": "true"}
+
+
+NO_THREAD = """
+import _thread
+def none(*_): raise RuntimeError("can't start new thread")
+_thread.start_new_thread = none
+"""
+
+
+def invalid(case: str, cause: str) -> str:
+    """What is read of such a payload."""
+    return (
+        rf"case {case}: events are dropped \(invalid_payload\): {cause}; correct what emit\(\) is"
+        r" given, for the key that the log and the dead letter's error name"
+    )
 
 
 def emitting(case: str = "app_created", context: str = TENANT, payload: str = GOOD) -> str:
@@ -51,6 +84,67 @@ PAYLOADS = (
         "no tenant at all",
         (NO_TENANT,),
         program=emitting(context="{}"),
+    ),
+    Mistake(
+        "a required key that is missing",
+        (invalid(r"moderation_check", r"action: missing, must be a text"),),
+        program=emitting(case="moderation_check", payload=f'{{"flagged": True, "a": "{SECRET}"}}'),
+    ),
+    Mistake(
+        "a required key whose value can't be read, and a typed way in",
+        (invalid(r"moderation_check", r"flagged: unreadable, must be .*"),),
+        program=f"""
+from telemetry_actors.typed import emit_moderation_check as typed
+for _ in range(1000):
+    typed({TENANT}, {{"flagged": ["{SECRET}"], "action": "x"}})
+{END}""",
+    ),
+    Mistake(
+        "a model of one's own that refuses it",
+        (invalid(r"seat_sold", r"price: int_parsing"),),
+        program=OWN_CASE + emitting(case="seat_sold", payload=f'{{"price": "{SECRET}"}}'),
+    ),
+    Mistake(
+        "a list for a payload",
+        (NO_MAP.format("the payload is no mapping but of type list"),),
+        program=emitting(payload=f'["{SECRET}"]'),
+    ),
+    Mistake(
+        "a text for a context",
+        (NO_MAP.format("the context is no mapping but of type str"),),
+        program=emitting(context=f'"{SECRET}"'),
+    ),
+    Mistake(
+        "more than an event may have",
+        (
+            (
+                r"case app_created: events are refused \(too_large\): payload or context has more"
+                r" bytes or items than one event may have; send less with the event, or raise"
+                r" gateway\.max_event_bytes or gateway\.max_context_bytes"
+            ),
+        ),
+        environment={"TELEMETRY_ACTORS__GATEWAY__MAX_EVENT_BYTES": "2000"},
+        program=emitting(payload=f'{{"app_id": "a", "mode": "{SECRET}" * 1000}}'),
+    ),
+    Mistake(
+        "no sink among those that were handed in",
+        (
+            (
+                r"events are dropped \(no_sink\), the first one of case app_created: there is"
+                r" nowhere to send it; set ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway"
+            ),
+        ),
+        program=ANEW + f"init(sinks=[])\n{emitting()}",
+    ),
+    Mistake(
+        "events after a stop",
+        (STOPPED,),
+        program=ANEW + f"init().start().stop()\n{emitting().removesuffix(END)}",
+    ),
+    Mistake(
+        "events after a stop, and no thread to be had",
+        (STOPPED,),
+        program=ANEW + f"init().start().stop()\n{NO_THREAD}{emitting().removesuffix(END)}",
     ),
     Mistake(
         "strict, and a key that the case doesn't have",
