@@ -114,7 +114,7 @@ REASONS: Final[Mapping[str, Meaning]] = MappingProxyType({
     "invalid_payload": Meaning(
         "a required key of the payload is missing, or its value can't be read",
         Fault.HOST,
-        "correct what emit() is given, for the key that the log and the dead letter's error name",
+        "correct what emit() is given (a dead letter's error names the key)",
     ),
     "rehydration_failed": Meaning(
         "the payload had been put away, and neither it nor its fallback can be read back",

@@ -103,6 +103,8 @@ class _Teller:
         self._waiting: deque[Callable[[], object]] = deque()
         self._at_it = allocate_lock()
         self._unhooked = [True]
+        self._ends = False
+        """The process does: a thread that writes just then may take stderr's lock with it."""
 
     def ask(self, say: Callable[[], object]) -> None:
         self._waiting.append(say)
@@ -113,7 +115,7 @@ class _Teller:
 
     def _begin(self) -> None:
         """Unless somebody is at it, who looks once more before it goes."""
-        if not self._at_it.acquire(False):
+        if self._ends or not self._at_it.acquire(False):
             return
         try:
             begin(self._run)
@@ -137,6 +139,7 @@ class _Teller:
 
     def tell_at_exit(self) -> None:
         if self._process is this_process():  # a child has inherited the hook alone
+            self._ends = True
             if acquire(self._at_it, _AT_EXIT_S):
                 self._at_it.release()
             self._tell()

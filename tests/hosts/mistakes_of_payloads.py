@@ -43,7 +43,7 @@ def invalid(case: str, cause: str) -> str:
     """What is read of such a payload."""
     return (
         rf"case {case}: events are dropped \(invalid_payload\): {cause}; correct what emit\(\) is"
-        r" given, for the key that the log and the dead letter's error name"
+        r" given \(a dead letter's error names the key\)"
     )
 
 
@@ -63,6 +63,27 @@ else:
     raise AssertionError("nothing was raised")
 {END}"""
 
+
+WORKER = f"""
+import multiprocessing
+def work():
+    get_gateway().start().stop()
+    {NO_THREAD.replace(chr(10), chr(10) + "    ")}
+    {emitting().removesuffix(END)}
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+"""
+FORK = f"""
+init().start().stop()
+import os
+child = os.fork()
+if not child:
+    {emitting().replace(END, "    " + END)}
+    os._exit(0)
+os.waitpid(child, 0)
+{emitting().removesuffix(END)}
+"""
 
 PAYLOADS = (
     Mistake(
@@ -145,6 +166,16 @@ for _ in range(1000):
         "events after a stop, and no thread to be had",
         (STOPPED,),
         program=ANEW + f"init().start().stop()\n{NO_THREAD}{emitting().removesuffix(END)}",
+    ),
+    Mistake(
+        "events after a stop in a worker of multiprocessing, and no thread to be had",
+        (STOPPED,),
+        program=ANEW + WORKER,
+    ),
+    Mistake(
+        "events after a stop in the parent of a fork, and in the child before one",
+        (STOPPED,),
+        program=ANEW + FORK,
     ),
     Mistake(
         "strict, and a key that the case doesn't have",
