@@ -80,7 +80,10 @@ def test_g23_what_was_accepted_arrives_however_a_program_ends(tap, arrived, way)
     assert ended.code == code
     assert arrived() == ended.accepted
     assert "events were not delivered" not in ended.errors
-    assert "telemetry_actors" not in ended.errors
+    lines = [line for line in ended.errors.splitlines() if "telemetry_actors" in line]
+    if way == "with daemons at work":  # theirs are no events, and go on when all is over
+        lines = [line for line in lines if "events are refused (" not in line]
+    assert lines == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork")
