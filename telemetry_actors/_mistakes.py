@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["UnknownCases", "say_of_no_tenant", "shown_case"]
 
 _MOST_NAMES: Final = 20
+_OF_TYPE = "of type "
 _LONGEST_NAME: Final = 64
 
 
@@ -48,13 +49,17 @@ class UnknownCases:
 def shown_case(case: Any) -> str:
     """*case* as words, bounded: a text is itself, anything else is its type."""
     if not issubclass(type(case), str):
-        return f"of type {type(case).__name__}"[:_LONGEST_NAME]
+        return f"{_OF_TYPE}{type(case).__name__}"[:_LONGEST_NAME]
     return str.__str__(case)[:_LONGEST_NAME]
 
 
 def _say_of_unknown(name: str, known: Sequence[str]) -> None:
     meant = did_you_mean(name, known) or "; register_case() makes one of your own known"
-    warn("case '%s' is unknown (refused as unknown_case)%s", name, meant)
+    if name.startswith(_OF_TYPE):
+        name, meant = f"a case {name}", "; a case is a TelemetryCase or a text"
+    else:
+        name = f"case '{name}'"
+    warn("%s is unknown (refused as unknown_case)%s", name, meant)
 
 
 def say_of_no_tenant(batch: Iterable[Item]) -> bool:

@@ -58,3 +58,14 @@ def test_of_events_without_a_tenant_one(gateway, lines):
     (line,) = [line for line in lines() if "tenant" in line]
     assert line.startswith("events without a tenant arrive, the first one of case app_created: ")
     assert len(lines()) <= 3
+
+
+def test_of_a_case_that_is_no_text_its_type(gateway, lines):
+    gateway.emit(None, {"tenant_id": "acme"}, {})
+
+    assert until(lines)
+    (line,) = lines()
+    assert line == (
+        "a case of type NoneType is unknown (refused as unknown_case); a case is a TelemetryCase or"
+        " a text"
+    )
