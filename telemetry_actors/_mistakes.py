@@ -34,6 +34,7 @@ _OF_ALL_CASES: Final = (Admission.STOPPING, Reason.NO_SINK)
 _MOST_NAMES: Final = 20
 """Of each reason."""
 _MOST_IN_A_SUMMARY: Final = 3
+_OF_TYPE = "of type "
 _LONGEST_NAME: Final = 64
 _SUMMARY_S: Final = 60.0
 
@@ -162,13 +163,17 @@ def no_map(context: Any, payload: Any) -> str:
 def shown_case(case: Any) -> str:
     """*case* as words, bounded: a text is itself, anything else is its type."""
     if not issubclass(type(case), str):
-        return f"of type {type(case).__name__}"[:_LONGEST_NAME]
+        return f"{_OF_TYPE}{type(case).__name__}"[:_LONGEST_NAME]
     return str.__str__(case)[:_LONGEST_NAME]
 
 
 def _say_of_unknown(name: str, known: Iterable[str]) -> bool:
     meant = did_you_mean(name, known) or "; register_case() makes one of your own known"
-    return warn("case '%s' is unknown (refused as unknown_case)%s", name, meant)
+    if name.startswith(_OF_TYPE):
+        name, meant = f"a case {name}", "; a case is a TelemetryCase or a text"
+    else:
+        name = f"case '{name}'"
+    return warn("%s is unknown (refused as unknown_case)%s", name, meant)
 
 
 def say_of_no_tenant(batch: Iterable[Item]) -> bool:

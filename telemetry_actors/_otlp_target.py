@@ -123,7 +123,7 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
     protocol = texts.protocol or (_otel_protocol(otel) if otel else "http")
     urls = _otel_urls(otel, grpc=protocol == "grpc") if otel else _urls(texts.endpoint)
     routes = {signal: _route(signal, urls[signal], texts, otel, tunables) for signal in SIGNALS}
-    unused = ", ".join(not_used(otel))
+    unused = _beside_ours(texts) if texts.endpoint else ", ".join(not_used(otel))
     return OtlpTarget(
         endpoint=_for_people(texts.endpoint or urls[""] or urls["logs"]),
         **routes,
@@ -135,6 +135,13 @@ def resolve(texts: OtlpTexts, tunables: OtlpSettings) -> OtlpTarget | None:
         header_files=texts.files,
         warnings=tuple(filter(None, (_key_wins(texts), unused and f"not used: {unused}"))),
     )
+
+
+def _beside_ours(texts: OtlpTexts) -> str:
+    """Which of the host's ``OTEL_...`` don't count, for another endpoint than theirs is used."""
+    names = [f"{PREFIX}{name.upper()}" for name, text in sorted(_plain(texts.otel).items()) if text]
+    why = "our own endpoint is set, for which otlp.*, ENTERPRISE_OTLP_HEADERS and _PROTOCOL count"
+    return f"{', '.join(names)} ({why})" if names else ""
 
 
 def half_named(texts: OtlpTexts) -> str:

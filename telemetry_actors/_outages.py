@@ -54,8 +54,8 @@ class Outage:
         elif now_s - self._said_s >= _SUMMARY_S:
             self._said_s = now_s
             lasts = duration(now_s - self._since_s)
-            words = f"for %s now, and %d failures: {message}"
-            said = warn(words, lasts, self._failures, *args, of=self._of)
+            words = f"for %s now, and %s: {message}"
+            said = warn(words, lasts, counted(self._failures, "failure"), *args, of=self._of)
             self._said_ill = said or self._said_ill
 
     def over(self, message: str, *args: object) -> None:
@@ -101,11 +101,11 @@ class Outages:
             outage.said_s = now_s
             self._said_well = False
             warn(
-                "sink %s still fails (%s) after %s: %d requests so far. %s",
+                "sink %s still fails (%s) after %s: %s so far. %s",
                 self._sink,
                 ", ".join(sorted(outage.kinds)),
                 duration(now_s - outage.since_s),
-                outage.failures,
+                counted(outage.failures, "request"),
                 outage.words,
                 of=f"{self._of} {cause}",
             )
@@ -119,10 +119,10 @@ class Outages:
             return
         # What is left out is said with a later answer: the last line must not be that it fails.
         self._said_well = warn(
-            "sink %s accepts again after %s; %d requests had failed",
+            "sink %s accepts again after %s; %s had failed",
             self._sink,
             duration(now_s - self._over.since_s),
-            self._over.failures,
+            counted(self._over.failures, "request"),
             of=self._of,
             at_once=1,
         )
@@ -156,6 +156,15 @@ def words_of_failure(result: ExportResult, place: str) -> str:
         what = f"{result.rejected} records of a request were rejected"
     said = f": {result.message}" if result.message else ""
     return f"({what}{said}) at {result.url or place}"
+
+
+def counted(number: int, what: str) -> str:
+    """As one says it.
+
+    >>> counted(1, "request"), counted(41, "request")
+    ('1 request', '41 requests')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def duration(seconds: float) -> str:

@@ -96,7 +96,7 @@ _ON_TROUBLE = {
     Trouble.NO_NAME: "the name {host} can't be looked up from here; is it spelt as it should be?",
     Trouble.NO_TLS: "what listens at {place} speaks no TLS; the endpoint should begin with http://",
     Trouble.BAD_CERTIFICATE: "the certificate of {place} isn't trusted here;"
-    " OTEL_EXPORTER_OTLP_CERTIFICATE names the file of an authority of one's own",
+    " TELEMETRY_ACTORS__OTLP__CA_FILE names the file of an authority of one's own",
     Trouble.TIMEOUT: "{place} didn't answer within otlp.attempt_timeout_s; is it overloaded, or is"
     " a firewall in between?",
     Trouble.NOT_HTTP: "what listens at {place} speaks no {ours}; for {other} set"
@@ -126,10 +126,22 @@ def advice_on_trouble(trouble: Trouble, url: str, *, grpc: bool) -> str:
     )
 
 
+_WAITS = "it is tried again by itself, for otlp.give_up_s"
 _ON_STATUS = {
+    400: "{place} can't take this request as it is; logs and spans are sent again in halves until"
+    " the one at fault is alone, which ends as rejected and in the dead letters, where those are"
+    " kept; if all are refused, is it an OTLP receiver?",
     406: "{place} doesn't take http/protobuf; is it an OTLP receiver?",
     407: "the proxy wants a login; HTTPS_PROXY and HTTP_PROXY may have one in their URL",
+    408: "{place}, or a proxy before it, waited too long for the request; " + _WAITS,
+    413: "the request is larger than {place} takes; it is halved and sent again until it fits;"
+    " raise the limit there, or lower sink.batch_bytes",
     415: "{place} doesn't take http/protobuf; is it an OTLP receiver?",
+    429: "{place} takes no more for now; " + _WAITS + "; send less, or raise the limits there",
+    500: "{place} has failed with this request, which is not sent again; its own log says why",
+    502: "a proxy at {place} can't reach the receiver behind it; " + _WAITS,
+    503: "{place} is overloaded or not ready; " + _WAITS,
+    504: "a proxy at {place} had no answer from the receiver behind it; " + _WAITS,
     **dict.fromkeys(
         (301, 302, 303, 307, 308),
         "{place} redirects, and no redirect is followed; name the address that it leads to",

@@ -41,6 +41,7 @@ _MAY_BE_TOO_LARGE = frozenset(("RESOURCE_EXHAUSTED", "OUT_OF_RANGE"))
 _NOT_SENT = re.compile(rf"{NOT_CONNECTED}|errors? resolving|DNS resolution failed|empty address")
 # An answer that broke off, or that gRPC itself won't read; whatever code it gives that.
 _BROKEN = re.compile(r"Stream removed|CLIENT: |(?:Received )?RST_STREAM")
+_AS_HTTP = {"INVALID_ARGUMENT": 400, "UNAVAILABLE": 503}
 _NO_TIME = datetime.fromtimestamp(0, UTC)  # an HTTP header's business
 
 
@@ -56,6 +57,12 @@ class Reply(NamedTuple):
     """A ``google.rpc.Status``, where the receiver sent one."""
     from_peer: bool = False
     """The receiver certainly said it: it sent metadata with it."""
+
+    @property
+    def is_not_connected(self) -> bool:
+        """By gRPC's own words, which quote nobody."""
+        theirs = self.from_peer or self.code != "UNAVAILABLE"
+        return not theirs and _NOT_SENT.match(self.details) is not None
 
 
 def read_reply(reply: Reply, records: int, *, redact: Callable[[str], str] = str) -> ExportResult:
@@ -85,17 +92,25 @@ def advice_on_reply(reply: Reply, url: str, metadata: Iterable[str]) -> str:
         return advice_on_http(401, url, metadata, reply.details)
     if reply.code == "UNIMPLEMENTED":
         return "what listens there has no OTLP service; is it an OTLP receiver's port of gRPC?"
-    return advice_on_trouble(trouble_said(reply.details), url, grpc=True)
+    known = advice_on_trouble(trouble_said(reply.details), url, grpc=True)
+    status = 413 if _is_too_large(reply) else _AS_HTTP.get(reply.code)
+    if known or status is None or (reply.code == "UNAVAILABLE" and not reply.from_peer):
+        return known
+    return advice_on_http(status, url, metadata, "")
 
 
 def _verdict(reply: Reply, asked_s: float | None) -> Verdict:
     if _broke_off(reply):
         return Verdict.RETRY
-    if reply.code in _MAY_BE_TOO_LARGE and _TOO_LARGE.search(reply.details):
+    if _is_too_large(reply):
         return Verdict.SPLIT
     if reply.code in _RETRY or (reply.code == "RESOURCE_EXHAUSTED" and asked_s is not None):
         return Verdict.RETRY
     return Verdict.SPLIT if reply.code == "INVALID_ARGUMENT" else Verdict.REFUSED
+
+
+def _is_too_large(reply: Reply) -> bool:
+    return reply.code in _MAY_BE_TOO_LARGE and _TOO_LARGE.search(reply.details) is not None
 
 
 def _may_have_arrived(reply: Reply) -> bool:

@@ -72,6 +72,16 @@ class Means(NamedTuple):
         """As they go on the wire."""
         return {name: value.get_secret_value() for name, value in self.headers.items()}
 
+    def redactor(self, body: bytes) -> Callable[[str], str]:
+        """Takes out of a receiver's words what it must not repeat: secrets, and what was sent."""
+
+        def redact(text: str) -> str:
+            from telemetry_actors.sinks._echo import without_echo
+
+            return without_echo(without_secrets(text), body, self.plain_headers()) if text else ""
+
+        return redact
+
 
 class _Line(NamedTuple):
     """What one kind of signals is sent with, in one process."""
@@ -237,7 +247,7 @@ class OtlpSink:
     def _attempt(
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> Attempt:
-        from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble
+        from telemetry_actors.sinks._advice import Trouble, advice_on_http, advice_on_trouble
         from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 
         try:
@@ -245,15 +255,18 @@ class OtlpSink:
         except ValueError as error:  # a URL that only `requests` finds fault with
             message = one_line(without_secrets(str(error)))
             return Attempt(ExportResult(Verdict.REFUSED, message=message))
-        answer = line.channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        url = line.means.url
+        body = line.frame.request(records)
+        answer = line.channel.post(body, max(timeout_s, LEAST_S))
+        url, redact = line.means.url, line.means.redactor(body)
         if isinstance(answer, Answer):
-            result = read_answer(answer, count, datetime.now(UTC), redact=without_secrets)
+            result = read_answer(answer, count, datetime.now(UTC), redact=redact)
             if result.verdict is Verdict.ACCEPTED:
                 return Attempt(result)
             advice = advice_on_http(answer.status, url, line.means.headers, result.message)
             return Attempt(told(result, url, advice), answer.status in (401, 403))
-        message = one_line(without_secrets(answer.error))
+        # What is no HTTP, or can't be told, may be quoted from what came.
+        theirs = answer.trouble in (Trouble.NOT_HTTP, Trouble.OTHER)
+        message = one_line((redact if theirs else without_secrets)(answer.error))
         result = ExportResult(Verdict.RETRY, message=message, unconfirmed=answer.sent)
         return Attempt(told(result, url, advice_on_trouble(answer.trouble, url, grpc=False)))
 

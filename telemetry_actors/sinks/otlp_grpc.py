@@ -61,8 +61,10 @@ class OtlpGrpcSink(OtlpSink):
 
         line = self._line(kind)
         channel = cast("GrpcChannel", line.channel)  # what our own `_new_channel` has made
-        reply = channel.post(line.frame.request(records), max(timeout_s, LEAST_S))
-        result = read_reply(reply, count, redact=without_secrets)
+        body = line.frame.request(records)
+        reply = channel.post(body, max(timeout_s, LEAST_S))
+        redact = without_secrets if reply.is_not_connected else line.means.redactor(body)
+        result = read_reply(reply, count, redact=redact)
         if result.verdict is Verdict.ACCEPTED:
             return Attempt(result)
         advice = advice_on_reply(reply, line.means.url, line.means.headers)

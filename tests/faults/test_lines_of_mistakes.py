@@ -117,3 +117,14 @@ def test_of_mistakes_of_all_kinds_in_all_cases_a_bounded_number(gateway, lines):
     assert until(lambda: len(lines()) == 14 + 3)
     assert gateway.stop().drained
     assert len(lines()) == 14 + 3
+
+
+def test_of_a_case_that_is_no_text_its_type(gateway, lines):
+    gateway.emit(None, {"tenant_id": "acme"}, {})
+
+    assert until(lines)
+    (line,) = lines()
+    assert line == (
+        "a case of type NoneType is unknown (refused as unknown_case); a case is a TelemetryCase or"
+        " a text"
+    )

@@ -1,6 +1,7 @@
 """Of the host's ``OTEL_...`` each variable is used, or the warning at the start names it."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk import environment_variables as of_the_sdk
@@ -137,7 +138,7 @@ def test_what_is_the_case_anyway_is_not_said():
 
 
 def test_our_own_endpoint_leaves_the_whole_family_alone(monkeypatch):
-    """Own settings win: nothing of it is used, and nothing is said of it."""
+    """Own settings win: nothing of it is used, and one line names each, without its value."""
     for name in KNOWN:
         monkeypatch.setenv(name, VALUES[parted(name)[1]])
 
@@ -147,7 +148,13 @@ def test_our_own_endpoint_leaves_the_whole_family_alone(monkeypatch):
         monkeypatch.delenv(name)
     alone = TelemetrySettings.enabled(enterprise_otlp_endpoint="http://ours:4318").resolved_otlp()
 
-    assert target == alone
+    assert target is not None and alone is not None
+    assert (replace(target, warnings=()), alone.warnings) == (alone, ())
+    (line,) = target.warnings
+    assert line == (
+        f"not used: {', '.join(KNOWN)} (our own endpoint is set, for which otlp.*,"
+        " ENTERPRISE_OTLP_HEADERS and _PROTOCOL count)"
+    )
     assert settings.half_named_otlp() == ""
 
 

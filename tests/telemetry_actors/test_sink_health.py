@@ -51,6 +51,14 @@ def test_a_change_is_said_once(endpoint, caplog):
     ]
 
 
+def test_one_request_is_one(endpoint, caplog):
+    logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
+    for result in (BUSY, WELL):
+        logs.note(1, result)
+
+    assert caplog.messages[-1] == "sink a accepts again after 0 s; 1 request had failed"
+
+
 def test_requests_are_timed_by_how_they_ended(endpoint):
     logs = SinkHealth("sink a/logs", SignalKind.LOGS, endpoint)
     for result, took_s in ((WELL, 0.002), (WELL, 0.2), (BUSY, 3.0)):
