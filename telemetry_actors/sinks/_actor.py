@@ -18,7 +18,8 @@ from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._crashes import tell_raised
-from telemetry_actors._redaction import without_secrets, words_of
+from telemetry_actors._misfit import answer_of
+from telemetry_actors._redaction import words_of
 from telemetry_actors._unseen import unseen
 from telemetry_actors.batch_actor import BatchActor, SinkItem
 from telemetry_actors.dead_letters import Among
@@ -186,8 +187,8 @@ class RecordSinkActor(BatchActor):
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
-            size, odd = self._sink.size_of(record), ValueError("size_of() gave no size")
-            return size if 0 <= size < 2**63 else self._unfit("size_of() of", odd)
+            size = self._sink.size_of(record)
+            return size if 0 <= size < 2**63 else self._unfit("size_of() of", ValueError("no size"))
         except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
             return self._unfit("size_of() of", error)
 
@@ -269,7 +270,7 @@ class RecordSinkActor(BatchActor):
         timeout_s = self._budget.limit(self._attempt_timeout_s)
         with unseen():
             result = self._sink.export(self._kind, records, timeout_s)
-        return result._replace(message=without_secrets(str(result.message)))
+        return answer_of(self._sink, self._sink.export, result)
 
     def _settle(self, flight: InFlight, sending: _Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""
