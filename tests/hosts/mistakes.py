@@ -191,8 +191,9 @@ ENDPOINTS = (
         "a stop that is too short for an answer",
         (
             (
-                r"1 events were not delivered before the process ended \(shutdown \d, unconfirmed \d;"
-                r" waited [0-9.]+ s\); the stop's time was too short for them: sink otlp at {url}"
+                r"1 events were not delivered before the process ended \(shutdown \d,"
+                r" unconfirmed \d; waited [0-9.]+ s\); the stop's time was too short for"
+                r" them: sink otlp at {url}"
             ),
         ),
         receiver=hang,

@@ -88,7 +88,7 @@ from telemetry_actors.signals import Instrument, Measurement
 class Ticket(BaseModel):
     seat: str
 
-SOLD = Instrument("shop.tickets", "counter")
+SOLD = Instrument("shop.tickets", "counter", "1")
 
 def to_signals(facts, ticket, settings):
     return Signals(measurements=(Measurement(SOLD, (), (), VALUE),))
