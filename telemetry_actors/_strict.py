@@ -31,6 +31,7 @@ from telemetry_actors.envelope import unpack_map
 from telemetry_actors.errors import CaseError, StrictError
 from telemetry_actors.inside import is_inside
 from telemetry_actors.ledger import Admission
+from telemetry_actors.sanitise import sanitise
 
 __all__ = ["StrictIntake"]
 
@@ -55,7 +56,7 @@ class StrictIntake(Intake):
         problem = None
         with suppress(Exception):  # the look itself costs nobody an event
             if verdict is not Admission.STOPPING and not is_inside() and may_raise(sys._getframe()):
-                problem = self._problem(case, context, payload)
+                problem = self._problem(case, context, payload) or _no_id(event_id)
         if problem is not None:
             raise StrictError(printable(shown_case(case)), printable(problem))
         return verdict
@@ -111,6 +112,13 @@ def _is_marked(value: Any) -> bool:
         return _MARKED.match(value) is not None
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(map(_is_marked, inner))
+
+
+def _no_id(event_id: Any) -> str | None:
+    """It is given, and no text can be made of it: the event has one that nobody knows."""
+    if event_id is None or type(event_id) is str or str(sanitise(event_id))[:1] not in ("", "<"):
+        return None
+    return f"the event_id is a {type(event_id).__name__[:_KEY]}, so a new one is made; give a text"
 
 
 def _no_map(context: Any, payload: Any) -> str:
