@@ -187,8 +187,8 @@ class RecordSinkActor(BatchActor):
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
-            size = self._sink.size_of(record)
-            return size if 0 <= size < 2**63 else self._unfit("size_of() of", ValueError("no size"))
+            size, odd = self._sink.size_of(record), ValueError("size_of() gave no size")
+            return size if 0 <= size < 2**63 else self._unfit("size_of() of", odd)
         except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
             return self._unfit("size_of() of", error)
 
@@ -267,10 +267,9 @@ class RecordSinkActor(BatchActor):
             flight.due_s = now_s + self._budget.limit_wait(wait_s)
 
     def _export(self, records: Sequence[Any]) -> ExportResult:
-        timeout_s = self._budget.limit(self._attempt_timeout_s)
+        timeout_s, send = self._budget.limit(self._attempt_timeout_s), self._sink.export
         with unseen():
-            result = self._sink.export(self._kind, records, timeout_s)
-        return answer_of(self._sink, self._sink.export, result)
+            return answer_of(self._sink, send, send(self._kind, records, timeout_s))
 
     def _settle(self, flight: InFlight, sending: _Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""
