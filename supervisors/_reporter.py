@@ -15,7 +15,7 @@ import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from supervisors._clock import new_token, release
 from supervisors._native import Lock, acquire, get_ident
@@ -203,11 +203,14 @@ _OF_MANY_KINDS: Final = Report(
 
 def _alike(report: Report) -> Report:
     """What a count of such reports repeats of one: not its error, and what hangs on that."""
-    error = None if report.error is None else type(report.error).__name__
-    if isinstance(report.error, str):
-        error = report.error
+    error: Any = report.error
+    if hasattr(error, "bare"):  # it may be kept, since it has no frames then
+        error = error.bare()
+    elif isinstance(error, BaseException):
+        error = type(error).__name__
     who = report.who.partition(" (life")[0]
-    return replace(report, kind="left_out", who=who, incarnation=0, then="", error=error, of="")
+    like = replace(report, kind="left_out", counts=report.kind, who=who, incarnation=0)
+    return replace(like, then="", error=error, of="")
 
 
 def _is_old(bound: _Bound, now_s: float) -> bool:

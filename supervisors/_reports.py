@@ -77,6 +77,8 @@ class Report:
     """Path of the child that the last cause is of."""
     places: tuple[Place, ...] = ()
     """Where it was raised, or where it hangs: innermost first."""
+    counts: str = ""
+    """Of ``left_out``: the kind that it counts."""
 
     def __str__(self) -> str:
         found = "" if self.error is None else in_words(self.error)

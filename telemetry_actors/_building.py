@@ -11,17 +11,19 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from supervisors import Runtime
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._counts import OwnPoints
+from telemetry_actors._doors import say_who_is_back
 from telemetry_actors._reading import read_status
 from telemetry_actors._redaction import place_of, without_secrets
 from telemetry_actors._say import say, warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors._tree_parts import Parts
-from telemetry_actors.envelope import claim_of
+from telemetry_actors.envelope import Item, claim_of
 from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
@@ -42,6 +44,7 @@ def parts_of(life: Life) -> Parts:
     settings = life.settings
     package_version()  # read now: `status()` reads no file
     _remember_across_processes(life)
+    life.books.on_exported = partial(_on_exported, life)
     sinks = _sinks(life)
     health = life.health = _health(life, sinks)
     if life.payloads is None:
@@ -110,8 +113,13 @@ def _remember_across_processes(life: Life) -> None:
         life.settle_dedup,
         life.process,
     )
-    dedup = life.dedup
-    life.books.on_exported = lambda items: dedup.keep([claim_of(item) for item in items])
+
+
+def _on_exported(life: Life, items: Sequence[Item]) -> None:
+    if life.dedup is not life.local_claims:
+        life.dedup.keep([claim_of(item) for item in items])
+    if life.parkings.told:
+        say_who_is_back(life, items)
 
 
 def _keeper(life: Life) -> PayloadKeeper:

@@ -19,10 +19,11 @@ from typing import Final
 
 from supervisors import Place, Report, Slot
 from supervisors._reports import cause_of, places_of
+from telemetry_actors._misfit import Misfit
 from telemetry_actors._say import error as say_error
 from telemetry_actors._say import say
 
-__all__ = ["cause_below", "in_short", "tell", "tell_raised"]
+__all__ = ["cause_below", "in_short", "tell", "tell_raised", "where_users"]
 
 _OURS: Final = str(Path(__file__).parent.parent) + os.sep
 """Where both packages are."""
@@ -41,13 +42,15 @@ _LIBRARIES: Final = tuple(
 _MACHINERY: Final = (_OUR_PACKAGES[0], "pykka" + os.sep, "threading.py")
 _MOST_FRAMES: Final = 8
 _INNERMOST: Final = 4
-_SAID_OTHERWISE: Final = ("parked", "unparked", "ended")
-"""By `_doors.py`; and of a supervisor that gave up, it was said that it does."""
+_SAID_OTHERWISE: Final = ("parked", "unparked", "ended", "gave_up")
+"""By `_doors.py`; and a supervisor that gives up is in the line of what parks, or is made anew."""
+_AT_ONCE: Final = 2
+"""Lines of crashes at one place: with that of what has parked they are three in a minute."""
 
 
 def tell(report: Report) -> None:
     """Say *report*, for `Runtime.report`. The thread that tells, or the test's."""
-    if report.kind in _SAID_OTHERWISE:
+    if report.kind in _SAID_OTHERWISE or report.counts in _SAID_OTHERWISE:
         return
     words = f"{report.path or 'the tree'} {report.what}"
     short = in_short(report.error, report.places)
@@ -57,9 +60,8 @@ def tell(report: Report) -> None:
         words += f" at {short}" if report.error is None else f": {short}"
     if report.then:
         words += f"; {report.then}"
-    of = f"{report.kind} {report.path} {_name_of(report.error)} {report.places[:1]}"
-    if report.level >= logging.ERROR:
-        say_error("%s", words, of=of)
+    if report.level >= logging.ERROR:  # a crash and its count are of one kind
+        say_error("%s", words, of=f"{report.path} {report.places[:1]}", at_once=_AT_ONCE)
     else:
         say("%s", words)
 
@@ -88,6 +90,8 @@ def cause_below(slots: Mapping[tuple[str, ...], Slot], path: str) -> str:
 
 def in_short(error: BaseException | str | None, places: tuple[Place, ...] = ()) -> str:
     """``KeyError at app/mapping.py:7 in to_signals < ...``, and what that was raised from."""
+    if isinstance(error, Misfit):
+        return f"TypeError: {error}"
     where = _calls(places or places_of(error))
     words = " at ".join(part for part in (_name_of(error), where) if part)
     if not isinstance(error, BaseException):
@@ -122,6 +126,11 @@ def _calls(places: tuple[Place, ...]) -> str:
         outer = (theirs or rest)[-(_MOST_FRAMES - _INNERMOST) :]
         return f"{' < '.join(map(_shown, inner))} < ... < {' < '.join(map(_shown, outer))}"
     return " < ".join(map(_shown, found))
+
+
+def where_users(places: tuple[Place, ...]) -> str:
+    """As in a crash's line; "" where none of these calls is in a file of a user's."""
+    return _calls(places) if any(_is_users(place.file) for place in places) else ""
 
 
 def _is_machinery(file: str) -> bool:

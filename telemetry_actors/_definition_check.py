@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import is_typeddict
 
 from telemetry_actors._instrument_check import problem_of_measurement
+from telemetry_actors._misfit import Misfit, where_written
 from telemetry_actors.cases import GATED, Reduction
 from telemetry_actors.errors import CaseError
 from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
@@ -177,7 +178,7 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
     A message repeats no value: it goes into a dead letter, and may be content.
 
     Raises:
-        TypeError: by what is returned; its event ends as ``handler_crash``.
+        Misfit: by what is returned; its event ends as ``handler_crash``.
     """
     known = tuple(instruments)
 
@@ -185,7 +186,7 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
         signals = mapping(facts, payload, settings)
         problem = _problem_of(signals, known)
         if problem is not None:
-            raise TypeError(f"the mapping of {case} made {problem}")
+            raise Misfit(f"the mapping of {case} made {problem}", where_written(mapping))
         return _without_orphans(signals)
 
     return look
@@ -201,7 +202,7 @@ def _without_orphans(signals: Signals) -> Signals:
 
 def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
     if type(signals) is not Signals:
-        return f"a {type(signals).__name__}, not Signals"
+        return f"a {type(signals).__name__}, not Signals, which is wanted"
     logs, spans, measurements, left_out = signals
     for records, kind in ((logs, LogSignal), (spans, SpanSignal), (measurements, Measurement)):
         if type(records) not in (tuple, list):
@@ -211,8 +212,8 @@ def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
     if type(left_out) is not int or left_out < 0:
         return "spans_sampled_out that is no count"
     problems = (
-        *(_problem_of_record(log.event_name, log) for log in logs),
-        *(_problem_of_record(span.name, span) for span in spans),
+        *(_problem_of_record("a log", log) for log in logs),
+        *(_problem_of_record("a span", span) for span in spans),
         *(problem_of_measurement(m, known) for m in measurements),
     )
     return next((problem for problem in problems if problem is not None), None)

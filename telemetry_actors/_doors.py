@@ -1,12 +1,14 @@
 """What follows when a part parks or comes back: the doors of its cases close or open; it is said.
 
-Stands beside `_life.py`, whose parkings and doors these are. Control thread; one line for each
-change, and none for a probe that failed. What the part still holds ends as ``parked``.
+Stands beside `_life.py`, whose parkings and doors these are. Control thread. What the part still
+holds ends as ``parked``. That it is back is said once an event of its has been exported (that
+thread): its children are up after each probe, and may crash at the first event as before. So a
+part that can't work makes one line a minute, whatever its probes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import counted_as_parked
@@ -15,28 +17,47 @@ from telemetry_actors._say import error, warn
 from telemetry_actors.ledger import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from supervisors import LifecycleEvent
     from telemetry_actors._life import Life
+    from telemetry_actors.envelope import Item
 
-__all__ = ["on_lifecycle"]
+__all__ = ["on_lifecycle", "say_who_is_back"]
+
+_THEN: Final = "its events are refused, and it tries again by itself"
 
 
 def on_lifecycle(life: Life, event: LifecycleEvent) -> None:
     """Take one event of the tree of *life*."""
     path, now_ns = event.path, life.clock.now_ns()
     if event.kind == "parked":
-        cause = cause_below(life.slots, path)
-        if life.parkings.park(path, now_ns, *counted_as_parked(life, path), cause):
+        cause, parkings = cause_below(life.slots, path), life.parkings
+        is_news = parkings.park(path, now_ns, *counted_as_parked(life, path), cause)
+        if is_news or path not in parkings.told:
             why = f"{event.detail}; last cause: {cause}" if cause else event.detail
-            then = "its events are refused, and it tries again by itself"
-            error("%s is parked: %s; %s", path or "the tree", why, then, of=path)
+            who = path or "the tree"
+            if error("%s is parked: %s; %s", who, why, _THEN, of=path, at_once=1):
+                parkings.told.setdefault(path, 0)
         _close_doors(life)
         _end_parked(life, path)
     elif event.kind == "unparked":
         refused = life.parkings.come_back(path, now_ns, counted_as_parked(life, path)[0])
-        words = "%s is back; %d events were refused meanwhile"
-        warn(words, path or "the tree", refused, of=path)
+        if path in life.parkings.told:
+            life.parkings.told[path] += refused
         _close_doors(life)
+
+
+def say_who_is_back(life: Life, exported: Sequence[Item]) -> None:
+    """These events have been exported: what had parked, and is theirs, works. Any thread."""
+    parkings = life.parkings
+    for path, refused in list(parkings.told.items()):
+        rows = life.rows_below(path)
+        if path in parkings or all(ticket.case_index not in rows for ticket, _ in exported):
+            continue
+        words = "%s is back; %d events were refused meanwhile"
+        if warn(words, path or "the tree", refused, of=path, at_once=1):
+            parkings.told.pop(path, None)
 
 
 def _close_doors(life: Life) -> None:

@@ -130,7 +130,11 @@ def problem_of_measurement(measurement: Measurement, known: Sequence[Instrument]
     if type(instrument) is not Instrument:
         return f"a measurement of a {type(instrument).__name__}, which is no Instrument"
     if instrument not in known:
-        return f"a measurement of {instrument.name}, which its definition does not declare"
+        names = [one.name for one in known]  # its own may hold content, unless it is one of them
+        if instrument.name in names:
+            return f"a measurement of {instrument.name}, which its definition declares otherwise"
+        declared = ", ".join(names) or "none"
+        return f"a measurement that its definition does not declare (declared: {declared})"
     if not (_texts(keys) and _texts(labels) and len(keys) == len(labels)):
         return f"labels of {instrument.name} that are not two equally long tuples of texts"
     problem = _problem_of_value(instrument, value)

@@ -28,6 +28,7 @@ from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Books
 from telemetry_actors._burial import bury
 from telemetry_actors._crashes import tell
+from telemetry_actors._cut_short import is_the_stops
 from telemetry_actors._doors import on_lifecycle
 from telemetry_actors._entries import entries_of
 from telemetry_actors._gating import as_it_may_travel
@@ -152,6 +153,8 @@ class Life:
         self.building = Lock()
         """Held while the tree is being built and started."""
         self.impatient = False
+        self.cut_at: tuple[str, ...] | None = None
+        """Where calls of a user's stood when a stop's time was up; None: it wasn't."""
         """The process ends: nobody waits for anything any more."""
         self.given_up = False
         """Stopped without waiting for a start that was under way: it is to undo itself."""
@@ -334,7 +337,7 @@ class Life:
         """Take a receiver's answer for the status. The sink's thread."""
         health = self.health[sink, kind]
         health.count(result, took_s, points)
-        health.note(self.clock.now_ns(), result)
+        health.note(self.clock.now_ns(), result, tells=not is_the_stops(self, result))
 
     def _release_claims(self, items: Sequence[Item]) -> None:
         self.dedup.release([claim_of(item) for item in items])

@@ -33,6 +33,8 @@ class Parkings:
 
     def __init__(self) -> None:
         self.by_path: dict[str, Parking] = {}
+        self.told: dict[str, int] = {}
+        """Whose last line in the log says that they are parked; how many were refused since."""
 
     def __contains__(self, path: str) -> bool:
         found = self.by_path.get(path)

@@ -130,8 +130,8 @@ class SinkHealth:
         timing = self.exports.get(key) or self.exports.setdefault(key, Timing())
         timing.add(took_s)
 
-    def note(self, now_ns: int, result: ExportResult) -> None:
-        """Take an answer. The sink's thread."""
+    def note(self, now_ns: int, result: ExportResult, *, tells: bool = True) -> None:
+        """Take an answer. The sink's thread. Without *tells* it is counted, and not said."""
         well = result.verdict is Verdict.ACCEPTED and not result.rejected
         if not well:
             self.failures += 1
@@ -144,7 +144,7 @@ class SinkHealth:
         outages, now_s = self.endpoint.outages, now_ns / 1e9
         if well:
             outages.succeeded(self._kind, now_s)
-        else:
+        elif tells:
             outages.failed(self._kind, error_type_of(result), result, now_s)
         if result.unreadable:
             if not self.unreadable:

@@ -16,13 +16,13 @@ from supervisors._native import acquire
 from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Drop, Ending
 from telemetry_actors._burial import bury, bury_calls, unspared
+from telemetry_actors._cut_short import cut_short, last_cause
 from telemetry_actors._draining import await_tree, drain_life, held_count, is_empty
 from telemetry_actors._holding import taken_out
 from telemetry_actors._keeping import close_journal, put_away
 from telemetry_actors._life import Life
 from telemetry_actors._say import say_at_the_end
 from telemetry_actors._sink_ends import close_sinks, interrupt_sinks
-from telemetry_actors._sink_health import causes_of
 from telemetry_actors.envelope import Ticket
 from telemetry_actors.ledger import Reason
 from telemetry_actors.lifecycle.exit import words_of_loss
@@ -139,7 +139,7 @@ class Stopping:
         lost = report.shutdown, report.unconfirmed
         if not quietly and any(lost) and self._is_mine_to_say():
             words = words_of_loss("the gateway was stopped", *lost, report.seconds)
-            cause = causes_of(self._life.health.values())
+            cause = last_cause(self._life)
             say_at_the_end(f"{words}; {cause}" if cause else words)
         self.report = report
         for token in list(self._waiters):
@@ -199,6 +199,8 @@ class _Stop:
             if drained and life.journal is not None:
                 drained, metrics = self._deliver_what_others_left(life.journal, metrics)
             life.slots = dict(life.slots)  # the tree forgets them as it ends
+        if not drained:
+            cut_short(life)
         threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
         threads_left += self._stop_tree()
         put_away(life, self._measured)

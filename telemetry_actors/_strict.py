@@ -8,6 +8,7 @@ look imports the handlers (tens of milliseconds).
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from telemetry_actors._definition_check import keys_of
 from telemetry_actors._entries import Entry
 from telemetry_actors._forms import InvalidPayload
 from telemetry_actors._intake import Intake
+from telemetry_actors._marks import CYCLE, TOO_DEEP
 from telemetry_actors._may_raise import may_raise
 from telemetry_actors._mistakes import no_map, shown_case
 from telemetry_actors._nearest import did_you_mean, nearest
@@ -29,12 +31,16 @@ from telemetry_actors.envelope import unpack_map
 from telemetry_actors.errors import CaseError, StrictError
 from telemetry_actors.inside import is_inside
 from telemetry_actors.ledger import Admission
+from telemetry_actors.sanitise import sanitise
 
 __all__ = ["StrictIntake"]
 
 _ALIKE: Final = 0.75
 _KEY: Final = 64
 _TENANT: Final = "tenant_id"
+_MARKED: Final = re.compile(
+    rf"{CYCLE}|{TOO_DEEP}|<unreadable .*|<[^<>]* object at 0x[0-9a-f]+>", re.ASCII
+)
 
 
 class StrictIntake(Intake):
@@ -50,7 +56,7 @@ class StrictIntake(Intake):
         problem = None
         with suppress(Exception):  # the look itself costs nobody an event
             if verdict is not Admission.STOPPING and not is_inside() and may_raise(sys._getframe()):
-                problem = self._problem(case, context, payload)
+                problem = self._problem(case, context, payload) or _no_id(event_id)
         if problem is not None:
             raise StrictError(printable(shown_case(case)), printable(problem))
         return verdict
@@ -66,7 +72,12 @@ class StrictIntake(Intake):
             return f"{no_map(context, payload)} (invalid)"
         if not packed[1]:
             return _no_tenant(unpack_map(packed[0]))
-        return self._problem_of_payload(entry, unpack_map(packed[2]))
+        kept = unpack_map(packed[2])
+        return (
+            self._problem_of_payload(entry, kept)
+            or _formless("payload", payload, kept)
+            or _formless("context", context, unpack_map(packed[0]))
+        )
 
     def _problem_of_payload(self, entry: Entry, payload: dict[str, Any]) -> str | None:
         from telemetry_actors.handlers import DEFINITIONS
@@ -85,6 +96,29 @@ class StrictIntake(Intake):
                 f"the payload is invalid: {', '.join(unread)} can't be read and would be left out"
             )
         return None
+
+
+def _formless(what: str, given: Mapping[Any, Any] | None, kept: Mapping[str, Any]) -> str | None:
+    """A value that the wire has no form for: a mark stands in its place, or an address."""
+    for key, value in (given or {}).items():
+        if type(value) is not str and type(key) is str and _is_marked(kept.get(key)):
+            words = f"the {what}'s {key[:_KEY]} ({type(value).__name__[:_KEY]})"
+            return f"{words} can't be carried: it holds itself, is too deep, or is a mere object"
+    return None
+
+
+def _is_marked(value: Any) -> bool:
+    if isinstance(value, str):
+        return _MARKED.match(value) is not None
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_is_marked, inner))
+
+
+def _no_id(event_id: Any) -> str | None:
+    """It is given, and no text can be made of it: the event has one that nobody knows."""
+    if event_id is None or type(event_id) is str or str(sanitise(event_id))[:1] not in ("", "<"):
+        return None
+    return f"the event_id is a {type(event_id).__name__[:_KEY]}, so a new one is made; give a text"
 
 
 def _no_tenant(context: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ first event. What a gateway is made of, and outlives restarts, is its *life* (`_
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -20,7 +19,9 @@ from supervisors._native import begin, note_hub
 from supervisors._process import SAME, Process, notice_fork, this_process, when_forked
 from supervisors._thread import is_want_of_threads
 from telemetry_actors._async import AsyncSide
+from telemetry_actors._cut_short import last_cause
 from telemetry_actors._draining import flush_life, held_in_memory
+from telemetry_actors._given_sinks import check_sinks
 from telemetry_actors._life import Life
 from telemetry_actors._reading import read_ledger, read_status
 from telemetry_actors._readmission import readmit
@@ -28,13 +29,11 @@ from telemetry_actors._redaction import words_of
 from telemetry_actors._registry import note_reader, registered_cases
 from telemetry_actors._say import warn
 from telemetry_actors._settings_said import check_files, say_of_settings
-from telemetry_actors._sink_health import causes_of
 from telemetry_actors._stopping import Stopping, end_unbuilt
 from telemetry_actors._trace_providers import TraceProviders
 from telemetry_actors.cases import TelemetryCase
 from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.envelope import TelemetryContext
-from telemetry_actors.errors import SettingsError
 from telemetry_actors.ledger import Admission, Ledger, Outcome
 from telemetry_actors.lifecycle.exit import is_ending, when_exiting
 from telemetry_actors.ports import Sink, TraceProvider
@@ -42,8 +41,6 @@ from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.status import Status, StopReport
 
 __all__ = ["TelemetryGateway"]
-
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class _Begun(NamedTuple):
@@ -80,7 +77,7 @@ class TelemetryGateway(AsyncSide):
         runtime: Runtime | None = None,
     ) -> None:
         self._settings = settings if settings is not None else TelemetrySettings()
-        self._sinks = _with_names(sinks)
+        self._sinks = check_sinks(sinks)
         self._check_files()
         self._runtime = runtime
         self._clock = clock or (runtime.clock if runtime is not None else SystemClock())
@@ -311,7 +308,7 @@ class TelemetryGateway(AsyncSide):
         return sum(self._here().books.exported)
 
     def _cause(self) -> str:
-        return causes_of(self._here().health.values())
+        return last_cause(self._here())
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -386,13 +383,3 @@ class TelemetryGateway(AsyncSide):
 def _notice_fork() -> None:
     with suppress(Exception):  # the host is at its recursion limit, or out of memory: g01 holds
         notice_fork()
-
-
-def _with_names(sinks: Sequence[Sink] | None) -> Sequence[Sink] | None:
-    """*sinks*, if each can be told from the others in the tree and in the books."""
-    names = [sink.name for sink in sinks or ()]
-    for name in names:
-        if names.count(name) > 1 or not _NAME.fullmatch(name):
-            allowed = "must be a name of its own for each, of letters, digits, '.', '_' and '-'"
-            raise SettingsError("sinks", value=repr(name), allowed=allowed)
-    return sinks

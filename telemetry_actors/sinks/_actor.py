@@ -18,7 +18,8 @@ from supervisors import Clock, InFlight
 from telemetry_actors._books import Books, Drop, RecordEnd
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._crashes import tell_raised
-from telemetry_actors._redaction import without_secrets, words_of
+from telemetry_actors._misfit import answer_of
+from telemetry_actors._redaction import words_of
 from telemetry_actors._unseen import unseen
 from telemetry_actors.batch_actor import BatchActor, SinkItem
 from telemetry_actors.dead_letters import Among
@@ -266,10 +267,9 @@ class RecordSinkActor(BatchActor):
             flight.due_s = now_s + self._budget.limit_wait(wait_s)
 
     def _export(self, records: Sequence[Any]) -> ExportResult:
-        timeout_s = self._budget.limit(self._attempt_timeout_s)
+        timeout_s, send = self._budget.limit(self._attempt_timeout_s), self._sink.export
         with unseen():
-            result = self._sink.export(self._kind, records, timeout_s)
-        return result._replace(message=without_secrets(str(result.message)))
+            return answer_of(self._sink, send, send(self._kind, records, timeout_s))
 
     def _settle(self, flight: InFlight, sending: _Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from supervisors import TICK, Clock, SupervisedActor
 from telemetry_actors._breaker import Breaker
-from telemetry_actors._redaction import without_secrets
+from telemetry_actors._misfit import answer_of
 from telemetry_actors._say import warn
 from telemetry_actors._self_metrics import is_own
 from telemetry_actors._timing import Timing
@@ -196,8 +196,8 @@ class MetricSinkActor(SupervisedActor):
             unless one of them says to come again.
         """
         left_s = max(_LEAST_S, until_s - self._clock.now_s())
-        result = self._sink.export_metrics(points, left_s)
-        result = result._replace(message=without_secrets(str(result.message)))
+        answer = self._sink.export_metrics(points, left_s)
+        result = answer_of(self._sink, self._sink.export_metrics, answer)
         if result.verdict is not Verdict.SPLIT or len(points) == 1:
             return result
         if self._clock.now_s() >= until_s:

@@ -188,6 +188,18 @@ ENDPOINTS = (
         environment={"TELEMETRY_ACTORS__OTLP__ATTEMPT_TIMEOUT_S": "0.3"},
     ),
     Mistake(
+        "a stop that is too short for an answer",
+        (
+            (
+                r"1 events were not delivered before the process ended \(shutdown \d,"
+                r" unconfirmed \d; waited [0-9.]+ s\); the stop's time was too short for"
+                r" them: sink otlp at {url}"
+            ),
+        ),
+        receiver=hang,
+        environment={"TELEMETRY_ACTORS__OTLP__ATTEMPT_TIMEOUT_S": "10"},
+    ),
+    Mistake(
         "a name that isn't there",
         (
             (

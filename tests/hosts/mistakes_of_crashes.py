@@ -35,6 +35,7 @@ _AT = (
     r"KeyError at /srv/shop/tickets\.py:9 in seat_of < /srv/shop/tickets\.py:12 in to_signals"
     r" < telemetry_actors/_definition_check\.py:\d+ in [\w.<>]+"
 )
+_FLUSH = "get_gateway().flush(5)\n"
 _BROKEN_SINK = f"""
 source = '''
 class Sink:
@@ -74,6 +75,53 @@ for _ in range(10):
     emit("workflow_run", {{"tenant_id": "acme"}}, run, names["Manager"]())
 get_gateway().flush(5)
 """
+_NO_RESULT = (
+    r"TypeError: export\(\) of sink mine \(Sink\) returned a NoneType; an ExportResult is wanted,"
+    r" such as ExportResult\(Verdict\.ACCEPTED\), at /srv/shop/sink\.py:8 in Sink\.export"
+)
+_MEASURES = f"""
+source = '''
+from pydantic import BaseModel
+from telemetry_actors import CaseDefinition, Signals, register_case
+from telemetry_actors.signals import Instrument, Measurement
+
+class Ticket(BaseModel):
+    seat: str
+
+SOLD = Instrument("shop.tickets", "counter", "1")
+
+def to_signals(facts, ticket, settings):
+    return Signals(measurements=(Measurement(SOLD, (), (), VALUE),))
+
+register_case(CaseDefinition("ticket_sold", Ticket, to_signals, instruments=(SOLD,)))
+'''
+exec(compile(source, "/srv/shop/tickets.py", "exec"), {{"VALUE": VALUE}})
+emit("ticket_sold", {{"tenant_id": "acme"}}, {{"seat": "{SECRET}"}})
+get_gateway().flush(5)
+"""
+
+
+def measured(value: str, words: str) -> Mistake:
+    """A row of a mapping that measures *value* for a counter."""
+    kind = value.partition("(")[0]
+    line = (
+        rf"handlers/ticket_sold/handler crashed: TypeError: the mapping of ticket_sold made a"
+        rf" {kind} that shop\.tickets can't take: {words}, at /srv/shop/tickets\.py:11 in"
+        rf" to_signals; {_RESTARTED}"
+    )
+    return Mistake(f"a measurement: {value}", (line,), program=f"VALUE = {value}\n{_MEASURES}")
+
+
+_WORKS_NEVER = (
+    _BROKEN_SINK.replace("raise OSError", "return None # ")[: -len(_FLUSH)]
+    + """
+until_s = time.monotonic() + 5
+while time.monotonic() < until_s:
+    emit("app_created", {"tenant_id": "acme"}, {"app_id": "1", "mode": "chat"})
+    time.sleep(0.05)
+"""
+)
+_HANGS = _BROKEN_SINK.replace("raise OSError", "import threading; threading.Event().wait() # ")
 _RESTARTED = r"it is restarted \(\d of 5 restarts in 10 s are used\)"
 _FREE = r"it is restarted \(at no charge, since it had handled messages\)"
 
@@ -114,10 +162,6 @@ CRASHES = (
             rf"sinks/logs crashed: {_IN_SINK}; {_FREE}",
             rf"sinks/logs crashed \(1 more in the last minute, left out here\): {_IN_SINK}",
             (
-                rf"sinks gives up: more than 0 restarts in 10 s; last cause: sinks/logs:"
-                rf" {_IN_SINK}"
-            ),
-            (
                 rf"the tree is parked: child 'sinks': more than 0 restarts in 10 s; last cause:"
                 rf" sinks/logs: {_IN_SINK}; its events are refused, and it tries again by itself"
             ),
@@ -127,6 +171,32 @@ CRASHES = (
             "TELEMETRY_ACTORS__SUPERVISION__INTENSITY": "0",
         },
         program=_BROKEN_SINK,
+    ),
+    Mistake(
+        "a sink that returns nothing, for good",
+        (
+            rf"sinks/logs crashed: {_NO_RESULT}; {_FREE}",
+            (
+                rf"the tree is parked: child 'sinks': .*; last cause: sinks/logs: {_NO_RESULT};"
+                rf" its events are refused, and it tries again by itself"
+            ),
+            rf"sinks/logs crashed \(\d+ more in the last minute, left out here\): {_NO_RESULT}",
+        ),
+        program=_WORKS_NEVER,
+    ),
+    measured("float(1)", r"this counter is declared int \(number=float takes fractions\)"),
+    measured("int(-1)", r"a counter takes no negative number"),
+    measured("str(1)", r"no int or float"),
+    Mistake(
+        "a sink that hangs at the end",
+        (
+            (
+                r"1 events were not delivered before the process ended \(shutdown 0, unconfirmed 1;"
+                r" waited [0-9.]+ s\); sinks/logs hangs at .*/srv/shop/sink\.py:9 in Sink\.export"
+                r" < telemetry_actors/sinks/_actor\.py:\d+ in .*"
+            ),
+        ),
+        program=_HANGS.replace("flush(5)", "flush(1)"),
     ),
     Mistake(
         "a trace manager that raises",

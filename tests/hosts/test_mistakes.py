@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ LOGGINGS = {
         r"(?:WARNING|ERROR):telemetry_actors:",
     ),
 }
+MOST_OF_A_CAUSE = 3
+"""Records of one cause in a minute; no program here runs for longer."""
 ALL = (*MISTAKES, *CRASHES, *SETTINGS, *PAYLOADS)
 QUICK = {
     "lifecycle__exit_timeout_s": 1,
@@ -63,6 +66,13 @@ def check(lines, begins, expected):
         assert found, f"{pattern}\nis not in\n{text}"
         left.remove(found[0])
     assert left == []
+    assert max(Counter(map(cause_of, lines)).values(), default=0) <= MOST_OF_A_CAUSE, text
+
+
+def cause_of(line):
+    """Of a crash the innermost place of a user's code; of all else its subject."""
+    place = re.search(r"(/srv/\S+:\d+)", line)
+    return place[1] if place else line.partition("telemetry_actors:")[2].split()[0]
 
 
 @pytest.mark.timeout(70)

@@ -262,10 +262,10 @@ def test_proper_signals_pass(made):
         (Signals((), (LOG,)), "something among its SpanSignals that is none"),
         (Signals((), (), ("SECRET",)), "something among its Measurements that is none"),
         (Signals((), (), (), -1), "spans_sampled_out"),
-        (Signals((LOG._replace(keys=("a", "b")),)), "shop.log with 2 keys and 1 values"),
-        (Signals((LOG._replace(trace_id="SECRET"),)), "shop.log with an id that is not 16 bytes"),
-        (Signals((LOG._replace(span_id=b"SECRET"),)), "shop.log with an id that is not 8 bytes"),
-        (Signals((), (SPAN._replace(span_id=b""),)), "shop.span without a trace id or a span id"),
+        (Signals((LOG._replace(keys=("a", "b")),)), "a log with 2 keys and 1 values"),
+        (Signals((LOG._replace(trace_id="SECRET"),)), "a log with an id that is not 16 bytes"),
+        (Signals((LOG._replace(span_id=b"SECRET"),)), "a log with an id that is not 8 bytes"),
+        (Signals((), (SPAN._replace(span_id=b""),)), "a span without a trace id or a span id"),
         (Signals((), (), (ORDERS.measure(-1),)), "a int that shop.orders.total can't take"),
         (Signals((), (), (ORDERS.measure(1.5),)), "a float that shop.orders.total can't take"),
         (Signals((), (), (ORDERS.measure(True),)), "a bool that shop.orders.total can't take"),
@@ -276,7 +276,7 @@ def test_proper_signals_pass(made):
         (Signals((), (), (Measurement(WAIT, ("a",), (), 1),)), "labels of shop.wait"),
         (
             Signals((), (), (Instrument("shop.else", "counter", "").measure(),)),
-            "a measurement of shop.else, which its definition does not declare",
+            "a measurement that its definition does not declare (declared: shop.orders.total,",
         ),
     ],
 )

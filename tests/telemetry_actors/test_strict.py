@@ -53,7 +53,13 @@ def gateway():
     made.stop(0.1)
 
 
+LOOP: list = []
+LOOP.append(LOOP)
+
 MISTAKES = [
+    (("app_created", TENANT, {"app_id": object()}), "the payload's app_id (object) can't be"),
+    (("app_created", {"tenant_id": object()}, APP), "the context's tenant_id (object) can't be"),
+    (("app_created", TENANT, {**APP, "more": {"a": LOOP}}), "the payload's more (dict) can't be"),
     (TYPO, "case app_craeted: unknown (refused as unknown_case); did you mean app_created?"),
     ((7, TENANT, APP), "case of type int: unknown (refused as unknown_case)"),
     (("app_created", {}, APP), "no tenant: neither payload nor context has a tenant_id"),
@@ -130,6 +136,11 @@ def test_a_case_of_ones_own_is_looked_at_by_its_own_model():
             gateway.emit("order_shipped", TENANT, {**order, "amount": SECRET})
         assert SECRET not in str(caught.value)
         gateway.stop(0.1)
+
+
+def test_an_id_that_would_be_replaced_is_a_mistake(gateway):
+    with pytest.raises(StrictError, match="the event_id is a object, so a new one is made"):
+        gateway.emit("app_created", TENANT, APP, event_id=object())
 
 
 def test_off_it_is_not_there_at_all():
