@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import counted_as_parked
 from telemetry_actors._crashes import cause_below
+from telemetry_actors._outages import duration
 from telemetry_actors._say import error, warn
 from telemetry_actors.ledger import Reason
 
@@ -33,10 +34,17 @@ def on_lifecycle(life: Life, event: LifecycleEvent) -> None:
         _close_doors(life)
         _end_parked(life, path)
     elif event.kind == "unparked":
-        refused = life.parkings.come_back(path, now_ns, counted_as_parked(life, path)[0])
-        words = "%s is back; %d events were refused meanwhile"
-        warn(words, path or "the tree", refused, of=path)
+        _say_it_is_back(life, path, now_ns)
         _close_doors(life)
+
+
+def _say_it_is_back(life: Life, path: str, now_ns: int) -> None:
+    parking, (refused, dropped) = life.parkings.by_path.get(path), counted_as_parked(life, path)
+    refused = life.parkings.come_back(path, now_ns, refused)
+    if parking is not None:
+        words = "%s is back after %s; %d events were refused and %d dropped meanwhile (parked)"
+        lasted, dropped = (now_ns - parking.since_ns) / 1e9, dropped - parking.dropped_before
+        warn(words, path or "the tree", duration(lasted), refused, dropped, of=path)
 
 
 def _close_doors(life: Life) -> None:

@@ -74,7 +74,8 @@ class TestMistakes:
         monkeypatch.setenv("TELEMETRY_ACTORS__SINK__LINGER_S", "-1")
 
         assert run("replay", "-", "--endpoint", "http://h") == 2
-        assert "sink.linger_s = '-1': must be greater than or equal to 0" in capsys.readouterr().err
+        words = "SINK__LINGER_S = '-1': must be greater than or equal to 0"
+        assert f"TELEMETRY_ACTORS__{words}" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "argv",

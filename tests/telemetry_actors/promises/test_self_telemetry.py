@@ -239,6 +239,7 @@ def test_parking_is_seen_and_what_was_refused_meanwhile_is_counted(flooded, frag
     gateway, _, runtime = flooded
     (parking,) = gateway.status().parkings
     refused = gateway.ledger().by_case["app_deleted"].refused["parked"]
+    dropped, since_ns = gateway.ledger().by_case["app_deleted"].dropped["parked"], parking.since
 
     assert refused == 7
     assert (parking.part, parking.parked, parking.times) == ("handlers/app_deleted", True, 1)
@@ -252,8 +253,13 @@ def test_parking_is_seen_and_what_was_refused_meanwhile_is_counted(flooded, frag
     assert (parking.parked, parking.times, parking.refused) == (False, 1, refused)
     assert gateway.status().parked == []
     lines = [r for r in caplog.records if "app_deleted" in r.getMessage()]
+    lasted_s = (parking.since - since_ns) / 1e9
+    assert dropped
     assert [r.getMessage() for r in lines] == [
-        f"handlers/app_deleted is back; {refused} events were refused meanwhile"
+        (
+            f"handlers/app_deleted is back after {lasted_s:.0f} s; {refused} events were refused"
+            f" and {dropped} dropped meanwhile (parked)"
+        )
     ]
     assert total(points(gateway.status()), "telemetry_actors.parked") == 0
     assert total(points(gateway.status()), "telemetry_actors.parkings") == 1
