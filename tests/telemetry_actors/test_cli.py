@@ -172,6 +172,20 @@ class TestHelp:
             "replay",
         ]
 
+    @pytest.mark.parametrize("argv", [["--show-completion", "bsh"], ["--install-completion=bsh"]])
+    def test_a_shell_that_is_not_known_is_told_with_those_that_are(self, argv, capsys):
+        assert run(*argv) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == (
+            "telemetry-actors: there is no completion for bsh; did you mean bash?; there are bash,"
+            " zsh, fish, powershell, pwsh\n"
+        )
+
+    def test_the_shell_that_is_named_is_the_one_that_is_shown(self, capsys):
+        assert run("--show-completion", "zsh") == 0
+        assert capsys.readouterr().out.startswith("#compdef telemetry-actors")
+
     def test_a_host_that_types_no_command_pays_for_none(self):
         """Importing the package, or the entry point, brings neither typer nor rich."""
         code = (
