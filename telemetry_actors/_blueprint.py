@@ -109,7 +109,8 @@ class Blueprint:
         spec = self._supervisor(groups, on_intensity="park")
         file, bridging = self._settings.config, self._parts.bridging
         if file is not None:
-            spec = overridden(spec, file, has_sink=has_sink, bridging=bridging)
+            named = self._settings.origin.names.get("config", "config")
+            spec = overridden(spec, file, has_sink=has_sink, bridging=bridging, named=named)
         return Tree(spec, tuple(holders), self._parts.providers, metrics)
 
     # -- mailboxes --------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from supervisors import Runtime
 from telemetry_actors._breaker import Breaker
 from telemetry_actors._counts import OwnPoints
 from telemetry_actors._doors import say_who_is_back
+from telemetry_actors._outages import duration
 from telemetry_actors._reading import read_status
 from telemetry_actors._redaction import place_of, without_secrets
 from telemetry_actors._say import say, warn
 from telemetry_actors._sink_health import Endpoint, SinkHealth
 from telemetry_actors._tree_parts import Parts
 from telemetry_actors.envelope import Item, claim_of
+from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import Remote, Sink
 from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
@@ -82,7 +84,10 @@ def parts_of(life: Life) -> Parts:
 
 
 def say_started(life: Life) -> None:
-    """One line at INFO: where events go, and what was chosen. The builder's thread."""
+    """One line at INFO: where events go, and what was chosen; one more if it had failed before.
+
+    The builder's thread.
+    """
     settings = life.settings
     places = dict.fromkeys(health.endpoint.name for health in life.health.values())
     journal = settings.journal.directory
@@ -96,6 +101,10 @@ def say_started(life: Life) -> None:
         journal or "none",
         settings.dead_letters.directory or "in memory",
     )
+    if life.fails_since_s is not None:
+        lost = sum(counts[Reason.PARKED] for counts in life.books.dropped)
+        lasted = duration(life.clock.now_s() - life.fails_since_s)
+        warn("the tree is up after %s; %d events were lost meanwhile (parked)", lasted, lost)
 
 
 def _remember_across_processes(life: Life) -> None:

@@ -103,7 +103,7 @@ def demo(
     books, and whether the receiver counted what was exported.
 
     Exit codes: 0 = the books balance and agree with the receiver; 1 = they don't;
-    2 = a wrong option or setting; 130 = interrupted by Ctrl-C.
+    2 = a wrong option or setting; 130 = interrupted by Ctrl-C or SIGTERM.
     """
     from telemetry_actors._cli_demo import run_demo
 
@@ -150,7 +150,7 @@ def replay(
 
     Exit codes: 0 = every event of a good line was exported, or was a duplicate; 1 = some were
     not, or the books don't balance; 2 = no endpoint, or a wrong option, setting or file;
-    130 = interrupted by Ctrl-C.
+    130 = interrupted by Ctrl-C or SIGTERM.
     """
     from telemetry_actors._cli_replay import run_replay
 
@@ -317,8 +317,8 @@ def resend(
 
     Exit codes: 0 = all were exported, or were duplicates; 1 = some were not, or the books don't
     balance; 2 = no endpoint, a wrong option or setting, or the directory can't be read;
-    130 = interrupted by Ctrl-C. Files that are no whole letters are told and skipped, and change
-    nothing of it.
+    130 = interrupted by Ctrl-C or SIGTERM. Files that are no whole letters are told and skipped,
+    and change nothing of it.
     """
     from telemetry_actors._cli_letters import Filter
     from telemetry_actors._cli_resend import run_resend

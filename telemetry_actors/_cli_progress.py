@@ -28,12 +28,13 @@ _LOOK_EVERY = 64  # events between two looks at the clock
 class ProgressDisplay:
     """Shows how many events have been emitted. A context manager, and an `Observer`."""
 
-    def __init__(self, clock: Clock, *, total: int | None = None) -> None:
+    def __init__(self, clock: Clock, *, total: int | None = None, bar: bool = True) -> None:
         """Show nothing yet.
 
         Args:
             clock: when the next line is due.
             total: events that there will be, where that is known.
+            bar: on a terminal; False: where somebody types, it would be in the way.
         """
         self._console = Console(stderr=True, highlight=False)
         self._clock = clock
@@ -45,7 +46,7 @@ class ProgressDisplay:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not bar or not self._console.is_terminal,
             transient=True,
         )
         self._lines = _Lines(self)

@@ -5,10 +5,12 @@ Exit codes: see the command's help (`_cli_app.py`).
 
 from __future__ import annotations
 
+import select
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from supervisors import SystemClock
 from telemetry_actors._cli_books import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_replay"]
 
+_SILENT_S = 0.5
 _OK, _LOST, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
 
@@ -58,7 +61,7 @@ def run_replay(
         path, reader = _source(file, azure_llm)
         settings = sending_settings(endpoint, config)
         with _opened(path) as stream:
-            books = _replay(_events(path, reader, stream), settings, speed)
+            books = _replay(_events(path, reader, stream), settings, speed, bar=str(path) != "-")
     except (UsageError, SettingsError) as error:
         print_error(str(error))
         return _USAGE
@@ -77,7 +80,9 @@ def _source(
 
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     if str(path) == "-":
-        return nullcontext(sys.stdin.buffer)
+        if sys.stdin is None:
+            raise UsageError("standard input is closed; give a FILE or lines")
+        return nullcontext(BufferedReader(_Awaited(sys.stdin.buffer)))
     try:
         return path.open("rb")
     except OSError as error:
@@ -93,11 +98,41 @@ def _events(
         raise UsageError(f"can't read {path}: {error}") from None
 
 
+class _Awaited(RawIOBase):
+    """Standard input: says once that it is waited for, if it is typed or nothing comes.
+
+    Wakes up now and then, too: a signal that comes just before a read blocks would be noticed with
+    the next line, or never.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._raw: Any = getattr(stream, "raw", stream)
+        self._unsaid = "; Ctrl-D ends it" if stream.isatty() else ""
+        self._is_said = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._unsaid:
+            self._say()
+        with suppress(OSError, ValueError):  # of what can't be asked, such as a pipe on Windows
+            while not select.select([self._raw], [], [], _SILENT_S)[0]:
+                self._say()
+        self._is_said = True  # from here on it's known that lines come
+        return self._raw.readinto(buffer)  # type: ignore[no-any-return]
+
+    def _say(self) -> None:
+        if not self._is_said:
+            self._is_said = True
+            print_error(f"waiting for lines on standard input{self._unsaid}")
+
+
 def _replay(
-    events: Iterator[MadeEvent | BadLine], settings: TelemetrySettings, speed: float
+    events: Iterator[MadeEvent | BadLine], settings: TelemetrySettings, speed: float, *, bar: bool
 ) -> Books:
     clock = SystemClock()
-    with ProgressDisplay(clock) as progress, TelemetryGateway(settings) as gateway:
+    with ProgressDisplay(clock, bar=bar) as progress, TelemetryGateway(settings) as gateway:
         session = Session(
             gateway,
             clock,

@@ -6,6 +6,7 @@ In front of the commands (`_cli_app.py`): `cli.main` calls `run`. The command's 
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from telemetry_actors._nearest import did_you_mean
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _NAME = "telemetry-actors"
+_VARIABLE = "_TELEMETRY_ACTORS_COMPLETE"
+_COMPLETIONS = ("--show-completion", "--install-completion")
 _NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
 
 
@@ -29,6 +32,9 @@ def run(app: typer.Typer, argv: Sequence[str]) -> int:
     """
     import typer
 
+    option, *names = [word for one in argv[:2] for word in one.split("=", 1)] or [""]
+    if names and option in _COMPLETIONS:
+        return _complete(names[0], install=option == _COMPLETIONS[1])
     try:
         code = app(args=list(argv), prog_name=_NAME, standalone_mode=False)
     except typer.Abort:
@@ -38,6 +44,32 @@ def run(app: typer.Typer, argv: Sequence[str]) -> int:
             raise
         return _told(error)
     return code if isinstance(code, int) else 0
+
+
+def _complete(shell: str, *, install: bool) -> int:
+    """Typer itself would pass over the name, and go by the shell that it is called from."""
+    from typer import _completion_shared as completion
+
+    from telemetry_actors._cli_books import print_error
+
+    there = [one.value for one in completion.Shells]
+    if shell not in there:
+        known = f"{did_you_mean(shell, there)}; there are {', '.join(there)}"
+        print_error(f"there is no completion for {shell or 'a shell without a name'}{known}")
+        return 2
+    if not install:
+        script = completion.get_completion_script(
+            prog_name=_NAME, complete_var=_VARIABLE, shell=shell
+        )
+        sys.stdout.write(f"{script}\n")
+        return 0
+    try:
+        _, path = completion.install(shell=shell, prog_name=_NAME, complete_var=_VARIABLE)
+    except OSError as error:
+        print_error(f"the completion can't be installed: {error}")
+        return 2
+    sys.stdout.write(f"{shell} completion installed in {path}; it is there in the next shell\n")
+    return 0
 
 
 def _told(error: Any) -> int:

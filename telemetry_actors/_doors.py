@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from telemetry_actors._burial import bury
 from telemetry_actors._counts import counted_as_parked
 from telemetry_actors._crashes import cause_below
+from telemetry_actors._outages import duration
 from telemetry_actors._say import error, warn
 from telemetry_actors.ledger import Reason
 
@@ -33,30 +34,32 @@ def on_lifecycle(life: Life, event: LifecycleEvent) -> None:
     path, now_ns = event.path, life.clock.now_ns()
     if event.kind == "parked":
         cause, parkings = cause_below(life.slots, path), life.parkings
-        is_news = parkings.park(path, now_ns, *counted_as_parked(life, path), cause)
+        counts = counted_as_parked(life, path)
+        is_news = parkings.park(path, now_ns, *counts, cause)
         if is_news or path not in parkings.told:
             why = f"{event.detail}; last cause: {cause}" if cause else event.detail
             who = path or "the tree"
             if error("%s is parked: %s; %s", who, why, _THEN, of=path, at_once=1):
-                parkings.told.setdefault(path, 0)
+                parkings.told.setdefault(path, (now_ns, *counts))
         _close_doors(life)
         _end_parked(life, path)
     elif event.kind == "unparked":
-        refused = life.parkings.come_back(path, now_ns, counted_as_parked(life, path)[0])
-        if path in life.parkings.told:
-            life.parkings.told[path] += refused
+        life.parkings.come_back(path, now_ns, counted_as_parked(life, path)[0])
         _close_doors(life)
 
 
 def say_who_is_back(life: Life, exported: Sequence[Item]) -> None:
     """These events have been exported: what had parked, and is theirs, works. Any thread."""
     parkings = life.parkings
-    for path, refused in list(parkings.told.items()):
+    for path, (since_ns, *before) in list(parkings.told.items()):
         rows = life.rows_below(path)
         if path in parkings or all(ticket.case_index not in rows for ticket, _ in exported):
             continue
-        words = "%s is back; %d events were refused meanwhile"
-        if warn(words, path or "the tree", refused, of=path, at_once=1):
+        refused, dropped = map(int.__sub__, counted_as_parked(life, path), before)
+        lasted = duration((life.clock.now_ns() - since_ns) / 1e9)
+        words = "%s is back after %s; %d events were refused and %d dropped meanwhile (parked)"
+        who = path or "the tree"
+        if warn(words, who, lasted, refused, dropped, of=path, at_once=1):
             parkings.told.pop(path, None)
 
 

@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from telemetry_actors._near_misses import is_suspect
-from telemetry_actors._neutral_names import NEUTRAL_NAMES, Neutral, read_neutral
+from telemetry_actors._neutral_names import NEUTRAL_NAMES, read_neutral
 from telemetry_actors._origin import ORIGIN, Origin
 from telemetry_actors._truth import is_sdk_disabled, truth_of
 from telemetry_actors.errors import SettingsError
@@ -100,17 +100,21 @@ def read_environment(
     Args:
         settings_class: what they are for.
         environ: the environment.
-        given: fields that have been given in code, which go over it.
+        given: fields that have been given in code, which go over it; as a mapping with their
+            values, of which a mapping goes over no more of its part than it names.
 
     Raises:
         SettingsError: a ``TELEMETRY_ACTORS__...`` name is unknown.
     """
     values: dict[str, Any] = {}
+    written: dict[str, str] = {}
     for name in settings_class.model_fields:
         if name.startswith(_UNPREFIXED) and environ.get(name.upper()):
             values[name] = environ[name.upper()]
-    for path, text in _tunables(settings_class, environ):
-        part = values
+            written[name] = name.upper()
+    for name, path in _tunables(settings_class, environ):
+        text, part = environ[name], values
+        written[".".join(path)] = name
         for step in path[:-1]:
             part = part.setdefault(step, {})
         part[path[-1]] = text
@@ -122,18 +126,24 @@ def read_environment(
     if otel:
         values["otel_exporter_otlp"] = otel
     neutral = read_neutral(environ, given)
-    values[ORIGIN] = _origin(environ, given, neutral)
+    names = {field: name for field, name in written.items() if not _is_given(field, given)}
+    values[ORIGIN] = _origin(environ, {**names, **neutral.names}, neutral.differences)
     return {**values, **neutral.values}
 
 
-def _origin(environ: Mapping[str, str], given: Collection[str], neutral: Neutral) -> Origin:
-    names = dict(neutral.names)
-    for field in (*_SWITCHES, _SDK):
-        if environ.get(field.upper()) and field not in given:
-            names[field] = field.upper()
+def _is_given(field: str, given: Collection[str]) -> bool:
+    """In code. A mapping for a part goes over what it names, and anything else over the part."""
+    part, _, name = field.partition(".")
+    there = given.get(part) if isinstance(given, Mapping) else None
+    return part in given and (name in there if name and isinstance(there, Mapping) else True)
+
+
+def _origin(
+    environ: Mapping[str, str], names: Mapping[str, str], differences: tuple[str, ...]
+) -> Origin:
     switches = {field: environ[name] for field, name in names.items() if field in _SWITCHES}
     sdk = environ.get(_SDK.upper(), "") if _SDK in names else ""
-    odd = list(neutral.differences)
+    odd = list(differences)
     if sdk and not is_sdk_disabled(sdk) and truth_of(sdk.strip()) is not False:
         odd.append(f"{_SDK.upper()} is {sdk!r}, which turns nothing off: true alone does")
     suspects = tuple(name for name in environ if is_suspect(name))
@@ -142,7 +152,8 @@ def _origin(environ: Mapping[str, str], given: Collection[str], neutral: Neutral
 
 def _tunables(
     settings_class: type[BaseModel], environ: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, ...], str]]:
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Name, as it is written, and path of each that is set."""
     known = tunable_names(settings_class)
     for name, text in environ.items():
         if not name.startswith(PREFIX) or name in NEUTRAL_NAMES:
@@ -152,7 +163,7 @@ def _tunables(
             near = nearest(name, [*known, *NEUTRAL_NAMES])
             raise SettingsError(name, allowed=f"no such setting; {near}")
         if text:
-            yield path, text
+            yield name, path
 
 
 class EnvironmentSource(PydanticBaseSettingsSource):

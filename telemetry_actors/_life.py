@@ -23,6 +23,7 @@ from supervisors import (
 )
 from supervisors._clock import Token, new_token, release
 from supervisors._native import Lock, acquire
+from supervisors._thread import is_want_of_threads
 from supervisors.errors import NoSuchChild
 from telemetry_actors._aside import Aside, run_aside
 from telemetry_actors._books import Books
@@ -80,7 +81,7 @@ class Life:
         providers: who besides trace managers is given trace tasks; nobody by default.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 -- its state, one by one
         self,
         settings: TelemetrySettings,
         sinks: Sequence[Sink] | None,
@@ -152,10 +153,12 @@ class Life:
         self.parkings = Parkings()
         self.building = Lock()
         """Held while the tree is being built and started."""
+        self.fails_since_s: float | None = None
+        """When a build failed first."""
         self.impatient = False
+        """The process ends: nobody waits for anything any more."""
         self.cut_at: tuple[str, ...] | None = None
         """Where calls of a user's stood when a stop's time was up; None: it wasn't."""
-        """The process ends: nobody waits for anything any more."""
         self.given_up = False
         """Stopped without waiting for a start that was under way: it is to undo itself."""
 
@@ -210,7 +213,12 @@ class Life:
         with self.building:
             if self.root is not None or self.state in _ENDING:
                 return
-            self._build()
+            try:
+                self._build()
+            except Exception as error:
+                if self.fails_since_s is None and not is_want_of_threads(error, at_exit=True):
+                    self.fails_since_s = self.clock.now_s()
+                raise
         if self.given_up:  # looked at with the lock free: until then nobody could know
             self._undo()
 

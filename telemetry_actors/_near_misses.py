@@ -19,17 +19,35 @@ _OURS: Final = re.compile(r"TELEMETRY[_-]?ACTORS?_+(?P<rest>.*)")
 _OF_SERVICES: Final = re.compile(
     r"(.*_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 )
-_BEGINNINGS: Final = ("TELEMETRY", "ENTERPRISE", "OTEL_EXPORTER_OTLP_", "OTEL_SDK_DISABLED")
-_READ: Final = ("TELEMETRY_ACTORS__", "OTEL_EXPORTER_OTLP_")
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_BEGINNINGS: Final = ("TELEMETRY", "ENTERPRISE", "OTEL_SDK_", _OTLP)
+_OF_EXPORTER: Final = (
+    *("ENDPOINT", "PROTOCOL", "HEADERS", "TIMEOUT", "COMPRESSION", "INSECURE"),
+    *("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"),
+)
+_OTEL: Final = (
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    *(
+        f"{_OTLP}{signal}{name}"
+        for signal in ("", "LOGS_", "TRACES_", "METRICS_")
+        for name in _OF_EXPORTER
+    ),
+)
+"""OpenTelemetry's own, whether we read them or not."""
+_READ: Final = ("TELEMETRY_ACTORS__", *_OTEL)
 """Whatever begins so is read, or is an error."""
-_CUTOFF: Final = 0.88  # of what comes after the prefix; `API_KEY` and `OTLP_API_KEY` have 0.74
+_CUTOFF: Final = 0.85  # of what comes after the prefix; `API_KEY` and `OTLP_API_KEY` have 0.74
 _OURS_CUTOFF: Final = 0.8
 _MOST: Final = 8
 
 
 def is_suspect(name: str) -> bool:
     """Whether *name* is worth a second look. Cheap: asked of the whole environment."""
-    return name.upper().startswith(_BEGINNINGS) and not name.startswith(_READ)
+    upper = name.upper().replace("-", "_")
+    is_read = name.startswith(_READ) or (name.startswith(_OTLP) and upper in _OTEL)
+    return upper.startswith((*_BEGINNINGS, *_OTEL)) and not is_read
 
 
 def near_misses(suspects: Iterable[str], known: Collection[str]) -> str:
@@ -52,14 +70,15 @@ def _sentences(names: Iterable[str], known: Collection[str]) -> Iterator[str]:
 
 def _meant(name: str, known: Collection[str]) -> str | None:
     """End of a sentence; None: it's nobody's mistake."""
-    upper = name.upper()
-    if upper in known or (name != upper and upper.startswith("OTEL_")):
+    upper = name.upper().replace("-", "_")
+    if upper in known or (name != upper and upper in _OTEL):
         return f"did you mean {upper}?"
     ours = _OURS.fullmatch(upper)
     if ours is not None:
         return _meant_of_ours(ours["rest"], known)
-    if upper.startswith(_PLATFORM):
-        near = _nearest(upper, _PLATFORM, known, _CUTOFF)
+    prefix = next(filter(upper.startswith, (_PLATFORM, _OTLP, "OTEL_SDK_")), None)
+    if prefix is not None:
+        near = _nearest(upper, prefix, (*known, *_OTEL), _CUTOFF)
         return near and f"did you mean {near}?"
     return None
 

@@ -21,7 +21,8 @@ class Origin:
     """Of one `TelemetrySettings`. It has no part in whether two of them are equal."""
 
     names: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Field → name in the environment; not for what was given in code, or by nobody."""
+    """Field (``gateway.linger_s``) → name in the environment, as it is written there; not for what
+    was given in code, or by nobody."""
     switches: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Field → text, of those that turn things on and off."""
     suspects: tuple[str, ...] = field(default=(), compare=False)
@@ -33,6 +34,6 @@ class Origin:
         """The same, when *fields* have been given in code after all."""
         return replace(
             self,
-            names={name: text for name, text in self.names.items() if name not in fields},
+            names={n: text for n, text in self.names.items() if n.split(".")[0] not in fields},
             switches={name: text for name, text in self.switches.items() if name not in fields},
         )

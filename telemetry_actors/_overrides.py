@@ -62,7 +62,12 @@ _CONTROL_THREAD = "supervisors"
 
 
 def overridden(
-    spec: SupervisorSpec, file: Path, *, has_sink: bool, bridging: bool = False
+    spec: SupervisorSpec,
+    file: Path,
+    *,
+    has_sink: bool,
+    bridging: bool = False,
+    named: str = "config",
 ) -> SupervisorSpec:
     """*spec* as *file* wants it.
 
@@ -71,6 +76,7 @@ def overridden(
         file: TOML.
         has_sink: without, the parts of *file* about sinks are passed over.
         bridging: so are those of all that another process does then.
+        named: what the setting is called where it was set.
 
     Raises:
         SettingsError: *file* can't be used.
@@ -78,7 +84,7 @@ def overridden(
     try:
         return changed(spec, file, has_sink=has_sink, bridging=bridging)
     except ConfigError as error:
-        raise SettingsError("config", value=str(file), allowed=error.problem) from error
+        raise SettingsError(named, value=str(file), allowed=error.problem) from error
 
 
 def changed(

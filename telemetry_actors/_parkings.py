@@ -33,8 +33,9 @@ class Parkings:
 
     def __init__(self) -> None:
         self.by_path: dict[str, Parking] = {}
-        self.told: dict[str, int] = {}
-        """Whose last line in the log says that they are parked; how many were refused since."""
+        self.told: dict[str, tuple[int, int, int]] = {}
+        """Whose last line in the log says that they are parked: since when, in ns, and how many
+        had been refused and dropped until then."""
 
     def __contains__(self, path: str) -> bool:
         found = self.by_path.get(path)

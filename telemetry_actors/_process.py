@@ -109,12 +109,14 @@ class _ProcessGateway(TelemetryGateway):
         pass
 
     def check_files_once(self) -> None:
-        """Until they can be used. Not for `emit()`: no I/O there (g02), so the tree says it.
+        """Until they can be used, or it runs: then the sink looks, and says what is wrong.
+
+        Not for `emit()`: no I/O there (g02), so the tree says it.
 
         Raises:
             SettingsError: one can't.
         """
-        if not self._checked:
+        if not self._checked and self._here().root is None:  # one that runs uses what it has read
             super()._check_files()
             self._checked = True
 

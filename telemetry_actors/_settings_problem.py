@@ -8,19 +8,20 @@ unknown key (it may be a misspelt secret), not for what looks like a URL with a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from telemetry_actors._environment import nearest
+from telemetry_actors._environment import PREFIX, nearest
 from telemetry_actors._truth import WORDS
 from telemetry_actors.errors import SettingsError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["first_problem"]
+__all__ = ["as_written", "first_problem"]
 
 _LONGEST_VALUE = 80
 
@@ -43,24 +44,38 @@ def first_problem(
     error: ValidationError,
     *,
     prefix: str = "",
-    names: Mapping[str, str] | None = None,
 ) -> SettingsError:
     """The first problem in *error*, which *model* raised, as a `SettingsError`.
 
     Args:
         prefix: the model's own place in the settings, such as ``gateway``.
-        names: what a field is to be called instead of its name.
     """
     # include_context stays off and include_input on: the text is made here.
     detail = error.errors(include_url=False, include_context=False)[0]
     path = [str(step) for step in detail["loc"]]
     name = ".".join([prefix, *path] if prefix else path) or "settings"
-    name = (names or {}).get(name, name)
     if detail["type"] == "extra_forbidden":
         return SettingsError(
             name, allowed=f"no such setting; {nearest(path[-1], sorted(model.model_fields))}"
         )
     return SettingsError(name, allowed=_allowed(detail), value=_value(model, path, detail))
+
+
+def as_written(problem: SettingsError, names: Mapping[str, str]) -> SettingsError:
+    """*problem*, with each setting called as whoever has set it knows it.
+
+    Args:
+        problem: calls settings as the fields are called.
+        names: field (``gateway.linger_s``) → its name in the environment, if it comes from there.
+    """
+    setting, allowed = problem.setting, problem.allowed
+    for field, name in names.items():
+        shown = field.removeprefix(f"{setting}.")
+        if "_" in shown or f"{field}=" in allowed or shown != field:  # else it's a word like others
+            allowed = re.sub(rf"(?<![\w./-]){re.escape(shown)}(?![\w./-])", name, allowed)
+    if allowed != problem.allowed and "." in setting:  # itself it has been set by nobody
+        setting = f"{PREFIX}{setting.replace('.', '__')}".upper()
+    return SettingsError(names.get(problem.setting, setting), allowed=allowed, value=problem.value)
 
 
 def _allowed(detail: ErrorDetails) -> str:

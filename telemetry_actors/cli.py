@@ -6,6 +6,7 @@ types a command.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always, at the end; its code is documented in each command's ``--help``.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 -- closed: for nobody
+    sys.stderr = sys.stderr or sys.stdout
     try:
         from telemetry_actors._cli_app import app
         from telemetry_actors._cli_usage import run

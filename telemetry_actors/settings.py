@@ -27,7 +27,6 @@ from telemetry_actors._celery_part import CelerySettings
 from telemetry_actors._environment import EnvironmentSource
 from telemetry_actors._header_files import header_files
 from telemetry_actors._header_texts import check_key, header_pairs
-from telemetry_actors._neutral_names import NEUTRAL_NAMES
 from telemetry_actors._origin import ORIGIN, Origin
 from telemetry_actors._otlp_target import (
     OtlpTarget,
@@ -55,7 +54,7 @@ from telemetry_actors._parts import (
     SupervisionSettings,
 )
 from telemetry_actors._redaction import know_settings
-from telemetry_actors._settings_problem import first_problem
+from telemetry_actors._settings_problem import as_written, first_problem
 from telemetry_actors._truth import is_gateway_word, is_sdk_disabled
 from telemetry_actors.errors import SettingsError
 
@@ -265,7 +264,7 @@ class TelemetrySettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then our own reading of the environment. No file."""
-        return init_settings, EnvironmentSource(settings_cls, given=tuple(init_settings()))
+        return init_settings, EnvironmentSource(settings_cls, given=init_settings())
 
     @field_validator("enterprise_telemetry_gateway_enabled", mode="before")
     @classmethod
@@ -321,8 +320,9 @@ class TelemetrySettings(BaseSettings):
         try:
             made = handler(values)
         except ValidationError as error:
-            neutral = {f: name for f, name in origin.names.items() if name in NEUTRAL_NAMES}
-            problem = first_problem(cls, error, names=neutral)
+            problem = as_written(first_problem(cls, error), origin.names)
+        except SettingsError as error:  # of a part, or of several fields together
+            problem = as_written(error, origin.names)
         else:
             made._origin = origin
             return made

@@ -1,4 +1,4 @@
-"""Ctrl-C between two events, never in the middle of one.
+"""Ctrl-C and SIGTERM between two events, never in the middle of one.
 
 ``emit()`` promises to raise nothing, but a KeyboardInterrupt is not its to stop: it would
 break off between two of its counts. So a command that wants its books to balance holds
@@ -19,18 +19,23 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """Handles SIGINT for the length of a block. Outside the main thread it does nothing."""
+    """Handles SIGINT, and SIGTERM as if it were one, for the length of a block.
+
+    Outside the main thread it does nothing. Somebody else's handler of SIGTERM stays.
+    """
 
     def __init__(self) -> None:
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
         self._held = False
         self._pending = False
 
     def __enter__(self) -> Self:
         try:
-            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._handle)
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._handle)
         except ValueError:  # not the main thread: no signal comes here
-            self._before = None
+            pass
         return self
 
     def __exit__(
@@ -39,8 +44,8 @@ class Interrupts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        while self._before:
+            signal.signal(*self._before.popitem())
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 Feeds a started gateway from one source, waits until all that was accepted has its
 outcome, stops the gateway, and hands back what the books say. Ctrl-C ends the feeding,
-never the books; so does a receiver of which nothing is to be hoped.
+never the books; so does a receiver of which nothing is to be hoped. SIGTERM does as Ctrl-C.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ class Session:
         """
         try:
             if not self._interrupted and not self._given_up:
-                self._settle()
+                with self._interrupts:
+                    self._settle()
         except KeyboardInterrupt:
             self._interrupted = True
         except Hopeless:
@@ -211,7 +212,8 @@ class Session:
 
     def _stop(self) -> None:
         try:
-            self.gateway.stop(self._patience_s())
+            with self._interrupts:
+                self.gateway.stop(self._patience_s())
         except KeyboardInterrupt:  # a second one: at once
             self._interrupted = True
             self.gateway.stop(0.0)

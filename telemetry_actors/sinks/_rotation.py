@@ -82,4 +82,5 @@ class Rotation:
     def _complain(self, problem: str) -> None:
         before, self._problem = self._problem, problem
         if problem != before:
-            warn("%s; what was read before stays in use", problem, of=problem, at_once=1)
+            words = "%s; what was read before stays in use until that is put right"
+            warn(words, problem, of=problem, at_once=1)

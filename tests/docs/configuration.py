@@ -96,7 +96,8 @@ texts, the host's `OTEL_EXPORTER_OTLP_HEADERS` are not used then.
   receiver has refused the login (401 or 403, `UNAUTHENTICATED` or `PERMISSION_DENIED`): if the file
   holds something else by then, the same request is sent once more with that. So a key rotates
   without a restart and without a loss, if the file has the new key when the old one stops to count.
-- If it can't be read or used later, what was read before stays in use, and one WARNING says so.
+- If it can't be read or used later, what was read before stays in use until that is put right, and
+  one WARNING says so; `get_gateway()` raises nothing of it while the gateway runs.
 
 """
 

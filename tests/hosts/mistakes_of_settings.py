@@ -17,6 +17,32 @@ until_s = time.monotonic() + 20
 while not standing_gateway().ledger().dropped and time.monotonic() < until_s:
     time.sleep(0.02)
 """
+LATE = f"""
+import os
+from pathlib import Path
+file = Path(f"/tmp/late-{{os.getpid()}}")
+os.environ["ENTERPRISE_OTLP_API_KEY_FILE"] = str(file)
+{UNTIL_IT_IS_TRIED}
+file.write_text("key")
+while standing_gateway().status().state != "running" and time.monotonic() < until_s:
+    time.sleep(0.02)
+file.unlink()
+get_gateway()
+"""
+GONE = f"""
+import os
+from pathlib import Path
+file = Path(f"/tmp/gone-{{os.getpid()}}")
+os.environ["ENTERPRISE_OTLP_API_KEY_FILE"] = str(file)
+file.write_text("key")
+{ONLY_EMIT}
+from telemetry_actors._process import standing_gateway
+standing_gateway().start()
+file.unlink()
+time.sleep(1.1)  # a look at the file a second
+{ONE_EVENT}
+get_gateway()
+"""
 UNSET = dict.fromkeys(
     ("ENTERPRISE_ENABLED", "ENTERPRISE_TELEMETRY_ENABLED", "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED"),
     "",
@@ -41,12 +67,12 @@ def unusable(name: str, line: str, **environment: str) -> Mistake:
 SETTINGS = (
     unusable(
         "a word that is no number",
-        r"gateway\.linger_s = 'soon': must be a number",
+        r"TELEMETRY_ACTORS__GATEWAY__LINGER_S = 'soon': must be a number",
         TELEMETRY_ACTORS__GATEWAY__LINGER_S="soon",
     ),
     unusable(
         "a word that is neither true nor false",
-        rf"enterprise_enabled = 'enabled': {_WORDS}",
+        rf"ENTERPRISE_ENABLED = 'enabled': {_WORDS}",
         ENTERPRISE_ENABLED="enabled",
     ),
     unusable(
@@ -62,24 +88,24 @@ SETTINGS = (
     ),
     unusable(
         "a login in the endpoint's URL",
-        r"enterprise_otlp_endpoint: must hold no login; enterprise_otlp_headers or _api_key may",
+        r"ENTERPRISE_OTLP_ENDPOINT: must hold no login; enterprise_otlp_headers or _api_key may",
         ENTERPRISE_OTLP_ENDPOINT=f"https://u:{SECRET}@collector:4318",
     ),
     unusable(
         "an endpoint without a scheme",
-        r"enterprise_otlp_endpoint = 'collector:4318': must be a URL such as"
+        r"ENTERPRISE_OTLP_ENDPOINT = 'collector:4318': must be a URL such as"
         r" http://otel-collector:4318",
         ENTERPRISE_OTLP_ENDPOINT="collector:4318",
     ),
     unusable(
         "a header without a name",
-        r"enterprise_otlp_headers: must be key=value pairs with commas between them,"
+        r"ENTERPRISE_OTLP_HEADERS: must be key=value pairs with commas between them,"
         r" percent-encoded",
         ENTERPRISE_OTLP_HEADERS=f"Bearer {SECRET}",
     ),
     unusable(
         "an address of Redis that is none",
-        r"redis_url: must start with redis://, rediss://, unix://",
+        r"TELEMETRY_ACTORS__REDIS_URL: must start with redis://, rediss://, unix://",
         TELEMETRY_ACTORS__REDIS_URL=f"http://u:{SECRET}@h",
     ),
     unusable(
@@ -104,6 +130,37 @@ SETTINGS = (
         ),
         environment={"ENTERPRISE_OTLP_API_KEY_FILE": "/nowhere/key"},
         program=UNTIL_IT_IS_TRIED,
+    ),
+    Mistake(
+        "a file of a key that comes late",
+        (
+            (
+                r"the tree can't be started: ENTERPRISE_OTLP_API_KEY_FILE = /tmp/late-\d+: can't"
+                r" be read: No such file or directory; trying again"
+            ),
+            r"the tree is up after \d+ s; 3 events were lost meanwhile \(parked\)",
+        ),
+        program=LATE,
+    ),
+    Mistake(
+        "a file of a key that goes away while the gateway runs",
+        (
+            (
+                r"ENTERPRISE_OTLP_API_KEY_FILE = /tmp/gone-\d+: can't be read: No such file or"
+                r" directory; what was read before stays in use until that is put right"
+            ),
+        ),
+        program=GONE,
+    ),
+    Mistake(
+        "a journal where no directory can be",
+        (
+            (
+                r"the journal in /proc/version fails \(.*\); going on without it: what comes now is"
+                r" in memory alone"
+            ),
+        ),
+        environment={"TELEMETRY_ACTORS__JOURNAL__DIRECTORY": "/proc/version"},
     ),
     Mistake(
         "a key of a file that is wrong",

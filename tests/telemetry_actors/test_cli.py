@@ -74,7 +74,8 @@ class TestMistakes:
         monkeypatch.setenv("TELEMETRY_ACTORS__SINK__LINGER_S", "-1")
 
         assert run("replay", "-", "--endpoint", "http://h") == 2
-        assert "sink.linger_s = '-1': must be greater than or equal to 0" in capsys.readouterr().err
+        words = "SINK__LINGER_S = '-1': must be greater than or equal to 0"
+        assert f"TELEMETRY_ACTORS__{words}" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "argv",
@@ -170,6 +171,20 @@ class TestHelp:
             "complete -o default -F _telemetry_actors_completion telemetry-actors",
             "replay",
         ]
+
+    @pytest.mark.parametrize("argv", [["--show-completion", "bsh"], ["--install-completion=bsh"]])
+    def test_a_shell_that_is_not_known_is_told_with_those_that_are(self, argv, capsys):
+        assert run(*argv) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == (
+            "telemetry-actors: there is no completion for bsh; did you mean bash?; there are bash,"
+            " zsh, fish, powershell, pwsh\n"
+        )
+
+    def test_the_shell_that_is_named_is_the_one_that_is_shown(self, capsys):
+        assert run("--show-completion", "zsh") == 0
+        assert capsys.readouterr().out.startswith("#compdef telemetry-actors")
 
     def test_a_host_that_types_no_command_pays_for_none(self):
         """Importing the package, or the entry point, brings neither typer nor rich."""

@@ -16,6 +16,7 @@ from telemetry_actors import (
     init,
 )
 from telemetry_actors._header_files import HeaderFiles
+from telemetry_actors._process import standing_gateway
 from telemetry_actors.testing import RecordingSink
 
 SECRET = "geheimer-Schluessel"
@@ -168,3 +169,21 @@ def test_the_hosts_own_headers_do_not_travel_beside_our_files(tmp_path, monkeypa
     assert target.logs.headers == {}
     assert target.header_files is not None
     assert "theirs" not in repr(target)
+
+
+def test_get_gateway_raises_nothing_of_a_file_that_goes_away_while_it_runs(tmp_path, monkeypatch):
+    file = tmp_path / "key"
+    file.write_text(SECRET)
+    monkeypatch.setenv("ENTERPRISE_OTLP_API_KEY_FILE", str(file))
+    monkeypatch.setenv("TELEMETRY_ACTORS__ENABLED", "true")
+    monkeypatch.setenv("TELEMETRY_ACTORS__ENDPOINT", "http://127.0.0.1:9")
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", lambda *_: None)
+        assert emit("app_created", {"tenant_id": "t"}, {}) is Admission.ACCEPTED
+    gateway = standing_gateway()
+    gateway.start()
+    file.unlink()
+    try:
+        assert get_gateway() is gateway
+    finally:
+        gateway.stop(0.0)

@@ -81,3 +81,23 @@ def test_a_gateway_says_it_once_and_no_value(monkeypatch, caplog):
             " TELEMETRY_ACTORS_REDIS_URL is not read: did you mean TELEMETRY_ACTORS__REDIS_URL?"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        str.lower,
+        str.title,
+        lambda name: name.replace("__", "_"),
+        lambda name: name.replace("_", "-"),
+        lambda name: f"{name[:-3]}{name[-2]}{name[-3]}{name[-1]}",
+    ],
+    ids=["lower", "title", "single", "dash", "swapped"],
+)
+def test_each_name_of_each_family_is_known_by_a_slip(how):
+    otel = [f"OTEL_EXPORTER_OTLP_{name}" for name in ("ENDPOINT", "HEADERS", "LOGS_PROTOCOL")]
+    for name in [*KNOWN, *otel]:
+        slip = how(name)
+        if slip == name or slip.startswith("TELEMETRY_ACTORS__"):
+            continue  # it is right, or an error that names the nearest
+        assert said_of(slip) == f"{slip} is not read: did you mean {name}?"

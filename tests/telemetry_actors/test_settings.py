@@ -187,10 +187,10 @@ class TestEnvironment:
 
         assert refusal().startswith(f"{name}: no such setting")
 
-    def test_a_bad_tunable_is_named_like_its_field(self, monkeypatch):
+    def test_a_bad_tunable_is_named_like_its_variable(self, monkeypatch):
         monkeypatch.setenv("TELEMETRY_ACTORS__DEDUP__TTL_S", "soon")
 
-        assert refusal() == "dedup.ttl_s = 'soon': must be a number"
+        assert refusal() == "TELEMETRY_ACTORS__DEDUP__TTL_S = 'soon': must be a number"
 
     def test_the_hosts_own_names_are_not_ours(self, monkeypatch):
         monkeypatch.setenv("REDIS_URL", "redis://host")

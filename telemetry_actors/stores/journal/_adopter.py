@@ -86,8 +86,12 @@ class Adopter:
         self.foreign: list[str] = []
         self.unreadable: list[str] = []
 
-    def step(self) -> bool:
-        """Read one more segment. False: there is nothing more to adopt, for now."""
+    def step(self, *, ill: bool = False) -> bool:
+        """Read one more segment. False: there is nothing more to adopt, for now.
+
+        Args:
+            ill: the journal fails, which has been said: its directory is not told again.
+        """
         if self._steps is None:
             if self._clock.now_s() < self._look_again_s:
                 return False
@@ -98,7 +102,8 @@ class Adopter:
             self._rest()
             return False
         except OSError as error:
-            self._say_once(self._directory, error.strerror or type(error).__name__)
+            if not ill:
+                self._say_once(self._directory, error.strerror or type(error).__name__)
             self._rest()
             return False
         return True

@@ -264,7 +264,7 @@ class Journal:
     def _tick(self) -> float | None:
         self._outcomes.note()
         ready = self._ready()
-        adopting = self._adopter.step()
+        adopting = self._adopter.step(ill=bool(self._problem))
         before = self._caps.evicted
         self._caps.evict_old()
         if self._caps.evicted > before:

@@ -159,7 +159,7 @@ def test_a_setting_that_can_not_be_used_is_said_and_the_host_goes_on(monkeypatch
     came().leave()
 
     (said,) = caplog.messages
-    assert "gateway.linger_s" in said
+    assert "TELEMETRY_ACTORS__GATEWAY__LINGER_S" in said
 
 
 def test_a_tree_that_can_not_start_is_said_and_the_host_goes_on(gateway, monkeypatch, caplog):

@@ -239,6 +239,7 @@ def test_parking_is_seen_and_what_was_refused_meanwhile_is_counted(flooded, frag
     gateway, _, runtime = flooded
     (parking,) = gateway.status().parkings
     refused = gateway.ledger().by_case["app_deleted"].refused["parked"]
+    dropped, since_ns = gateway.ledger().by_case["app_deleted"].dropped["parked"], parking.since
 
     assert refused == 7
     assert (parking.part, parking.parked, parking.times) == ("handlers/app_deleted", True, 1)
@@ -251,9 +252,17 @@ def test_parking_is_seen_and_what_was_refused_meanwhile_is_counted(flooded, frag
     (parking,) = gateway.status().parkings
     assert (parking.parked, parking.times, parking.refused) == (False, 1, refused)
     assert gateway.status().parked == []
+    assert not caplog.records  # its children are up, and may crash at the first event as before
+    gateway.emit("app_deleted", TENANT, {"app_id": "mended"})
+    runtime.advance(100.0)
     lines = [r for r in caplog.records if "app_deleted" in r.getMessage()]
+    lasted_s = (parking.since - since_ns) / 1e9
+    assert dropped
     assert [r.getMessage() for r in lines] == [
-        f"handlers/app_deleted is back; {refused} events were refused meanwhile"
+        (
+            f"handlers/app_deleted is back after {lasted_s:.0f} s; {refused} events were refused"
+            f" and {dropped} dropped meanwhile (parked)"
+        )
     ]
     assert total(points(gateway.status()), "telemetry_actors.parked") == 0
     assert total(points(gateway.status()), "telemetry_actors.parkings") == 1

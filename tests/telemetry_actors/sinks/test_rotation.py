@@ -194,7 +194,7 @@ def test_what_can_not_be_used_later_leaves_the_old_one_in_use(
 
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     of_it = f"ENTERPRISE_OTLP_API_KEY_FILE = {secret.file}: {problem}"
-    assert said == [f"{of_it}; what was read before stays in use"]
+    assert said == [f"{of_it}; what was read before stays in use until that is put right"]
     assert NEW not in caplog.text
 
 
@@ -207,7 +207,9 @@ def test_what_grpc_can_not_carry_leaves_the_old_one_in_use(secret, caplog):
         sink.close()
 
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert said.endswith("must be what gRPC can carry; what was read before stays in use")
+    assert said.endswith(
+        "must be what gRPC can carry; what was read before stays in use until that is put right"
+    )
     assert "33" not in said
     assert receiver.requests[0].metadata["authorization"] == f"Bearer {OLD}"
 
