@@ -77,7 +77,7 @@ def _problem_of(result: Any) -> str | None:
     verdict: object = result.verdict
     if not isinstance(verdict, Verdict):
         return f"a verdict that is a {type(verdict).__name__}; a Verdict is wanted"
-    if type(result.rejected) is not int or result.rejected < 0:
+    if not isinstance(result.rejected, int) or result.rejected < 0:
         return f"rejected that is no count but a {_kind(result.rejected)}; 0 or more is wanted"
     after_s = result.retry_after_s
     if after_s is not None and not (type(after_s) in _NUMBER and 0 <= after_s < float("inf")):

@@ -13,7 +13,7 @@ from tests.forks import as_in_a_child
 
 UNUSABLE = (
     "telemetry_actors: every event is refused (gateway_off), since a setting can't be used:"
-    " gateway.linger_s = 'soon': must be a number"
+    " TELEMETRY_ACTORS__GATEWAY__LINGER_S = 'soon': must be a number"
 )
 EMIT = """
 from telemetry_actors import emit

@@ -177,7 +177,7 @@ def test_g01_after_stop_and_with_unusable_settings(monkeypatch):
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
     )
-    assert "gateway.linger_s" in answer.stdout.lower()
+    assert "GATEWAY__LINGER_S" in answer.stdout
 
 
 def test_g01_a_signal_handler_that_emits_in_the_middle_of_emit():

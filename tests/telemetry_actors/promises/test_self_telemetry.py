@@ -7,8 +7,8 @@ one set of numbers, seen in five ways.
 from __future__ import annotations
 
 import json
-import re
 import os
+import re
 from collections import Counter
 from itertools import pairwise
 

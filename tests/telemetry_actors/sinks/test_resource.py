@@ -157,7 +157,7 @@ def test_what_the_caller_gives_and_otlp_cannot_carry_is_an_error_at_once(resourc
 
 def test_a_name_of_ours_that_is_no_utf8_is_a_settings_error(monkeypatch):
     monkeypatch.setenv("ENTERPRISE_SERVICE_NAME", "sh\udcffop")
-    with pytest.raises(SettingsError, match=r"enterprise_service_name = .*unicode"):
+    with pytest.raises(SettingsError, match=r"ENTERPRISE_SERVICE_NAME = .*unicode"):
         TelemetrySettings()
 
 

@@ -299,9 +299,9 @@ def test_a_folder_is_held_until_the_last_outcome_in_it_is_noted(directory, monke
     (item,) = rig.replay()
     step = rig.journal._adopter.step
 
-    def booked_meanwhile():
+    def booked_meanwhile(*, ill):
         rig.books.end([Ending(item)])
-        return step()
+        return step(ill=ill)
 
     with monkeypatch.context() as patch:
         patch.setattr(rig.journal._adopter, "step", booked_meanwhile)
