@@ -11,7 +11,7 @@ import timeit
 from collections.abc import Callable
 from typing import Any
 
-from supervisors._process import SAME
+from supervisors.system.process import SAME
 
 __all__ = ["COLUMNS", "HEADER", "run"]
 

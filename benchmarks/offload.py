@@ -23,8 +23,8 @@ from time import perf_counter_ns
 from typing import Any
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.event.signals import LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
 
 __all__ = ["COLUMNS", "HEADER", "run"]
 

@@ -1,19 +1,9 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
 from supervisors import _interpreter as _interpreter  # first: it may refuse
-from supervisors._actor import Revoked, SupervisedActor
-from supervisors._clock import Clock, SystemClock
-from supervisors._events import LifecycleEvent
-from supervisors._exit import Exit, ExitKind
-from supervisors._inflight import InFlight
-from supervisors._mailbox import Mailbox
-from supervisors._protocol import ChildCounts, OneLife
-from supervisors._ref import Ref
-from supervisors._reports import Place, Report
-from supervisors._root import ChildInfo, SupervisorRef
-from supervisors._runtime import Runtime
-from supervisors._slot import Slot
-from supervisors._spec import (
+from supervisors.core.exit import Exit, ExitKind
+from supervisors.core.protocol import ChildCounts, OneLife
+from supervisors.core.spec import (
     BRUTAL_KILL,
     INFINITY,
     AutoShutdown,
@@ -26,8 +16,18 @@ from supervisors._spec import (
     Strategy,
     SupervisorSpec,
 )
-from supervisors._supervisor import Supervisor
-from supervisors._tick import TICK
+from supervisors.run.actor import Revoked, SupervisedActor
+from supervisors.run.events import LifecycleEvent
+from supervisors.run.inflight import InFlight
+from supervisors.run.mailbox import Mailbox
+from supervisors.run.ref import Ref
+from supervisors.run.reports import Place, Report
+from supervisors.run.root import ChildInfo, SupervisorRef
+from supervisors.run.runtime import Runtime
+from supervisors.run.slot import Slot
+from supervisors.run.supervisor import Supervisor
+from supervisors.run.tick import TICK
+from supervisors.system.clock import Clock, SystemClock
 
 __all__ = [
     "BRUTAL_KILL",

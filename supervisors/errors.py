@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from supervisors._exit import shown
+from supervisors.core.exit import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from supervisors._exit import Exit
+    from supervisors.core.exit import Exit
 
 __all__ = [
     "ChildError",

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import pykka
 from pykka._envelope import Envelope
 
-from supervisors._actor import Crash
-from supervisors._clock import Token, release
-from supervisors._deterministic import Deadlock, DeterministicRuntime
-from supervisors._incarnation import Vanished
-from supervisors._native import SimpleQueue
-from supervisors._ref import Ref
+from supervisors.run.actor import Crash
+from supervisors.run.deterministic import Deadlock, DeterministicRuntime
+from supervisors.run.incarnation import Vanished
+from supervisors.run.ref import Ref
+from supervisors.system.clock import Token, release
+from supervisors.system.native import SimpleQueue
 
 __all__ = [
     "Deadlock",

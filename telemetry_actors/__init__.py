@@ -2,20 +2,8 @@
 
 from supervisors import Clock
 from telemetry_actors._process import emit, get_gateway, init, is_gateway_enabled
-from telemetry_actors._registry import register_case
-from telemetry_actors.cases import (
-    CASE_ROUTING,
-    CASE_TO_TRACE_TASK_NAME,
-    CaseRoute,
-    SignalType,
-    TelemetryCase,
-)
-from telemetry_actors.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.envelope import (
-    PAYLOAD_SIZE_THRESHOLD_BYTES,
-    TelemetryContext,
-    TelemetryEnvelope,
-)
+from telemetry_actors.books.ledger import Admission, Ledger, Outcome, Reason
+from telemetry_actors.door.registry import register_case
 from telemetry_actors.errors import (
     AlreadyRunning,
     CaseError,
@@ -23,13 +11,25 @@ from telemetry_actors.errors import (
     StrictError,
     TelemetryError,
 )
+from telemetry_actors.event.cases import (
+    CASE_ROUTING,
+    CASE_TO_TRACE_TASK_NAME,
+    CaseRoute,
+    SignalType,
+    TelemetryCase,
+)
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.envelope import (
+    PAYLOAD_SIZE_THRESHOLD_BYTES,
+    TelemetryContext,
+    TelemetryEnvelope,
+)
+from telemetry_actors.event.ids import new_event_id
+from telemetry_actors.event.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.ids import new_event_id
-from telemetry_actors.ledger import Admission, Ledger, Outcome, Reason
+from telemetry_actors.observe.status import Status, StopReport
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
-from telemetry_actors.status import Status, StopReport
 
 __all__ = [
     "CASE_ROUTING",

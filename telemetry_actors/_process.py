@@ -20,23 +20,23 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from supervisors._clock import new_token
-from supervisors._native import RLock, begin
-from supervisors._process import Process, ProcessLock, this_process
-from telemetry_actors._neutral_names import ENABLED
-from telemetry_actors._origin import ORIGIN
-from telemetry_actors._say import error, say_at_the_end
-from telemetry_actors._settings_said import is_off_by_mistake
-from telemetry_actors._told_later import tell_later
-from telemetry_actors._truth import is_gateway_word, is_sdk_disabled, truth_of
-from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.envelope import TelemetryContext
+from supervisors.system.clock import new_token
+from supervisors.system.native import RLock, begin
+from supervisors.system.process import Process, ProcessLock, this_process
+from telemetry_actors.base.log import error, say_at_the_end
+from telemetry_actors.base.switches import is_gateway_word, is_sdk_disabled, truth_of
+from telemetry_actors.base.told_later import tell_later
+from telemetry_actors.books.ledger import Admission
 from telemetry_actors.errors import AlreadyRunning, SettingsError
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.ledger import Admission
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.settings.neutral_names import ENABLED
+from telemetry_actors.settings.origin import ORIGIN
+from telemetry_actors.settings.said import is_off_by_mistake
 
 __all__ = [
     "emit",
@@ -138,7 +138,7 @@ class _ProcessGateway(TelemetryGateway):
         """An event starts the tree, so maybe nobody is going to stop it. The tree's thread."""
         if self.begun_in is this_process() or self._life.root is not None:
             return  # whoever has called `init` or `start` stops it, too
-        from telemetry_actors._missing_kit import advice
+        from telemetry_actors.lifecycle.missing_kit import advice
 
         with suppress(Exception):  # what a host says of itself may be anything
             words = advice(sys.modules)
@@ -329,7 +329,7 @@ def _settings_of(
 
 
 def _has_something(directory: Path) -> bool:
-    from telemetry_actors.stores.journal._folder import abandoned
+    from telemetry_actors.stores.journal.folder import abandoned
 
     try:
         return bool(abandoned(directory))

@@ -1,8 +1,8 @@
 """TelemetryGateway: the face of the product.
 
-``emit()`` costs the caller a few microseconds and never raises nor waits (`_intake.py`);
+``emit()`` costs the caller a few microseconds and never raises nor waits (`door/intake.py`);
 everything else happens in the tree (`tree.py`), which is started by ``start()`` or by the
-first event. What a gateway is made of, and outlives restarts, is its *life* (`_life.py`).
+first event. What a gateway is made of, and outlives restarts, is its *life* (`life/life.py`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Any, NamedTuple, Self
 import tenacity
 
 from supervisors import Clock, Ref, Runtime, SystemClock
-from supervisors._native import begin, note_hub
-from supervisors._process import SAME, Process, notice_fork, this_process, when_forked
-from supervisors._thread import is_want_of_threads
-from telemetry_actors._async import AsyncSide
-from telemetry_actors._cut_short import last_cause
-from telemetry_actors._draining import flush_life, held_in_memory
-from telemetry_actors._given_sinks import check_sinks
-from telemetry_actors._life import Life
-from telemetry_actors._reading import read_ledger, read_status
-from telemetry_actors._readmission import readmit
-from telemetry_actors._redaction import words_of
-from telemetry_actors._registry import note_reader, registered_cases
-from telemetry_actors._say import warn
-from telemetry_actors._settings_said import check_files, say_of_settings
-from telemetry_actors._stopping import Stopping, end_unbuilt
-from telemetry_actors._trace_providers import TraceProviders
-from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.dead_letters import DeadLetter
-from telemetry_actors.envelope import TelemetryContext
-from telemetry_actors.ledger import Admission, Ledger, Outcome
+from supervisors.system.native import begin, note_hub
+from supervisors.system.process import SAME, Process, notice_fork, this_process, when_forked
+from supervisors.system.thread import is_want_of_threads
+from telemetry_actors.base.event_loop import AsyncSide
+from telemetry_actors.base.log import warn
+from telemetry_actors.base.redaction import words_of
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Admission, Ledger, Outcome
+from telemetry_actors.door.readmission import readmit
+from telemetry_actors.door.registry import note_reader, registered_cases
+from telemetry_actors.door.trace_providers import TraceProviders
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.envelope import TelemetryContext
+from telemetry_actors.life.cut_short import last_cause
+from telemetry_actors.life.draining import flush_life, held_in_memory
+from telemetry_actors.life.life import Life
+from telemetry_actors.life.stopping import Stopping, end_unbuilt
 from telemetry_actors.lifecycle.exit import is_ending, when_exiting
+from telemetry_actors.observe.reading import read_ledger, read_status
+from telemetry_actors.observe.status import Status, StopReport
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.status import Status, StopReport
+from telemetry_actors.settings.said import check_files, say_of_settings
+from telemetry_actors.sinks.given import check_sinks
 
 __all__ = ["TelemetryGateway"]
 

@@ -16,7 +16,6 @@ nothing.
 
 from __future__ import annotations
 
-from telemetry_actors.handlers._spans import ParentTraceContext
 from telemetry_actors.handlers.app_created import AppCreatedPayload
 from telemetry_actors.handlers.app_deleted import AppDeletedPayload
 from telemetry_actors.handlers.app_updated import AppUpdatedPayload
@@ -28,6 +27,7 @@ from telemetry_actors.handlers.message_run import MessageRunPayload
 from telemetry_actors.handlers.moderation_check import ModerationCheckPayload
 from telemetry_actors.handlers.node_execution import NodeExecutionPayload
 from telemetry_actors.handlers.prompt_generation import PromptGenerationPayload
+from telemetry_actors.handlers.spans import ParentTraceContext
 from telemetry_actors.handlers.suggested_question import SuggestedQuestionPayload
 from telemetry_actors.handlers.tool_execution import ToolExecutionPayload
 from telemetry_actors.handlers.workflow_run import WorkflowRunPayload

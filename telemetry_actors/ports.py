@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from telemetry_actors.envelope import Item
-from telemetry_actors.signals import (
+from telemetry_actors.event.envelope import Item
+from telemetry_actors.event.signals import (
     InstrumentState,
     LogSignal,
     Measurement,

@@ -8,12 +8,12 @@ from typing import Any
 
 from supervisors import Clock, Runtime
 from telemetry_actors._process import replace_gateway
-from telemetry_actors._registry import register_case, unregister_case
-from telemetry_actors.definition import CaseDefinition
+from telemetry_actors.door.registry import register_case, unregister_case
+from telemetry_actors.event.definition import CaseDefinition
+from telemetry_actors.event.signals import LogSignal, SpanSignal
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import LogSignal, SpanSignal
 from telemetry_actors.sinks.recording import RecordingSink
 
 __all__ = ["RecordingSink", "Telemetry", "registered_case", "running_gateway", "use_gateway"]

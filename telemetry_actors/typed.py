@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from telemetry_actors._process import emit
-from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.envelope import TelemetryContext
+from telemetry_actors.books.ledger import Admission
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.ledger import Admission
 
 if TYPE_CHECKING:  # the payload classes bring their validators; a producer needs none
     from telemetry_actors import payloads

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from supervisors import _process
+from supervisors.system import process as _process
 
 __all__ = ["as_in_a_child"]
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from telemetry_actors._forms import id_of_any
 from telemetry_actors._process import emit
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.books.ledger import Admission
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.forms import id_of_any
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.ledger import Admission
 
 __all__ = ["SIGNALS", "BlinkerBridge", "SignalNamespace"]
 

@@ -20,18 +20,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from supervisors import SystemClock
-from supervisors._clock import new_token, release
-from telemetry_actors._arrival import may_arrive, take_arrival
-from telemetry_actors._exchange import Incoming, from_json
-from telemetry_actors._say import warn
+from supervisors.system.clock import new_token, release
+from telemetry_actors.base.log import warn
+from telemetry_actors.books.ledger import Admission, Ledger
+from telemetry_actors.door.arrival import may_arrive, take_arrival
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.json_form import Incoming, from_json
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.ledger import Admission, Ledger
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 
 if TYPE_CHECKING:
-    from telemetry_actors._life import Life
+    from telemetry_actors.life.life import Life
 
 __all__ = ["TASK_NAME", "CeleryBridge", "register"]
 

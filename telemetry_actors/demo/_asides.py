@@ -1,6 +1,6 @@
 """What happens around a turn of the simulated application: checks, look-ups, ratings, authors.
 
-The turn itself, its run and its nodes, are in ``_application.py``. Each function makes the
+The turn itself, its run and its nodes, are in ``demo/application.py``. Each function makes the
 payload of one case out of what it is told; who and when is the application's to say.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

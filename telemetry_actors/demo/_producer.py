@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_result, wait_exponential
 
-from telemetry_actors.ledger import Admission
+from telemetry_actors.books.ledger import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisors import Clock
-    from telemetry_actors.demo._event import MadeEvent
+    from telemetry_actors.demo.event import MadeEvent
 
 __all__ = ["PatientProducer"]
 

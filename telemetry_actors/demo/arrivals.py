@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from telemetry_actors.demo._azure import COLUMNS
+from telemetry_actors.demo.azure import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.instruments import INSTRUMENTS
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, JsonLimits, MappingSettings
 from telemetry_actors.handlers import (
     app_created,
     app_deleted,
@@ -28,13 +30,6 @@ from telemetry_actors.handlers import (
     tool_execution,
     workflow_run,
 )
-from telemetry_actors.handlers._definition import (
-    CaseDefinition,
-    EventFacts,
-    JsonLimits,
-    MappingSettings,
-)
-from telemetry_actors.handlers._instruments import INSTRUMENTS
 from telemetry_actors.handlers.rehydration import rehydration_failed
 
 __all__ = [

@@ -14,10 +14,10 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from telemetry_actors._emits import LogType
-from telemetry_actors._marks import TOO_DEEP, bytes_text, distinct, more, type_name
-from telemetry_actors.handlers._definition import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
-from telemetry_actors.sanitise import text
+from telemetry_actors.event.emits import LogType
+from telemetry_actors.event.mapping import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
+from telemetry_actors.event.marks import TOO_DEEP, bytes_text, distinct, more, type_name
+from telemetry_actors.event.sanitise import text
 
 __all__ = ["contents", "json_text", "reference", "text_list_or_map"]
 
@@ -60,7 +60,7 @@ def json_text(value: object, limits: JsonLimits = DEFAULT_JSON_LIMITS) -> str:
     """JSON text of any value, never an exception.
 
     What JSON can't hold becomes its text: NaN, a key that is no text. Else there is a mark
-    (`telemetry_actors._marks`), as there is for what is over *limits*.
+    (`telemetry_actors.event.marks`), as there is for what is over *limits*.
 
     >>> json_text({"a": [1, None], "b": float("nan")})
     '{"a":[1,null],"b":"NaN"}'

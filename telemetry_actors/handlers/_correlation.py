@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from telemetry_actors.handlers._definition import EventFacts
+from telemetry_actors.event.mapping import EventFacts
 
 __all__ = [
     "IdentityFields",

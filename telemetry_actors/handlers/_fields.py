@@ -17,7 +17,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator
 
-from telemetry_actors._forms import (
+from telemetry_actors.event.forms import (
     INT64_MAX,
     Form,
     Unreadable,

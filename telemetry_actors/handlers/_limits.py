@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from telemetry_actors._marks import cut
-from telemetry_actors.signals import AttributeValue, Signals
+from telemetry_actors.event.marks import cut
+from telemetry_actors.event.signals import AttributeValue, Signals
 
 __all__ = ["limited", "surely_short"]
 

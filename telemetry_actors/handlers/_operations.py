@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from telemetry_actors._emits import Metric
+from telemetry_actors.event.emits import Metric
+from telemetry_actors.event.ids import log_ids
+from telemetry_actors.event.instruments import REQUESTS
+from telemetry_actors.event.mapping import EventFacts
+from telemetry_actors.event.signals import AttributeValue, Measurement
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
-from telemetry_actors.handlers._definition import EventFacts
-from telemetry_actors.handlers._instruments import REQUESTS
-from telemetry_actors.ids import log_ids
-from telemetry_actors.signals import AttributeValue, Measurement
 
 __all__ = [
     "COMMON_KEYS",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from telemetry_actors._emits import LogType
-from telemetry_actors.handlers._definition import EventFacts
-from telemetry_actors.ids import is_sampled
-from telemetry_actors.signals import AttributeValue, LogSignal, Signals
+from telemetry_actors.event.emits import LogType
+from telemetry_actors.event.ids import is_sampled
+from telemetry_actors.event.mapping import EventFacts
+from telemetry_actors.event.signals import AttributeValue, LogSignal, Signals
 
 __all__ = [
     "DEGRADED_KEY",

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from telemetry_actors._forms import INT64_MAX, ns_of_number
+from telemetry_actors.event.forms import INT64_MAX, ns_of_number
 
 __all__ = ["INT64_MAX", "between_s", "on_the_wire", "rfc3339", "seconds_ns", "timestamp_ns"]
 

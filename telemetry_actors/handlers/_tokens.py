@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from telemetry_actors._emits import Metric
-from telemetry_actors.handlers._instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
-from telemetry_actors.signals import Measurement
+from telemetry_actors.event.emits import Metric
+from telemetry_actors.event.instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
+from telemetry_actors.event.signals import Measurement
 
 __all__ = ["token_measurements", "token_metrics", "total_or_sum"]
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from pydantic import with_config
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.instruments import APP_DELETED
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers._app import app_event, app_signals
 from telemetry_actors.handlers._correlation import OwnerFields
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._fields import PAYLOAD
-from telemetry_actors.handlers._instruments import APP_DELETED
-from telemetry_actors.signals import Signals
 
 __all__ = ["DEFINITION", "AppDeletedPayload"]
 

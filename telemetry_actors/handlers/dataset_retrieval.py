@@ -12,12 +12,14 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
 
-from telemetry_actors._emits import Emits, Metric
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.ids import log_ids
+from telemetry_actors.event.instruments import DATASET_RETRIEVALS
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, json_text, reference, text_list_or_map
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
-from telemetry_actors.handlers._instruments import DATASET_RETRIEVALS
 from telemetry_actors.handlers._operations import (
     COMMON_KEYS,
     Common,
@@ -29,8 +31,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.ids import log_ids
-from telemetry_actors.signals import AttributeValue, Measurement, Signals
 
 __all__ = ["DEFINITION", "DatasetRetrievalPayload", "Document", "EmbeddingModel"]
 

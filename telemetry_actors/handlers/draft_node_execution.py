@@ -10,10 +10,11 @@ from typing import Final
 
 from pydantic import with_config
 
-from telemetry_actors.cases import TelemetryCase
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.ids import is_id
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers._fields import PAYLOAD
-from telemetry_actors.handlers._spans import span_ids
 from telemetry_actors.handlers.node_execution import (
     NodeFields,
     NodeKind,
@@ -21,8 +22,7 @@ from telemetry_actors.handlers.node_execution import (
     node_log,
     node_signals,
 )
-from telemetry_actors.ids import is_id
-from telemetry_actors.signals import Signals
+from telemetry_actors.handlers.spans import span_ids
 
 __all__ = ["DEFINITION", "DraftNodeExecutionPayload"]
 

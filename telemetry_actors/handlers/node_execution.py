@@ -10,8 +10,12 @@ from typing import Final, NamedTuple, Required
 
 from pydantic import with_config
 
-from telemetry_actors._emits import Emits, LogType, Metric
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.emits import Emits, LogType, Metric
+from telemetry_actors.event.ids import is_sampled
+from telemetry_actors.event.instruments import ERRORS, NODE_DURATION, REQUESTS
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import AttributeValue, Measurement, Signals, SpanSignal
 from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
@@ -20,11 +24,10 @@ from telemetry_actors.handlers._correlation import (
     invoked_by,
     resolved_trace_id,
 )
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Index, Price
-from telemetry_actors.handlers._instruments import ERRORS, NODE_DURATION, REQUESTS
 from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type
-from telemetry_actors.handlers._spans import (
+from telemetry_actors.handlers._tokens import token_measurements, token_metrics
+from telemetry_actors.handlers.spans import (
     Parent,
     TimeFields,
     outermost_run,
@@ -32,9 +35,6 @@ from telemetry_actors.handlers._spans import (
     span_ids,
     span_times,
 )
-from telemetry_actors.handlers._tokens import token_measurements, token_metrics
-from telemetry_actors.ids import is_sampled
-from telemetry_actors.signals import AttributeValue, Measurement, Signals, SpanSignal
 
 __all__ = [
     "DEFINITION",

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from telemetry_actors.handlers._definition import EventFacts
+from telemetry_actors.event.ids import derived_id
+from telemetry_actors.event.mapping import EventFacts
+from telemetry_actors.event.signals import LogSignal
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-from telemetry_actors.ids import derived_id
-from telemetry_actors.signals import LogSignal
 
 __all__ = ["rehydration_failed"]
 

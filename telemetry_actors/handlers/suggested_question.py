@@ -9,12 +9,13 @@ from typing import Final
 
 from pydantic import with_config
 
-from telemetry_actors._emits import Emits, Metric
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.instruments import REQUESTS
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, reference
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Timestamp
-from telemetry_actors.handlers._instruments import REQUESTS
 from telemetry_actors.handlers._operations import (
     COMMON_KEYS,
     OperationFields,
@@ -23,7 +24,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.signals import AttributeValue, Measurement, Signals
 
 __all__ = ["DEFINITION", "SuggestedQuestionPayload"]
 

@@ -10,8 +10,12 @@ from typing import Final, Required
 
 from pydantic import with_config
 
-from telemetry_actors._emits import Emits, Metric
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.ids import is_sampled
+from telemetry_actors.event.instruments import ERRORS, REQUESTS, WORKFLOW_DURATION
+from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.signals import AttributeValue, Measurement, Signals, SpanSignal
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
@@ -20,11 +24,11 @@ from telemetry_actors.handlers._correlation import (
     invoked_by,
     resolved_trace_id,
 )
-from telemetry_actors.handlers._definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.handlers._fields import PAYLOAD, Count
-from telemetry_actors.handlers._instruments import ERRORS, REQUESTS, WORKFLOW_DURATION
 from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type
-from telemetry_actors.handlers._spans import (
+from telemetry_actors.handlers._timestamps import between_s
+from telemetry_actors.handlers._tokens import token_measurements, token_metrics
+from telemetry_actors.handlers.spans import (
     Parent,
     TimeFields,
     outermost_run,
@@ -33,10 +37,6 @@ from telemetry_actors.handlers._spans import (
     span_times,
     starting_point,
 )
-from telemetry_actors.handlers._timestamps import between_s
-from telemetry_actors.handlers._tokens import token_measurements, token_metrics
-from telemetry_actors.ids import is_sampled
-from telemetry_actors.signals import AttributeValue, Measurement, Signals, SpanSignal
 
 __all__ = ["DEFINITION", "WorkflowRunPayload"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry_actors._process import get_gateway, is_gateway_enabled
-from telemetry_actors._say import say_at_the_end
+from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.lifecycle.fork import importing
 
@@ -17,8 +17,8 @@ def import_for_children() -> None:
     event, and a process that lives for one job at each job. Any thread; a fork waits for it.
     """
     with importing():
-        import telemetry_actors._building
-        import telemetry_actors.tree  # noqa: F401
+        import telemetry_actors.life.building
+        import telemetry_actors.tree.whole  # noqa: F401
 
 
 def begin_worker() -> None:

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from telemetry_actors._say import say_at_the_end
+from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.hosts._beginning import begin_worker, import_for_children
 from telemetry_actors.lifecycle.exit import end_process, running, say_what_was_lost, stop_all
 from telemetry_actors.lifecycle.kits import is_installed, note_kit

@@ -22,13 +22,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from supervisors import SystemClock
-from supervisors._native import is_patched
-from supervisors._process import copy_of, of_this_process
-from supervisors._thread import new_thread
-from telemetry_actors._say import say_at_the_end
-from telemetry_actors._told_later import tell_now
+from supervisors.system.native import is_patched
+from supervisors.system.process import copy_of, of_this_process
+from supervisors.system.thread import new_thread
+from telemetry_actors.base.log import say_at_the_end
+from telemetry_actors.base.told_later import tell_now
 from telemetry_actors.lifecycle.budget import EndBudget
-from telemetry_actors.status import StopReport
+from telemetry_actors.observe.status import StopReport
 
 __all__ = [
     "Stoppable",

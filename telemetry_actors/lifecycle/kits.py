@@ -1,6 +1,6 @@
 """Which kits of `telemetry_actors.hosts` are in use in this process, so that none is missed.
 
-A kit notes itself when it is installed; `_missing_kit.py` asks before it says that one is missing.
+A kit notes itself when it is installed; `lifecycle/missing_kit.py` asks before it says that one is missing.
 The child of a fork has its parent's: what was installed there works in the child, too. Any thread.
 """
 

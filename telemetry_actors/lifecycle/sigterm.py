@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from telemetry_actors._say import say_at_the_end
+from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.lifecycle.exit import (
     Stoppable,
     flush_all,

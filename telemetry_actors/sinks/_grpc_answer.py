@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from telemetry_actors._rpc_codes import RPC_CODES
+from telemetry_actors.base.rpc_codes import RPC_CODES
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble, trouble_said
-from telemetry_actors.sinks._answer import Answer, one_line, read_answer
 from telemetry_actors.sinks._retry_info import retry_info_s
+from telemetry_actors.sinks.answer import Answer, one_line, read_answer
 
 __all__ = ["NOT_CONNECTED", "Reply", "advice_on_reply", "read_reply"]
 

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from supervisors import SystemClock
-from supervisors._clock import Token, new_token, release
-from supervisors._native import Lock
-from supervisors._process import of_this_process, this_process
+from supervisors.system.clock import Token, new_token, release
+from supervisors.system.native import Lock
+from supervisors.system.process import of_this_process, this_process
 
 __all__ = ["Cancellable", "ForkGate", "fork_gate"]
 

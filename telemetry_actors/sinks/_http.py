@@ -31,7 +31,7 @@ from urllib3.util import Url, parse_url
 from urllib3.util.ssltransport import SSLTransport
 
 from supervisors import SystemClock
-from supervisors._native import is_patched, wait_for
+from supervisors.system.native import is_patched, wait_for
 from telemetry_actors.sinks._wire import Wire, dial
 
 __all__ = ["Connection", "Route", "route_to"]

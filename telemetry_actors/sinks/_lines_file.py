@@ -14,7 +14,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from supervisors._process import ProcessLock
+from supervisors.system.process import ProcessLock
 
 __all__ = ["LinesFile"]
 

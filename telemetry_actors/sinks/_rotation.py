@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from supervisors import SystemClock
-from telemetry_actors._header_files import HeaderFiles
-from telemetry_actors._say import say, warn
+from telemetry_actors.base.log import say, warn
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.settings.header_files import HeaderFiles
 
 __all__ = ["Rotation"]
 

@@ -1,6 +1,6 @@
 """The series of one instrument: label set -> a sum, a last value, or buckets.
 
-Part of the aggregates (`_aggregates.py`), which alone come here, with their lock held. An
+Part of the aggregates (`sinks/aggregates.py`), which alone come here, with their lock held. An
 instrument is int or float by its declaration: what a cell holds is made of that type when it
 comes in, so that the wire never depends on which value came first or last.
 
@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from telemetry_actors.signals import MOST, Instrument, MetricPoint
+from telemetry_actors.event.signals import MOST, Instrument, MetricPoint
 
 __all__ = ["Cell", "Labels", "Series", "series_of"]
 

@@ -1,6 +1,6 @@
 """Wire: the connection that a request is on, so that another thread can end it.
 
-At the border to `requests`, beneath `_transport.py`. A stop whose time is up cuts the wires: a
+At the border to `requests`, beneath `sinks/transport.py`. A stop whose time is up cuts the wires: a
 thread that waits for a connection, an answer, or for room to send in, gets an error at once
 instead of waiting for the end of its attempt (g22).
 """
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from supervisors import SystemClock
-from supervisors._native import Lock, get_ident, original, wait_for
+from supervisors.system.native import Lock, get_ident, original, wait_for
 
 __all__ = ["Wire", "dial"]
 

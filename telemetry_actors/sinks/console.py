@@ -3,7 +3,7 @@
 Last step of an event's way, where a terminal is the receiver. A line names what one looks
 for first; it is no format to parse, and shows neither texts nor ids beyond the owner's.
 
->>> from telemetry_actors.signals import LogSignal, SignalKind
+>>> from telemetry_actors.event.signals import LogSignal, SignalKind
 >>> sink = ConsoleSink()
 >>> keys = ("dify.app_id", "dify.tenant_id", "dify.event.id", "dify.app.mode")
 >>> log = LogSignal("dify.app.created", "", keys, ("a1", "acme", "0b7d", "chat"), b"", b"", 1, 2)
@@ -19,11 +19,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from supervisors._process import ProcessLock
-from telemetry_actors._redaction import words_of
-from telemetry_actors._self_metrics import is_own
+from supervisors.system.process import ProcessLock
+from telemetry_actors.base.redaction import words_of
+from telemetry_actors.event.own_metrics import is_own
+from telemetry_actors.event.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
 
 __all__ = ["ConsoleSink"]
 

@@ -21,24 +21,20 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from supervisors import SystemClock
-from supervisors._process import Process, this_process
-from telemetry_actors._otlp_target import check_exact_url, check_url
-from telemetry_actors._redaction import know_headers, know_url, without_secrets
+from supervisors.system.process import Process, this_process
+from telemetry_actors.base.redaction import know_headers, know_url, without_secrets
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
-from telemetry_actors.sinks._resource import (
-    check_resource,
-    package_version,
-    resource_attributes,
-)
+from telemetry_actors.settings.otlp_target import check_exact_url, check_url
 from telemetry_actors.sinks._rotation import Rotation
+from telemetry_actors.sinks.resource import check_resource, package_version, resource_attributes
 
 if TYPE_CHECKING:
     from telemetry_actors.settings import OtlpTarget
-    from telemetry_actors.sinks._encode import Frame
-    from telemetry_actors.sinks._encode_metrics import EncodedMetric
-    from telemetry_actors.sinks._transport import Channel
+    from telemetry_actors.sinks.encode import Frame
+    from telemetry_actors.sinks.encode_metrics import EncodedMetric
+    from telemetry_actors.sinks.transport import Channel
 
 __all__ = ["OtlpSink"]
 
@@ -198,7 +194,7 @@ class OtlpSink:
         The first request that isn't accepted ends it: points are cumulative, and the
         next collection says all that this one would have said.
         """
-        from telemetry_actors.sinks._encode_metrics import encode_metrics
+        from telemetry_actors.sinks.encode_metrics import encode_metrics
 
         until_s = _now_s() + timeout_s
         metrics, left_out = encode_metrics(points)
@@ -248,7 +244,7 @@ class OtlpSink:
         self, kind: SignalKind, records: Sequence[bytes], count: int, timeout_s: float
     ) -> Attempt:
         from telemetry_actors.sinks._advice import Trouble, advice_on_http, advice_on_trouble
-        from telemetry_actors.sinks._answer import Answer, one_line, read_answer
+        from telemetry_actors.sinks.answer import Answer, one_line, read_answer
 
         try:
             line = self._line(kind)
@@ -294,7 +290,7 @@ class OtlpSink:
         self._means.update(after)
 
     def _new_channel(self, kind: SignalKind) -> Channel:
-        from telemetry_actors.sinks._transport import Channel, Tls
+        from telemetry_actors.sinks.transport import Channel, Tls
 
         means = self._means[kind]
         headers = self._sent_headers(means)
@@ -305,7 +301,7 @@ class OtlpSink:
         return {**means.plain_headers(), "User-Agent": agent}
 
     def _new_frame(self) -> Frame:
-        from telemetry_actors.sinks._encode import Frame
+        from telemetry_actors.sinks.encode import Frame
 
         attributes = resource_attributes(
             self._service_name, environ=os.environ, extra=self._resource
@@ -331,13 +327,13 @@ class OtlpSink:
 
     @cached_property
     def _encoders(self) -> Mapping[SignalKind, Callable[[Any], bytes]]:
-        from telemetry_actors.sinks._encode import encode_log, encode_span
+        from telemetry_actors.sinks.encode import encode_log, encode_span
 
         return {SignalKind.LOGS: encode_log, SignalKind.SPANS: encode_span}
 
     @cached_property
     def _size_on_wire(self) -> Callable[[bytes], int]:
-        from telemetry_actors.sinks._encode import size_on_wire
+        from telemetry_actors.sinks.encode import size_on_wire
 
         return size_on_wire
 

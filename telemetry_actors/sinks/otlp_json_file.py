@@ -19,17 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supervisors._process import Process, this_process
-from telemetry_actors._redaction import words_of
+from supervisors.system.process import Process, this_process
+from telemetry_actors.base.redaction import words_of
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.sinks._lines_file import LinesFile
-from telemetry_actors.sinks._resource import (
-    check_resource,
-    package_version,
-    resource_attributes,
-)
+from telemetry_actors.sinks.resource import check_resource, package_version, resource_attributes
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -101,7 +97,7 @@ class OtlpJsonFileSink:
         from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
         from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-        from telemetry_actors.sinks._encode import encode_log, encode_span
+        from telemetry_actors.sinks.encode import encode_log, encode_span
 
         if isinstance(record, LogSignal):
             return _json(_fields(LogRecord.FromString(encode_log(record))))
@@ -124,7 +120,7 @@ class OtlpJsonFileSink:
         """Append one collection of *points*."""
         from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-        from telemetry_actors.sinks._encode_metrics import encode_metrics
+        from telemetry_actors.sinks.encode_metrics import encode_metrics
 
         metrics, left_out = encode_metrics(points)
         encoded = [_json(_fields(Metric.FromString(metric.data))) for metric in metrics]
@@ -159,7 +155,7 @@ class OtlpJsonFileSink:
         return self._heads[process]
 
     def _new_head(self) -> tuple[bytes, bytes]:
-        from telemetry_actors.sinks._encode import SCOPE_NAME, resource_message
+        from telemetry_actors.sinks.encode import SCOPE_NAME, resource_message
 
         attributes = resource_attributes(
             self._service_name, environ=os.environ, extra=self._resource

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supervisors._process import ProcessLock
-from telemetry_actors._self_metrics import is_own
+from supervisors.system.process import ProcessLock
+from telemetry_actors.event.own_metrics import is_own
+from telemetry_actors.event.signals import LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
 
 __all__ = ["RecordingSink"]
 

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import msgpack
 
-from telemetry_actors._decoding import check_json
-from telemetry_actors.envelope import unpack_map
+from telemetry_actors.event.decoding import check_json
+from telemetry_actors.event.envelope import unpack_map
+from telemetry_actors.event.sanitise import sanitise
 from telemetry_actors.ports import Unfit
-from telemetry_actors.sanitise import sanitise
 
 __all__ = ["packed_of", "text_of"]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisors import InFlight, Mailbox
-from telemetry_actors._books import Books
-from telemetry_actors.batch_actor import SinkItem, forward_records
-from telemetry_actors.envelope import Envelope, Item, with_origin
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.batch.actor import SinkItem, forward_records
+from telemetry_actors.books.books import Books
+from telemetry_actors.event.envelope import Envelope, Item, with_origin
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.stages.router import Route, RouterActor
 
 __all__ = ["BridgeRouterActor"]

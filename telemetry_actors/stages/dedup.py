@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from supervisors import TICK, InFlight, Mailbox
-from telemetry_actors._books import Books, Drop, Ending
-from telemetry_actors.batch_actor import BatchActor, forward
-from telemetry_actors.envelope import Item, claim_of
+from telemetry_actors.batch.actor import BatchActor, forward
+from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.event.envelope import Item, claim_of
 from telemetry_actors.ports import DedupStore
 
 __all__ = ["SETTLE", "DedupActor"]

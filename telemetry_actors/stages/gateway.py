@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from supervisors import TICK, Clock, InFlight, Mailbox
-from telemetry_actors._books import Books
-from telemetry_actors._mistakes import say_of_no_tenant
-from telemetry_actors.batch_actor import BatchActor, forward
-from telemetry_actors.envelope import Item
+from telemetry_actors.batch.actor import BatchActor, forward
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.mistakes import say_of_no_tenant
+from telemetry_actors.event.envelope import Item
 from telemetry_actors.ports import Journal
-from telemetry_actors.stages._lane import Lane
+from telemetry_actors.stages.lane import Lane
 from telemetry_actors.stages.offload import is_large
 
 __all__ = ["JOURNAL", "GatewayActor"]

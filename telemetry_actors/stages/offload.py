@@ -1,6 +1,6 @@
 """OffloadActor: payloads of over 1 MiB go to the payload store, and a reference goes on.
 
-Beside the way: ``gateway -> [offload] -> router``, a lane (`_lane.py`). What can't be put away (no
+Beside the way: ``gateway -> [offload] -> router``, a lane (`stages/lane.py`). What can't be put away (no
 store, a store that fails or takes too long, too many under way) goes on inline, as it came.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from supervisors import Clock, Mailbox
-from telemetry_actors._books import Books
-from telemetry_actors.envelope import PAYLOAD_SIZE_THRESHOLD_BYTES, Item, unpack_map
+from telemetry_actors.books.books import Books
+from telemetry_actors.event.envelope import PAYLOAD_SIZE_THRESHOLD_BYTES, Item, unpack_map
+from telemetry_actors.event.fallback import CutRule, cut_down
 from telemetry_actors.ports import Errand, PayloadKeeper
-from telemetry_actors.stages._fallback import CutRule, cut_down
-from telemetry_actors.stages._lane import Lane, LaneActor
 from telemetry_actors.stages._payload_text import text_of
+from telemetry_actors.stages.lane import Lane, LaneActor
 
 __all__ = ["CutRule", "OffloadActor", "is_large"]
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervisors import InFlight, Revoked
-from supervisors._native import call_host
-from telemetry_actors._books import Books, Drop
-from telemetry_actors._crashes import tell_raised
-from telemetry_actors.batch_actor import BatchActor
-from telemetry_actors.envelope import Envelope, unpack_map
-from telemetry_actors.inside import inside_the_tree
-from telemetry_actors.ledger import Reason
+from supervisors.system.native import call_host
+from telemetry_actors.base.crashes import tell_raised
+from telemetry_actors.base.inside import inside_the_tree
+from telemetry_actors.batch.actor import BatchActor
+from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, unpack_map
 
 __all__ = ["ProviderCall", "TraceProviderActor"]
 

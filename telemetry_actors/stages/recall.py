@@ -1,6 +1,6 @@
 """RecallActor: gets the payloads of off-loaded events back.
 
-Beside the way: ``rehydrator -> [recall] -> handlers``, a lane (`_lane.py`). From the payload store;
+Beside the way: ``rehydrator -> [recall] -> handlers``, a lane (`stages/lane.py`). From the payload store;
 else from the fallback that the envelope carries, and the event is *degraded*; else the event
 goes on without a payload, and its handler says so (``dify.telemetry.rehydration_failed``).
 
@@ -18,13 +18,13 @@ from typing import Any, cast
 import msgpack
 
 from supervisors import Clock, Mailbox
-from telemetry_actors._books import Books
-from telemetry_actors.cases import CaseRoute, gate_made_texts
-from telemetry_actors.envelope import DEGRADED, Envelope, Item, unpack_map
+from telemetry_actors.books.books import Books
+from telemetry_actors.event.cases import CaseRoute, gate_made_texts
+from telemetry_actors.event.envelope import DEGRADED, Envelope, Item, unpack_map
+from telemetry_actors.event.fallback import read_fallback
 from telemetry_actors.ports import Errand, PayloadKeeper
-from telemetry_actors.stages._fallback import read_fallback
-from telemetry_actors.stages._lane import Lane, LaneActor
 from telemetry_actors.stages._payload_text import packed_of
+from telemetry_actors.stages.lane import Lane, LaneActor
 from telemetry_actors.stages.offload import is_large
 
 __all__ = ["RecallActor"]

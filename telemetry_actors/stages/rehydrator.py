@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from supervisors import InFlight, Mailbox
-from telemetry_actors._books import Books
-from telemetry_actors.batch_actor import BatchActor, forward
-from telemetry_actors.envelope import Item
-from telemetry_actors.stages._lane import Lane
+from telemetry_actors.batch.actor import BatchActor, forward
+from telemetry_actors.books.books import Books
+from telemetry_actors.event.envelope import Item
+from telemetry_actors.stages.lane import Lane
 
 __all__ = ["RehydratorActor"]
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from supervisors import InFlight, Mailbox
-from telemetry_actors._books import Books, Drop
-from telemetry_actors.batch_actor import BatchActor, forward
-from telemetry_actors.envelope import Envelope, Item
-from telemetry_actors.ledger import Reason
+from telemetry_actors.batch.actor import BatchActor, forward
+from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Item
 
 __all__ = ["Route", "RouterActor"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from supervisors._native import Lock
+from supervisors.system.native import Lock
 from telemetry_actors.ports import Claim
 
 __all__ = ["ClaimNotes", "Note"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from telemetry_actors.ids import MAX_ID_BYTES, bounded_id
+from telemetry_actors.event.ids import MAX_ID_BYTES, bounded_id
 
 __all__ = ["MAX_ID_BYTES", "dedup_key", "encoded_id", "payload_key"]
 

@@ -37,9 +37,9 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from supervisors._native import unpatched
-from supervisors._process import Process, this_process
-from telemetry_actors._redaction import know_url, place_of, words_of
+from supervisors.system.native import unpatched
+from supervisors.system.process import Process, this_process
+from telemetry_actors.base.redaction import know_url, place_of, words_of
 
 __all__ = ["LinkError", "RedisLink", "shown"]
 

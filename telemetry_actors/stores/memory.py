@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from supervisors import Clock
-from supervisors._native import Lock
+from supervisors.system.native import Lock
 from telemetry_actors.ports import Claim, DedupHealth
 
 __all__ = ["MemoryDedupStore"]

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pykka
 
 from supervisors import Exit, InFlight, Ref, SupervisedActor
-from supervisors._incarnation import Vanished
 from supervisors.errors import MailboxFull
+from supervisors.run.incarnation import Vanished
 
 __all__ = ["BatchActor", "Books", "Message", "PlainActor"]
 

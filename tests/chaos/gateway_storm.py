@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from supervisors import Exit, Ref, Runtime, Slot
-from supervisors._clock import SystemClock
+from supervisors.system.clock import SystemClock
 from supervisors.testing import crash, end_thread
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink
 from tests.telemetry_actors.promises.test_content import VALID
 

@@ -16,7 +16,7 @@ from random import Random
 from types import FrameType, ModuleType
 from typing import Any
 
-from supervisors._clock import give_way
+from supervisors.system.clock import give_way
 
 __all__ = ["jitter"]
 

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Self
 import redis as redis_py
 
 from telemetry_actors import TelemetryGateway
-from telemetry_actors.stores.journal import _acks, _journal, _live, _writer
+from telemetry_actors.stores.journal import _acks, _live, _writer
+from telemetry_actors.stores.journal import journal as _journal
 from tests.chaos.disk import Disk
 from tests.chaos.rude_host import Hollow, RaisingFilter, RaisingManager, raising
 from tests.chaos.storm import poll

@@ -16,10 +16,10 @@ from random import Random
 from typing import Any, ClassVar
 
 from supervisors import ExtraArgs, Overflow, Ref, Runtime, Slot, Supervisor, SupervisorRef
-from supervisors._clock import SystemClock, new_token
-from supervisors._deterministic import DeterministicRuntime
-from supervisors._letters import Letters
 from supervisors.errors import ChildStartError, SupervisorError
+from supervisors.run._letters import Letters
+from supervisors.run.deterministic import DeterministicRuntime
+from supervisors.system.clock import SystemClock, new_token
 from supervisors.testing import crash, end_thread
 from tests.chaos.actors import Books
 from tests.chaos.audit import Witness, audit

@@ -15,10 +15,10 @@ import pykka
 import pytest
 
 from supervisors import ChildSpec, Runtime, SupervisedActor, Supervisor, SupervisorSpec
-from supervisors._clock import SystemClock, new_token
-from supervisors._letters import Letters
-from supervisors._spec import BRUTAL_KILL, ExtraArgs, Strategy
-from supervisors._stops import ShutDown
+from supervisors.core.spec import BRUTAL_KILL, ExtraArgs, Strategy
+from supervisors.run._letters import Letters
+from supervisors.run._stops import ShutDown
+from supervisors.system.clock import SystemClock, new_token
 from supervisors.testing import crash, end_thread
 from tests.chaos.storm import poll
 

@@ -3,7 +3,7 @@
 ``cells[i] += 1`` and ``x += local`` are a load and a store; CPython with the GIL (3.11-3.13)
 lets another thread, a signal handler or a finaliser in only at calls and backward jumps,
 and there is neither between the two. So every thread may count without a lock
-(`telemetry_actors/_shards.py`, `supervisors/_mailbox.py`). If a new Python changes that, these
+(`telemetry_actors/books/shards.py`, `supervisors/run/mailbox.py`). If a new Python changes that, these
 tests fail before a count is lost.
 """
 
@@ -16,8 +16,11 @@ import types
 
 import pytest
 
-from supervisors import Mailbox, MailboxSpec, _mailbox, _ref
-from telemetry_actors import _intake, _room
+from supervisors import Mailbox, MailboxSpec
+from supervisors.run import mailbox as _mailbox
+from supervisors.run import ref as _ref
+from telemetry_actors.books import room as _room
+from telemetry_actors.door import intake as _intake
 
 THREADS, STEPS = 16, 40_000
 

@@ -1,4 +1,4 @@
-"""Nobody takes a thread, a lock or a queue past `supervisors/_native.py` (ADR-0018).
+"""Nobody takes a thread, a lock or a queue past `supervisors/system/native.py` (ADR-0018).
 
 Where gevent has patched they would be of the host's hub.
 """
@@ -22,11 +22,11 @@ BANNED = {
     "time": {"sleep"},
 }  # fmt: skip
 MAY = {
-    "supervisors/_native.py": "finds out what is native",
-    "supervisors/_ref.py": "an event that is Pykka's; nobody waits for it",
-    "supervisors/_thread.py": "makes the threads",
-    "telemetry_actors/_cli_resend.py": "a program of its own",
-    "telemetry_actors/inside.py": "tells greenlets apart",
+    "supervisors/system/native.py": "finds out what is native",
+    "supervisors/run/ref.py": "an event that is Pykka's; nobody waits for it",
+    "supervisors/system/thread.py": "makes the threads",
+    "telemetry_actors/cli/_resend.py": "a program of its own",
+    "telemetry_actors/base/inside.py": "tells greenlets apart",
 }
 FILES = [
     path

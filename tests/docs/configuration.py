@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 import telemetry_actors
 from telemetry_actors import TelemetrySettings
-from telemetry_actors._otel_variables import FAMILY, PREFIX, Variable, names_of
+from telemetry_actors.settings._otel_variables import FAMILY, PREFIX, Variable, names_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 _PACKAGE = Path(telemetry_actors.__file__).parent

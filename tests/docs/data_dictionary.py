@@ -14,8 +14,8 @@ from typing import Annotated, Any, Required, Union, get_args, get_origin, get_ty
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
-from telemetry_actors._emits import LogType, Metric
-from telemetry_actors.cases import CASE_ROUTING, CaseRoute, Reduction, SignalType
+from telemetry_actors.event.cases import CASE_ROUTING, CaseRoute, Reduction, SignalType
+from telemetry_actors.event.emits import LogType, Metric
 from telemetry_actors.handlers import DEFINITIONS, INSTRUMENTS, CaseDefinition
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"

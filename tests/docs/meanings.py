@@ -1,6 +1,6 @@
 """Makes the tables of docs/errors.md: ``python -m tests.docs.meanings``.
 
-What the words mean stands in `_meanings.py` alone; this only lays it out between two marks. The
+What the words mean stands in `books/meanings.py` alone; this only lays it out between two marks. The
 rest of the page is written by hand.
 """
 
@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from telemetry_actors._meanings import ADMISSIONS, ERROR_TYPES, PROVIDER_RESULTS, REASONS, Meaning
+from telemetry_actors.books.meanings import (
+    ADMISSIONS,
+    ERROR_TYPES,
+    PROVIDER_RESULTS,
+    REASONS,
+    Meaning,
+)
 from tests.docs.pages import DOCS
 
 PAGE = DOCS / "errors.md"

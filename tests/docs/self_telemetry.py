@@ -1,6 +1,6 @@
 """Makes docs/self-telemetry.md out of the table: ``python -m tests.docs.self_telemetry``.
 
-Names, kinds, units, attributes and meanings stand in `_self_metrics.py` alone; this only lays
+Names, kinds, units, attributes and meanings stand in `event/own_metrics.py` alone; this only lays
 them out.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from telemetry_actors._prometheus import prometheus_name
-from telemetry_actors._self_metrics import ATTRIBUTES, SELF_METRICS, SelfMetric
+from telemetry_actors.event.own_metrics import ATTRIBUTES, SELF_METRICS, SelfMetric
+from telemetry_actors.observe._prometheus import prometheus_name
 
 PAGE = Path(__file__).parents[2] / "docs" / "self-telemetry.md"
 

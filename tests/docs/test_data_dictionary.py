@@ -4,7 +4,7 @@ from typing import get_type_hints
 
 import pytest
 
-from telemetry_actors.cases import CASE_ROUTING
+from telemetry_actors.event.cases import CASE_ROUTING
 from telemetry_actors.handlers import DEFINITIONS
 from tests.docs.data_dictionary import PAGE, page
 from tests.signals.reference import EVENTS, INSTRUMENTS

@@ -1,6 +1,6 @@
 """The tables of words are what the code says, and have every word of the books."""
 
-from telemetry_actors.ledger import Admission, Reason
+from telemetry_actors.books.ledger import Admission, Reason
 from tests.docs.meanings import PAGE, made, page
 
 

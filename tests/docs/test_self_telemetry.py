@@ -2,8 +2,8 @@
 
 import re
 
-from telemetry_actors._prometheus import prometheus_name
-from telemetry_actors._self_metrics import ATTRIBUTES, SELF_METRICS
+from telemetry_actors.event.own_metrics import ATTRIBUTES, SELF_METRICS
+from telemetry_actors.observe._prometheus import prometheus_name
 from tests.docs.self_telemetry import PAGE, page
 
 

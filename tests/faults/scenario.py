@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
-from telemetry_actors.status import Status, StopReport
+from telemetry_actors.observe.status import Status, StopReport
 from tests.receivers.faults import MARK, Receiver
 from tests.receivers.judge import Kept
 from tests.stopwatch import Stopwatch

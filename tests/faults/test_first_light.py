@@ -21,8 +21,8 @@ import pytest
 
 from supervisors.testing import crash, end_thread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.demo._azure import read_azure
 from telemetry_actors.demo.arrivals import made_up_arrivals
+from telemetry_actors.demo.azure import read_azure
 from tests.receivers.rotel import Rotel
 
 PRODUCTION_TRACE = Path("../shared/data/azure_llm_inference_2023_code.csv")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.signals import LogSignal, SignalKind
+from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink
 from tests.faults.test_first_light import assert_agrees, emit_patiently, events
 from tests.faults.test_supervision import in_child
@@ -152,7 +152,7 @@ def test_g24_a_fork_does_not_wait_for_idle_channels(rotel):
     """Only for a call; and a child that ends as Python ends leaves its parent's channel alone."""
     code = f"""
 import json, os, sys, time
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink
 sink = OtlpGrpcSink("http://{rotel.grpc_endpoint}")
 verdicts, took_s = [], []

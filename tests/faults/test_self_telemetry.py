@@ -6,7 +6,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.sinks import OtlpSink
 from tests.faults.test_first_light import assert_agrees, emit_patiently, events
 from tests.receivers.faulty import FaultyReceiver, answer

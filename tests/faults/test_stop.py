@@ -420,7 +420,7 @@ def test_g22_without_a_time_out_the_setting_is_it():
 
 @pytest.mark.timeout(30)
 def test_g22_a_start_that_hangs_is_not_waited_for_and_undoes_itself(monkeypatch):
-    from telemetry_actors.sinks._metrics_actor import MetricSinkActor
+    from telemetry_actors.sinks.metrics_actor import MetricSinkActor
 
     go_on = threading.Event()
     monkeypatch.setattr(MetricSinkActor, "on_start", lambda _self: go_on.wait(20))

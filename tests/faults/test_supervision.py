@@ -36,7 +36,9 @@ def test_g16_a_hung_handler_costs_its_event_and_the_others_go_on(monkeypatch):
         return real(facts, payload, settings)
 
     broken = CaseDefinition(DEFINITION.case, DEFINITION.model, mapping)
-    monkeypatch.setattr("telemetry_actors.tree.DEFINITIONS", {**DEFINITIONS, broken.case: broken})
+    monkeypatch.setattr(
+        "telemetry_actors.tree.whole.DEFINITIONS", {**DEFINITIONS, broken.case: broken}
+    )
     supervision = {"hang_deadline_s": 0.3, "sweep_interval_s": 0.05}
     with running_gateway(supervision=supervision) as (gateway, recording):
         for n in range(20):

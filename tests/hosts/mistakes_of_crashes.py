@@ -83,7 +83,7 @@ _MEASURES = f"""
 source = '''
 from pydantic import BaseModel
 from telemetry_actors import CaseDefinition, Signals, register_case
-from telemetry_actors.signals import Instrument, Measurement
+from telemetry_actors.event.signals import Instrument, Measurement
 
 class Ticket(BaseModel):
     seat: str

@@ -320,7 +320,7 @@ SLOWLY_BUILT = """
 import importlib.abc, importlib.machinery
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name == "telemetry_actors.tree":
+        if name == "telemetry_actors.tree.whole":
             time.sleep(2)
 sys.meta_path.insert(0, Slow())
 """

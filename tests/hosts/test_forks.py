@@ -31,7 +31,7 @@ def emit_some(count):
     return sum(bool(emit("app_created", {"tenant_id": "t"}, {"app_id": "a"})) for _ in range(count))
 
 def facts(who, accepted):
-    from telemetry_actors.sinks._resource import instance_id
+    from telemetry_actors.sinks.resource import instance_id
     gateway = get_gateway()
     ledger = gateway.ledger()
     say(who=who, accepted=accepted, emitted=ledger.emitted, balanced=ledger.balanced(),

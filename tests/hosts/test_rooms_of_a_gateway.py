@@ -23,13 +23,13 @@ FORKS = 12
 WITHIN_S = 180
 BUSY_S = 10.0
 """What a busy machine may add to a time-out; what waits for ever takes longer."""
-NEEDS = "telemetry_actors, telemetry_actors._building, telemetry_actors.tree"
+NEEDS = "telemetry_actors, telemetry_actors.life.building, telemetry_actors.tree.whole"
 VERSIONS = [sys.version_info[:2]] + [(3, 12)] * (sys.version_info[:2] != (3, 12))
 BOOKS = """
 import warnings
 from telemetry_actors import TelemetryGateway
-import telemetry_actors._building, telemetry_actors.tree
-telemetry_actors._building._import_what_it_sends_with()
+import telemetry_actors.life.building, telemetry_actors.tree
+telemetry_actors.life.building._import_what_it_sends_with()
 warnings.simplefilter("ignore")  # 3.12: a fork, though there is one thread
 
 def timed(act):

@@ -31,8 +31,8 @@ from supervisors import (
     Supervisor,
     SupervisorRef,
 )
-from supervisors._deterministic import DeterministicRuntime
 from supervisors.errors import ChildStartError, NotRunning, RestartLimitReached, SupervisorError
+from supervisors.run.deterministic import DeterministicRuntime
 from tests.otp.traces import CAUSES, EXITS, World, counts, differences, read_traces, reason_of
 
 __all__ = ["Burst", "DeterministicWorld", "ThreadedWorld", "main", "replay"]

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from supervisors import _protocol as to
-from supervisors._core import SupervisorCore
-from supervisors._exit import Exit
-from supervisors._spec import BRUTAL_KILL, ExtraArgs
+from supervisors.core import protocol as to
+from supervisors.core.core import SupervisorCore
+from supervisors.core.exit import Exit
+from supervisors.core.spec import BRUTAL_KILL, ExtraArgs
 from supervisors.errors import ChildStartError, RestartLimitReached
 from tests.otp.traces import (
     CAUSES,

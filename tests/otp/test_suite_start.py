@@ -14,8 +14,8 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._incarnation import Ignore
 from supervisors.errors import ChildStartError, SpecError
+from supervisors.run.incarnation import Ignore
 from tests.otp.tree import AnyChildSpec, AnySupervisorSpec, Child, Faulty, Stage, refusal, spec
 
 

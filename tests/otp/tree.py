@@ -24,10 +24,10 @@ from supervisors import (
     SupervisorRef,
     SupervisorSpec,
 )
-from supervisors._deterministic import DeterministicRuntime
-from supervisors._ref import Ref
-from supervisors._stops import ShutDown
 from supervisors.errors import ChildError
+from supervisors.run._stops import ShutDown
+from supervisors.run.deterministic import DeterministicRuntime
+from supervisors.run.ref import Ref
 from supervisors.testing import crash, end_thread
 
 __all__ = [

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from supervisors import _protocol as to
-from supervisors._core import SupervisorCore
-from supervisors._exit import Exit
-from supervisors._spec import BRUTAL_KILL, ChildSpec, ExtraArgs, Restart, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.core import SupervisorCore
+from supervisors.core.exit import Exit
+from supervisors.core.spec import BRUTAL_KILL, ChildSpec, ExtraArgs, Restart, SupervisorSpec
 from supervisors.errors import ChildError, NotRunning, SpecError
 from tests.properties.otp_table import Kid, Otp, Said
 

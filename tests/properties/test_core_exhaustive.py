@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._spec import AutoShutdown, ExtraArgs, Strategy, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.spec import AutoShutdown, ExtraArgs, Strategy, SupervisorSpec
 from tests.properties.core_world import World, reference_of, said, spec_of
 from tests.properties.otp_table import Kid, Otp, Said
 

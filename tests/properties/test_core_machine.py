@@ -24,8 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from supervisors import _protocol as to
-from supervisors._spec import (
+from supervisors.core import protocol as to
+from supervisors.core._strategy import judge, was_clean
+from supervisors.core.spec import (
     AutoShutdown,
     Backoff,
     ExtraArgs,
@@ -33,7 +34,6 @@ from supervisors._spec import (
     Strategy,
     SupervisorSpec,
 )
-from supervisors._strategy import judge, was_clean
 from tests.properties.core_world import ENDS, World, kid_of, reference_of, said, spec_of
 from tests.properties.otp_table import AFTER_END, CLEAN, EXITS, REPORTED, Kid
 

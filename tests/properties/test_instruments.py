@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.signals import Instrument, Measurement
-from telemetry_actors.sinks._aggregates import MetricAggregates
-from telemetry_actors.sinks._encode_metrics import encode_metrics
+from telemetry_actors.event.signals import Instrument, Measurement
+from telemetry_actors.sinks.aggregates import MetricAggregates
+from telemetry_actors.sinks.encode_metrics import encode_metrics
 
 LATE_NS = 2**62
 INT64 = (-(2**63), 2**63 - 1)

@@ -10,8 +10,8 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from telemetry_actors.event.ids import is_sampled
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, MappingSettings
-from telemetry_actors.ids import is_sampled
 
 IDS = 2**128
 uuids = st.integers(1, IDS - 1).map(lambda number: UUID(int=number))

@@ -14,15 +14,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from supervisors.testing import DeterministicRuntime, FakeClock
 from telemetry_actors import CASE_ROUTING, TelemetryGateway, TelemetrySettings
-from telemetry_actors._forms import InvalidPayload
-from telemetry_actors.cases import gate
-from telemetry_actors.envelope import unpack_map
+from telemetry_actors.event.cases import gate
+from telemetry_actors.event.envelope import unpack_map
+from telemetry_actors.event.forms import InvalidPayload
+from telemetry_actors.event.sanitise import sanitise
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, MappingSettings
-from telemetry_actors.handlers._forms import PayloadReader
-from telemetry_actors.sanitise import sanitise
-from telemetry_actors.sinks._aggregates import MetricAggregates
-from telemetry_actors.sinks._encode import encode_log, encode_span
-from telemetry_actors.sinks._encode_metrics import encode_metrics
+from telemetry_actors.handlers.forms import PayloadReader
+from telemetry_actors.sinks.aggregates import MetricAggregates
+from telemetry_actors.sinks.encode import encode_log, encode_span
+from telemetry_actors.sinks.encode_metrics import encode_metrics
 from telemetry_actors.testing import RecordingSink
 from tests.properties.payloads import anything, cases, contents, facts, how, payloads, plain
 from tests.telemetry_actors.handlers.required import REQUIRED

@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpSink
-from telemetry_actors.sinks._aggregates import MetricAggregates
+from telemetry_actors.sinks.aggregates import MetricAggregates
 from tests.receivers.oteltap import OtelTap
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint, Verdict
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpGrpcSink
 from tests.receivers.rotel import Rotel
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from telemetry_actors.event.signals import LogSignal, SpanSignal
 from telemetry_actors.ports import MetricPoint
-from telemetry_actors.signals import LogSignal, SpanSignal
 from tests.signals.vectors import MISSING, Difference
 
 __all__ = ["Emitted", "differences", "same"]

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
+from telemetry_actors.event.signals import Instrument
 from telemetry_actors.ports import MetricPoint
-from telemetry_actors.signals import Instrument
 from tests.signals.compare import differences
 from tests.signals.replay import replay, run
 from tests.signals.vectors import SAMPLE, form_problems, read_vectors

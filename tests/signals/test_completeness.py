@@ -7,11 +7,11 @@ from functools import cache
 
 import pytest
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, rehydration_failed
 from telemetry_actors.handlers import INSTRUMENTS as OURS
 from telemetry_actors.handlers._records import degraded
-from telemetry_actors.signals import Signals
 from tests.signals.events import CONTEXT, every_event
 from tests.signals.reference import CASES, EVENTS, INSTRUMENTS, ON_DEGRADED, ON_UNREADABLE, SERIES
 from tests.signals.replay import run

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._core import SupervisorCore
-from supervisors._exit import Exit
-from supervisors._spec import ChildSpec, Shutdown, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.core import SupervisorCore
+from supervisors.core.exit import Exit
+from supervisors.core.spec import ChildSpec, Shutdown, SupervisorSpec
 from supervisors.errors import ChildError
 
 _SHORT = {

@@ -5,8 +5,8 @@ import threading
 import pykka
 import pytest
 
-from supervisors._answer import Answer
-from supervisors._deterministic import Deadlock, DeterministicRuntime
+from supervisors.run._answer import Answer
+from supervisors.run.deterministic import Deadlock, DeterministicRuntime
 from tests.supervisors.live import WITHIN_S
 
 

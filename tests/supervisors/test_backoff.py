@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisors._backoff import Backoff
+from supervisors.core.backoff import Backoff
 from supervisors.errors import SpecError
 
 

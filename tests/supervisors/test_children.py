@@ -2,10 +2,10 @@
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._backoff import Backoff
-from supervisors._exit import Exit
-from supervisors._spec import ChildSpec, ExtraArgs, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.backoff import Backoff
+from supervisors.core.exit import Exit
+from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, SpecError
 from tests.supervisors.steered import Steered, child, refusal
 

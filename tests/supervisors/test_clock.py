@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from supervisors import Clock, SystemClock
-from supervisors._clock import new_token, release, thread_cpu
+from supervisors.system.clock import new_token, release, thread_cpu
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._config_fields import PARTS, SHAPES, meaning_of
-from supervisors._config_reader import Reader
 from supervisors.config import apply_overrides, dump_spec, json_schema, load_spec
+from supervisors.config._fields import PARTS, SHAPES, meaning_of
+from supervisors.config._reader import Reader
 from supervisors.errors import ConfigError, SpecError
 from tests.supervisors.json_schema import accepts
 

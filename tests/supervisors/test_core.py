@@ -6,10 +6,10 @@ beside it each rule has a name and stands alone.
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._backoff import Backoff
-from supervisors._exit import Exit
-from supervisors._spec import BRUTAL_KILL
+from supervisors.core import protocol as to
+from supervisors.core.backoff import Backoff
+from supervisors.core.exit import Exit
+from supervisors.core.spec import BRUTAL_KILL
 from supervisors.errors import ChildStartError, NotRunning
 from tests.supervisors.steered import ENDS, Steered, child
 

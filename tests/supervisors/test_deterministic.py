@@ -4,7 +4,7 @@ import pykka
 import pytest
 
 from supervisors import TICK, Backoff, ChildSpec, Clock, SupervisedActor
-from supervisors._deterministic import Deadlock, DeterministicRuntime, VirtualClock
+from supervisors.run.deterministic import Deadlock, DeterministicRuntime, VirtualClock
 from supervisors.testing import crash, end_thread
 from tests.supervisors.live import Ears, child, tree_of
 
@@ -306,7 +306,7 @@ def test_a_runtime_can_be_used_again_when_its_tree_has_ended(steps):
 
 def test_the_clock_stands_alone_if_need_be(steps):
     """A wait whose token is free returns at once; nothing else is touched."""
-    from supervisors._clock import new_token, release
+    from supervisors.system.clock import new_token, release
 
     token = new_token()
     release(token)

@@ -6,11 +6,11 @@ import pykka
 import pytest
 
 from supervisors import Runtime
-from supervisors._dispatcher import SharedThread
-from supervisors._exit import Exit
-from supervisors._incarnation import Vanished
-from supervisors._thread import TreeThread, is_want_of_threads
+from supervisors.core.exit import Exit
 from supervisors.errors import ChildStartError, ThreadRefused
+from supervisors.run._dispatcher import SharedThread
+from supervisors.run.incarnation import Vanished
+from supervisors.system.thread import TreeThread, is_want_of_threads
 from supervisors.testing import end_thread
 from tests.supervisors.live import WITHIN_S, child, inner, tree_of
 
@@ -196,7 +196,7 @@ def test_where_the_one_that_runs_is_given_up_and_there_is_no_thread_the_sweep_fi
     shared, refuse
 ):
     refused, _ = refuse
-    from supervisors._clock import new_token
+    from supervisors.system.clock import new_token
 
     entered, leave = new_token(), new_token()
     stuck, bystander = Stub(), Stub()

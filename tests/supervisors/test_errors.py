@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from supervisors import errors
-from supervisors._exit import Exit
+from supervisors.core.exit import Exit
 
 CLASSES = [getattr(errors, name) for name in errors.__all__ if name != "Refusal"]
 

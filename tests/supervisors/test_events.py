@@ -3,7 +3,7 @@
 import threading
 
 from supervisors import ChildSpec, LifecycleEvent, SupervisedActor, Supervisor, SupervisorSpec
-from supervisors._events import Journal
+from supervisors.run.events import Journal
 from supervisors.testing import crash, settle
 
 

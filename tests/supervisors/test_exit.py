@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisors._exit import Exit, ExitKind
+from supervisors.core.exit import Exit, ExitKind
 from tests.supervisors.steered import ENDS
 
 

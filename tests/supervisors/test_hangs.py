@@ -1,6 +1,6 @@
 """g16: when an actor is judged to hang, and what becomes of it, its thread and its message.
 
-The rule (`_watch.py`): past its deadline an actor hangs if its thread was seen to move since,
+The rule (`run/_watch.py`): past its deadline an actor hangs if its thread was seen to move since,
 or after ten deadlines whatever it does. Time stands still here but for the tests' hand, and
 they look themselves (`Watch.look_for_hangs`); the threads are real.
 """
@@ -23,8 +23,8 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._watch import Watch
-from supervisors._zombies import LEFT_BEHIND, is_left_behind
+from supervisors.run._watch import Watch
+from supervisors.run._zombies import LEFT_BEHIND, is_left_behind
 from supervisors.testing import FakeClock, settle
 
 DEADLINE_S, TEN = 1.0, 10

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisors._intensity import RestartBudget
+from supervisors.core._intensity import RestartBudget
 
 
 def test_as_many_as_the_intensity_are_allowed():

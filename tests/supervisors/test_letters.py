@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisors._letters import Letter, Letters
+from supervisors.run._letters import Letter, Letters
 
 
 def a_letter(n):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
-from supervisors._mailbox import Wait
+from supervisors.run.mailbox import Wait
 
 
 def a_mailbox(**spec):

@@ -6,7 +6,7 @@ from collections import deque
 import pytest
 
 from supervisors import Mailbox, MailboxSpec
-from supervisors._mailbox import Wait
+from supervisors.run.mailbox import Wait
 
 
 class Interrupted(deque):

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supervisors import _native
-from supervisors._clock import new_token, release
+from supervisors.system import native as _native
+from supervisors.system.clock import new_token, release
 
 
 def run_patched(program):
     """*program* in a process that gevent has patched before our import."""
-    before = "from gevent import monkey; monkey.patch_all()\nfrom supervisors import _native\n"
+    before = "from gevent import monkey; monkey.patch_all()\nfrom supervisors.system import native as _native\n"
     subprocess.run([sys.executable, "-c", before + program], check=True, timeout=60)
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._backoff import Backoff
-from supervisors._exit import Exit
-from supervisors._spec import ExtraArgs, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.backoff import Backoff
+from supervisors.core.exit import Exit
+from supervisors.core.spec import ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, RestartLimitReached
 from tests.supervisors.steered import Steered, child, refusal
 

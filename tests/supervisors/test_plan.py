@@ -5,9 +5,9 @@ Back-off is here as well: it is the pause in the middle of a restart.
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._backoff import Backoff
-from supervisors._exit import Exit
+from supervisors.core import protocol as to
+from supervisors.core.backoff import Backoff
+from supervisors.core.exit import Exit
 from supervisors.errors import ChildStartError, NotRunning, Refusal
 from tests.supervisors.steered import Steered, child, refusal
 

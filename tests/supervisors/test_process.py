@@ -11,8 +11,10 @@ import threading
 import pykka
 import pytest
 
-from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec, _process
-from supervisors._process import (
+from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec
+from supervisors.errors import NotRunning
+from supervisors.system import process as _process
+from supervisors.system.process import (
     SAME,
     InChild,
     Process,
@@ -22,7 +24,6 @@ from supervisors._process import (
     this_process,
     when_forked,
 )
-from supervisors.errors import NotRunning
 from tests.chaos.storm import poll
 from tests.forks import as_in_a_child
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from supervisors import ChildSpec, Report, Runtime, SupervisedActor, Supervisor, SupervisorSpec
-from supervisors._reporter import Reporter
 from supervisors.errors import ThreadRefused
+from supervisors.run._reporter import Reporter
 from supervisors.testing import DeterministicRuntime, FakeClock, crash, settle
 
 WITHIN_S = 5
@@ -233,7 +233,7 @@ def test_where_no_thread_can_be_had_it_is_told_where_it_happens(start, monkeypat
         heard.set()
 
     tree = start(report)
-    monkeypatch.setattr("supervisors._reporter.new_thread", lambda *_: Refused())
+    monkeypatch.setattr("supervisors.run._reporter.new_thread", lambda *_: Refused())
     tree.child("a").tell("x")
     assert heard.wait(WITHIN_S)
 

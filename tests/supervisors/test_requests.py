@@ -2,9 +2,9 @@
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._exit import Exit
-from supervisors._spec import ChildSpec, SupervisorSpec
+from supervisors.core import protocol as to
+from supervisors.core.exit import Exit
+from supervisors.core.spec import ChildSpec, SupervisorSpec
 from supervisors.errors import ChildError, ChildStartError, Refusal, SpecError
 from tests.supervisors.steered import Steered, child, refusal
 

@@ -18,7 +18,6 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._deterministic import DeterministicRuntime
 from supervisors.errors import (
     ChildError,
     ChildStartError,
@@ -27,6 +26,7 @@ from supervisors.errors import (
     SpecError,
     SupervisorError,
 )
+from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.testing import crash, end_thread, settle
 from tests.supervisors.live import WITHIN_S, Ears, Obedient, Wait, child, inner, tree_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from supervisors import ChildSpec, ExtraArgs, SupervisedActor
-from supervisors._deterministic import DeterministicRuntime
 from supervisors.errors import ChildError, ChildStartError, NoSuchChild
+from supervisors.run.deterministic import DeterministicRuntime
 from tests.supervisors.live import WITHIN_S, child, inner, tree_of
 
 

@@ -7,9 +7,8 @@ import pykka
 import pytest
 
 from supervisors import Supervisor
-from supervisors._backoff import Backoff
-from supervisors._deterministic import DeterministicRuntime
-from supervisors._spec import (
+from supervisors.core.backoff import Backoff
+from supervisors.core.spec import (
     BRUTAL_KILL,
     INFINITY,
     AutoShutdown,
@@ -22,6 +21,7 @@ from supervisors._spec import (
     SupervisorSpec,
 )
 from supervisors.errors import ChildStartError, SpecError, SupervisorError
+from supervisors.run.deterministic import DeterministicRuntime
 from tests.supervisors.steered import an_actor, child
 
 

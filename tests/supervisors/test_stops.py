@@ -15,10 +15,10 @@ import pytest
 from pykka._envelope import Envelope
 
 from supervisors import Exit, MailboxSpec, SupervisedActor
-from supervisors._deterministic import DeterministicRuntime
-from supervisors._mailbox import Mailbox
-from supervisors._stops import ShutDown, answer_stops
 from supervisors.errors import ChildStartError, NotRunning
+from supervisors.run._stops import ShutDown, answer_stops
+from supervisors.run.deterministic import DeterministicRuntime
+from supervisors.run.mailbox import Mailbox
 from tests.supervisors.live import WITHIN_S, ChildSpec, Wait, child, inner, tree_of
 
 

@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from supervisors import _protocol as to
-from supervisors._exit import Exit
-from supervisors._spec import AutoShutdown, Restart, Strategy
+from supervisors.core import protocol as to
+from supervisors.core.exit import Exit
+from supervisors.core.spec import AutoShutdown, Restart, Strategy
 from supervisors.errors import ChildStartError, RestartLimitReached
 from tests.supervisors.steered import ENDS, Steered, child
 

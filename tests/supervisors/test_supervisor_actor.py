@@ -19,7 +19,6 @@ from supervisors import (
     Runtime,
     SupervisedActor,
 )
-from supervisors._deterministic import DeterministicRuntime
 from supervisors.errors import (
     ChildStartError,
     MailboxFull,
@@ -27,6 +26,7 @@ from supervisors.errors import (
     StartTimeout,
     TooManyAbandoned,
 )
+from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.testing import crash, end_thread, settle
 from tests.supervisors.live import WITHIN_S, Ears, Obedient, Wait, child, inner, tree_of
 

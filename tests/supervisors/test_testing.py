@@ -14,7 +14,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._clock import new_token, release
+from supervisors.system.clock import new_token, release
 from supervisors.testing import FakeClock, TestProbe, crash, end_thread, settle
 
 # -- FakeClock ------------------------------------------------------------------------------------

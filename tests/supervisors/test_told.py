@@ -22,7 +22,7 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
-from supervisors._ref import _NEEDS_AN_ENVELOPE
+from supervisors.run.ref import _NEEDS_AN_ENVELOPE
 from supervisors.testing import crash, settle
 
 WAIT_S = 5.0

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from supervisors import Exit, Supervisor, SupervisorSpec
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from tests.supervisors.live import WITHIN_S, child, tree_of
 
 
@@ -66,7 +66,8 @@ def test_one_that_gives_up_ends_the_wait():
 
 PROGRAM = """
 import os, signal, sys, threading
-from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec, _native
+from supervisors import ChildSpec, SupervisedActor, Supervisor, SupervisorSpec
+from supervisors.system import native as _native
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 

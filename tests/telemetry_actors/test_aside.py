@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from supervisors._thread import TreeThread
 from supervisors.errors import ChildStartError, ThreadRefused
+from supervisors.system.thread import TreeThread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors._aside import run_aside
+from telemetry_actors.base.threads import run_aside
 from telemetry_actors.lifecycle.exit import stop_all
 from telemetry_actors.testing import RecordingSink
 

@@ -3,19 +3,19 @@
 import pytest
 
 from supervisors import ChildSpec, Exit, Mailbox, MailboxSpec, SupervisedActor
-from telemetry_actors._books import Books, Drop, Ending
-from telemetry_actors.batch_actor import (
+from telemetry_actors.batch.actor import (
     BatchActor,
     crash_reason_of,
     describe,
     forward,
     forward_records,
 )
-from telemetry_actors.dead_letters import DeadLetters
-from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import LogSignal, SignalKind
+from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.signals import LogSignal, SignalKind
+from telemetry_actors.handlers.actor import HandlerActor
 from telemetry_actors.testing import running_gateway
 
 A_LOG = LogSignal("dify.app.created", "metric_only", (), (), b"", b"", 1, 2)

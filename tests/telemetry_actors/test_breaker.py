@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors._breaker import Breaker
+from telemetry_actors.base.breaker import Breaker
 
 KINDS = ("logs", "spans", "metrics")
 

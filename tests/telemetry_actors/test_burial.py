@@ -5,16 +5,16 @@ from types import SimpleNamespace
 import pytest
 
 from supervisors import ChildSpec, Exit, InFlight, Mailbox, MailboxSpec
-from telemetry_actors._books import Books, Drop
-from telemetry_actors._burial import bury
-from telemetry_actors.dead_letters import DeadLetters
-from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import LogSignal, SignalKind, Signals
-from telemetry_actors.sinks._actor import _Sending
+from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
+from telemetry_actors.handlers.actor import HandlerActor
+from telemetry_actors.life.burial import bury
+from telemetry_actors.sinks.actor import _Sending
 from telemetry_actors.testing import running_gateway
-from telemetry_actors.tree import Holder
+from telemetry_actors.tree.whole import Holder
 
 LOGS = SignalKind.LOGS
 STAGE = ("root", "stages", "dedup")

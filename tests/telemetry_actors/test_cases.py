@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.cases import (
+from telemetry_actors.event.cases import (
     CASE_ROUTING,
     CASE_TO_TRACE_TASK_NAME,
     GATED,

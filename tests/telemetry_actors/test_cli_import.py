@@ -9,10 +9,10 @@ import msgpack
 import pytest
 
 from supervisors import SystemClock
-from telemetry_actors.dead_letters import DeadLetter
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.demo.receiver import ReceiverProcess
-from telemetry_actors.envelope import Envelope
-from telemetry_actors.ledger import Reason
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 
 pytestmark = pytest.mark.timeout(60)

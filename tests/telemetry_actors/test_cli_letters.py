@@ -8,14 +8,14 @@ import msgpack
 import pytest
 
 from supervisors import SystemClock
-from telemetry_actors import _cli_letters
-from telemetry_actors._cli_letters import Filter, seconds_of
-from telemetry_actors._meanings import what_to_do
+from telemetry_actors.books.dead_letters import Among, DeadLetter
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.books.meanings import what_to_do
+from telemetry_actors.cli import _letters as _cli_letters
 from telemetry_actors.cli import main
-from telemetry_actors.dead_letters import Among, DeadLetter
-from telemetry_actors.envelope import Envelope
-from telemetry_actors.ids import bounded_id
-from telemetry_actors.ledger import Reason
+from telemetry_actors.cli._letters import Filter, seconds_of
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 
 HOUR_NS = 3600 * 10**9

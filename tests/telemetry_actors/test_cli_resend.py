@@ -8,11 +8,11 @@ import pytest
 
 from supervisors import SystemClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.cli import main
-from telemetry_actors.dead_letters import DeadLetter
 from telemetry_actors.demo.receiver import ReceiverProcess
-from telemetry_actors.envelope import Envelope
-from telemetry_actors.ledger import Reason
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 from tests.telemetry_actors.test_cli_runs import DEAD, IMPATIENT
 

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from supervisors import SystemClock
-from telemetry_actors._cli_progress import ProgressDisplay
-from telemetry_actors._meanings import ADMISSIONS, REASONS
+from telemetry_actors.books.meanings import ADMISSIONS, REASONS
 from telemetry_actors.cli import main
-from telemetry_actors.demo._event import IF_YOUR_OWN
+from telemetry_actors.cli._progress import ProgressDisplay
 from telemetry_actors.demo.arrivals import made_up_arrivals
+from telemetry_actors.demo.event import IF_YOUR_OWN
 from telemetry_actors.demo.receiver import ReceiverProcess
 
 pytestmark = pytest.mark.timeout(60)

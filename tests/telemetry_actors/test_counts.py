@@ -1,6 +1,6 @@
 """One look at mailboxes: what waits, what is in hand, and since when."""
 
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink

@@ -5,9 +5,9 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.dead_letters import Among, DeadLetter, DeadLetters
-from telemetry_actors.envelope import Envelope
-from telemetry_actors.ledger import Reason
+from telemetry_actors.books.dead_letters import Among, DeadLetter, DeadLetters
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope
 
 OVERHEAD_BYTES = 512 + len("sinks/logs") + len("HTTP 403")
 """Of a letter, beside its payload and the id of its event."""

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors._decoding import MAX_VALUES, TooLarge, check_json, decoded, has_too_many
-from telemetry_actors.envelope import Envelope, is_of_later_version, unpack_map
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.decoding import MAX_VALUES, TooLarge, check_json, decoded, has_too_many
+from telemetry_actors.event.envelope import Envelope, is_of_later_version, unpack_map
 
 PAD = "x" * MAX_VALUES
 """So that there are enough bytes for the values to be counted at all."""
@@ -33,7 +33,7 @@ VALUES = st.recursive(
 @contextmanager
 def limited(most):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("telemetry_actors._decoding.MAX_VALUES", most)
+        patch.setattr("telemetry_actors.event.decoding.MAX_VALUES", most)
         yield
 
 

@@ -21,7 +21,7 @@ from telemetry_actors import (
     SpanSignal,
     TelemetryCase,
 )
-from telemetry_actors.cases import GATED, Reduction, gate
+from telemetry_actors.event.cases import GATED, Reduction, gate
 
 FACTS = EventFacts("e1", "acme", 10, 20, {"app_id": "a1", "user_id": 7})
 SETTINGS = MappingSettings(include_content=False, sampling_rate=1.0)

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telemetry_actors import TelemetryCase, TelemetryContext, TelemetryEnvelope
-from telemetry_actors.envelope import (
+from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.envelope import (
     PAYLOAD_FALLBACK_MAX_BYTES,
     PAYLOAD_SIZE_THRESHOLD_BYTES,
     Envelope,
@@ -20,7 +21,6 @@ from telemetry_actors.envelope import (
     claim_of,
     unpack_map,
 )
-from telemetry_actors.errors import EnvelopeError
 
 VALUES = st.recursive(
     st.none()

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from telemetry_actors._forms import (
+from telemetry_actors.event.forms import (
     CONTEXT_KEYS,
     Unreadable,
     count_of,
@@ -22,7 +22,7 @@ from telemetry_actors._forms import (
     tenant_of,
     text_of,
 )
-from telemetry_actors.sanitise import sanitise
+from telemetry_actors.event.sanitise import sanitise
 from tests.properties.payloads import anything
 from tests.telemetry_actors.promises.hostile import values
 

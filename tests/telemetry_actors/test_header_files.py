@@ -15,8 +15,8 @@ from telemetry_actors import (
     get_gateway,
     init,
 )
-from telemetry_actors._header_files import HeaderFiles
 from telemetry_actors._process import standing_gateway
+from telemetry_actors.settings.header_files import HeaderFiles
 from telemetry_actors.testing import RecordingSink
 
 SECRET = "geheimer-Schluessel"

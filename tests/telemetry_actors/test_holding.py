@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
-from telemetry_actors._books import Drop
-from telemetry_actors._holding import held, taken_out
-from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import LogSignal, SignalKind, Signals
-from telemetry_actors.tree import Holder
+from telemetry_actors.batch.places import held, taken_out
+from telemetry_actors.books.books import Drop
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
+from telemetry_actors.tree.whole import Holder
 
 STAGE, SINK = ("root", "stages", "router"), ("root", "sinks", "logs")
 A_LOG = LogSignal("dify.app.created", "metric_only", (), (), b"", b"", 1, 2)

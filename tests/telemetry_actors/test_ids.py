@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors import ids
-from telemetry_actors.ids import (
+from telemetry_actors.event import ids
+from telemetry_actors.event.ids import (
     EventIds,
     derived_id,
     is_id,

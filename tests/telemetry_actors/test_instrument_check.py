@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from telemetry_actors import CaseError, Instrument, Measurement
-from telemetry_actors._instrument_check import (
+from telemetry_actors.event.instrument_check import (
     check_instruments,
     differences,
     problem_of_measurement,

@@ -8,8 +8,8 @@ import msgpack
 import pytest
 
 from telemetry_actors import Admission, TelemetryContext, TelemetryGateway, TelemetrySettings
-from telemetry_actors._decoding import MAX_VALUES
-from telemetry_actors.envelope import OVERHEAD_BYTES, charge_of, unpack_map
+from telemetry_actors.event.decoding import MAX_VALUES
+from telemetry_actors.event.envelope import OVERHEAD_BYTES, charge_of, unpack_map
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 APP = {"app_id": "a1"}

@@ -10,11 +10,11 @@ import types
 import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
-from supervisors._mailbox import Wait
+from supervisors.run.mailbox import Wait
 from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors import _lateness as lateness
-from telemetry_actors.envelope import Envelope, Ticket
+from telemetry_actors.batch import lateness
+from telemetry_actors.event.envelope import Envelope, Ticket
 from telemetry_actors.testing import RecordingSink
 
 TENANT = {"tenant_id": "acme"}

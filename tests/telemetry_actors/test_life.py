@@ -6,7 +6,7 @@ import pytest
 
 from supervisors.errors import ChildStartError
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
-from telemetry_actors.sinks._metrics_actor import MetricSinkActor
+from telemetry_actors.sinks.metrics_actor import MetricSinkActor
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 TENANT = {"tenant_id": "acme"}

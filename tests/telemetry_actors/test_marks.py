@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telemetry_actors._marks import SHORTEST_LIMIT_BYTES, cut, distinct
+from telemetry_actors.event.marks import SHORTEST_LIMIT_BYTES, cut, distinct
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(lambda text: text * 5)
 LIMITS = st.integers(SHORTEST_LIMIT_BYTES, 200)

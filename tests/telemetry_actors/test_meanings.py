@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from telemetry_actors._meanings import (
+from telemetry_actors.base.rpc_codes import RPC_CODES
+from telemetry_actors.books.ledger import Admission, ProviderLine, Reason
+from telemetry_actors.books.meanings import (
     ADMISSIONS,
     ERROR_TYPES,
     PROVIDER_RESULTS,
@@ -14,10 +16,8 @@ from telemetry_actors._meanings import (
     meaning_of,
     what_to_do,
 )
-from telemetry_actors._rpc_codes import RPC_CODES
-from telemetry_actors._sink_health import error_type_of
-from telemetry_actors.ledger import Admission, ProviderLine, Reason
 from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.sinks.health import error_type_of
 
 ROWS = [
     (word, row)
@@ -79,7 +79,7 @@ def test_it_is_light():
         heavy = {"pydantic", "telemetry_actors", "logging", "threading"}
         print(sorted(heavy & set(sys.modules)))
     """
-    from telemetry_actors import _meanings
+    from telemetry_actors.books import meanings as _meanings
 
     done = subprocess.run(
         [sys.executable, "-S", "-c", code, _meanings.__file__],

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from telemetry_actors._misfit import Misfit, answer_of, where_written
+from telemetry_actors.base.misfit import Misfit, answer_of, where_written
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks import RecordingSink
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from telemetry_actors import _missing_kit
-from telemetry_actors._missing_kit import advice
 from telemetry_actors.lifecycle import kits
+from telemetry_actors.lifecycle import missing_kit as _missing_kit
+from telemetry_actors.lifecycle.missing_kit import advice
 
 
 class Server:

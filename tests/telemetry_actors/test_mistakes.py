@@ -7,9 +7,9 @@ import pytest
 
 from supervisors.testing import FakeClock
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
-from telemetry_actors._mistakes import Losses
-from telemetry_actors._say import forget_what_was_said
-from telemetry_actors.ledger import Reason
+from telemetry_actors.base.log import forget_what_was_said
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.books.mistakes import Losses
 from telemetry_actors.testing import RecordingSink
 
 TENANT = {"tenant_id": "acme"}
@@ -122,7 +122,7 @@ def test_a_replayed_event_that_is_refused_is_heard(gateway, at_once, lines):
 
 def test_what_a_broker_brings_is_heard(lines, caplog):
     pytest.importorskip("celery")
-    from telemetry_actors._told_later import tell_now
+    from telemetry_actors.base.told_later import tell_now
     from telemetry_actors.bridges.celery import CeleryBridge
 
     bridge = CeleryBridge(TelemetrySettings.enabled(), sinks=[RecordingSink()])

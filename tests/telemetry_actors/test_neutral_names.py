@@ -10,7 +10,7 @@ from telemetry_actors import (
     init,
     is_gateway_enabled,
 )
-from telemetry_actors._neutral_names import ENABLED, ENDPOINT, NEUTRAL_NAMES, SERVICE_NAME
+from telemetry_actors.settings.neutral_names import ENABLED, ENDPOINT, NEUTRAL_NAMES, SERVICE_NAME
 from telemetry_actors.sinks import OtlpSink
 
 SWITCHES = NEUTRAL_NAMES[ENABLED]

@@ -8,8 +8,8 @@ from opentelemetry.sdk import environment_variables as of_the_sdk
 
 import telemetry_actors
 from telemetry_actors import Admission, TelemetryCase, TelemetryGateway
-from telemetry_actors._otel_variables import FAMILY, PREFIX, SIGNALS, names_of, not_used
 from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.settings._otel_variables import FAMILY, PREFIX, SIGNALS, names_of, not_used
 from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, answer
 

@@ -5,8 +5,8 @@ import gc
 import pytest
 
 from telemetry_actors import TelemetryContext, TelemetryGateway, TelemetrySettings
-from telemetry_actors._packing import pack_context, pack_event
-from telemetry_actors.envelope import unpack_map
+from telemetry_actors.door._packing import pack_context, pack_event
+from telemetry_actors.event.envelope import unpack_map
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_memory_that_has_run_out_is_not_taken_for_a_value_that_can_not_be_packed
         def pack(self, _value):
             raise MemoryError
 
-    monkeypatch.setattr("telemetry_actors._packing._Packer", Full)
+    monkeypatch.setattr("telemetry_actors.door._packing._Packer", Full)
     with pytest.raises(MemoryError):
         pack_event(entry, {"tenant_id": "c"}, {})
     with pytest.raises(MemoryError):

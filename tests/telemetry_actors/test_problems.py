@@ -4,7 +4,7 @@ import pytest
 
 from supervisors.testing import DeterministicRuntime, crash
 from telemetry_actors import Reason
-from telemetry_actors._meanings import meaning_of
+from telemetry_actors.books.meanings import meaning_of
 from telemetry_actors.testing import running_gateway
 
 TENANT, APP = {"tenant_id": "acme"}, {"app_id": "a1", "mode": "chat"}

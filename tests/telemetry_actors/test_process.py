@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import telemetry_actors
-from supervisors._process import this_process
+from supervisors.system.process import this_process
 from telemetry_actors import (
     Admission,
     AlreadyRunning,
@@ -382,7 +382,8 @@ def test_an_empty_journal_and_a_bare_constructor_start_nothing(tmp_path):
 @pytest.fixture
 def heard(monkeypatch):
     """As in a host that loses events; what was said, and a token to wait for it."""
-    from telemetry_actors import _missing_kit, _process
+    from telemetry_actors import _process
+    from telemetry_actors.lifecycle import missing_kit as _missing_kit
 
     said, token = [], threading.Event()
     monkeypatch.setattr(_missing_kit, "advice", lambda _modules: "a line is missing")

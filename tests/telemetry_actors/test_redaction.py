@@ -13,8 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from telemetry_actors import _redaction
-from telemetry_actors._redaction import (
+from telemetry_actors.base import redaction as _redaction
+from telemetry_actors.base.redaction import (
     know_headers,
     know_secret,
     know_settings,

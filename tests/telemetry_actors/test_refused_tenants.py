@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry_actors._refused_tenants import RefusedTenants
+from telemetry_actors.door._refused_tenants import RefusedTenants
 
 
 def test_the_refused_are_named_with_how_often():

@@ -17,10 +17,10 @@ from telemetry_actors import (
     TelemetryCase,
     TelemetryGateway,
     TelemetrySettings,
-    _registry,
     register_case,
 )
-from telemetry_actors._registry import _LOCK, registered_cases, unregister_case
+from telemetry_actors.door import registry as _registry
+from telemetry_actors.door.registry import _LOCK, registered_cases, unregister_case
 from telemetry_actors.testing import RecordingSink, registered_case, running_gateway
 from tests.forks import as_in_a_child
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from telemetry_actors._room import COMMON_SHARES, OWN_SHARES, Room
+from telemetry_actors.books.room import COMMON_SHARES, OWN_SHARES, Room
 
 
 def numbers(share):

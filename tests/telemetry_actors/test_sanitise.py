@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors import sanitise as module
-from telemetry_actors.sanitise import MAX_DEPTH, sanitise, text
+from telemetry_actors.event import sanitise as module
+from telemetry_actors.event.sanitise import MAX_DEPTH, sanitise, text
 
 
 class Colour(enum.Enum):

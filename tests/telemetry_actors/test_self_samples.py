@@ -11,10 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel
 
-from telemetry_actors._self_metrics import INFO, SELF_METRICS, description_of, is_own
-from telemetry_actors._self_samples import _ROWS, points, samples
-from telemetry_actors.sinks._resource import resource_attributes
-from telemetry_actors.status import Status
+from telemetry_actors.event.own_metrics import INFO, SELF_METRICS, description_of, is_own
+from telemetry_actors.observe._samples import _ROWS, points, samples
+from telemetry_actors.observe.status import Status
+from telemetry_actors.sinks.resource import resource_attributes
 from telemetry_actors.testing import running_gateway
 
 UNITS = {"s", "By"}

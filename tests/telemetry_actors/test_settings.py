@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from telemetry_actors._redaction import without_secrets
+from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.errors import SettingsError, TelemetryError
 from telemetry_actors.settings import (
     DedupSettings,

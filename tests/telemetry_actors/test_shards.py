@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from telemetry_actors import _shards
-from telemetry_actors._shards import ADMISSIONS, Shards, column
-from telemetry_actors.ledger import Admission
+from telemetry_actors.books import shards as _shards
+from telemetry_actors.books.ledger import Admission
+from telemetry_actors.books.shards import ADMISSIONS, Shards, column
 
 
 @pytest.fixture

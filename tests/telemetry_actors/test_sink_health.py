@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from telemetry_actors._breaker import Breaker
-from telemetry_actors._sink_health import Endpoint, SinkHealth
+from telemetry_actors.base.breaker import Breaker
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.sinks.health import Endpoint, SinkHealth
 
 WELL = ExportResult(Verdict.ACCEPTED)
 BUSY = ExportResult(Verdict.RETRY, message="busy")

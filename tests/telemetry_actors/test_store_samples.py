@@ -2,10 +2,10 @@
 
 import pytest
 
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors._self_samples import samples
-from telemetry_actors._store_samples import STORE_ROWS
+from telemetry_actors.observe._samples import samples
+from telemetry_actors.observe._store_samples import STORE_ROWS
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 TENANT = {"tenant_id": "acme"}

@@ -27,9 +27,9 @@ from telemetry_actors import (
     _process,
     emit,
 )
-from telemetry_actors._intake import Intake
-from telemetry_actors.demo._application import Application
-from telemetry_actors.inside import inside_the_tree
+from telemetry_actors.base.inside import inside_the_tree
+from telemetry_actors.demo.application import Application
+from telemetry_actors.door.intake import Intake
 from telemetry_actors.testing import RecordingSink, registered_case
 
 SAMPLE = Path(__file__).parents[1] / "data/signals/sample.jsonl"

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from supervisors._process import this_process
+from supervisors.system.process import this_process
 from telemetry_actors import Admission, _process, emit
-from telemetry_actors._told_later import tell_later
+from telemetry_actors.base.told_later import tell_later
 from tests.forks import as_in_a_child
 
 UNUSABLE = (

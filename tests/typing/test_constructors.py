@@ -13,15 +13,8 @@ from typing import Any, get_args, get_origin
 
 import pytest
 
-from supervisors import (
-    ChildSpec,
-    ExtraArgs,
-    MailboxSpec,
-    Ref,
-    SupervisedActor,
-    SupervisorSpec,
-    _words,
-)
+from supervisors import ChildSpec, ExtraArgs, MailboxSpec, Ref, SupervisedActor, SupervisorSpec
+from supervisors.core import words as _words
 from telemetry_actors import TelemetrySettings
 
 SPECS = [ChildSpec, ExtraArgs, MailboxSpec, SupervisorSpec]

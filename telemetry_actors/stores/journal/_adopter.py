@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from supervisors import Clock
-from telemetry_actors._books import Books
-from telemetry_actors._say import say, warn
+from telemetry_actors.base.log import say, warn
+from telemetry_actors.books.books import Books
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal._adoption import (
     Adopted,
@@ -25,10 +25,10 @@ from telemetry_actors.stores.journal._adoption import (
     check_version,
     lost_by_case,
 )
-from telemetry_actors.stores.journal._folder import Folder, abandoned
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._live import Lived, PageGone, forget_live, read_live
-from telemetry_actors.stores.journal._segment import PENDING, Segment
+from telemetry_actors.stores.journal.folder import Folder, abandoned
+from telemetry_actors.stores.journal.segment import PENDING, Segment
 
 __all__ = ["LOOK_AGAIN_S", "Adopter"]
 

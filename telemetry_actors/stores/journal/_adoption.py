@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from telemetry_actors.envelope import Envelope, is_of_later_version
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.envelope import Envelope, is_of_later_version
 from telemetry_actors.stores.journal._acks import MEASURED, acked
-from telemetry_actors.stores.journal._folder import Folder
 from telemetry_actors.stores.journal._live import Lived
 from telemetry_actors.stores.journal._record import HEAD_BYTES, MARK, is_newer, most_records
-from telemetry_actors.stores.journal._segment import DONE, PENDING, Segment
+from telemetry_actors.stores.journal.folder import Folder
+from telemetry_actors.stores.journal.segment import DONE, PENDING, Segment
 
 __all__ = ["Adopted", "NewerVersion", "adopt", "check_version", "lost_by_case"]
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisors import Clock
-from telemetry_actors._books import Books, Drop, Ending
-from telemetry_actors.ledger import Reason
+from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._reader import Reader
-from telemetry_actors.stores.journal._segment import PENDING, Segment
+from telemetry_actors.stores.journal.segment import PENDING, Segment
 
 __all__ = ["Caps"]
 

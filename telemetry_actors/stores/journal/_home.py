@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from supervisors import Clock
-from telemetry_actors._say import warn
-from telemetry_actors._shards import Shards
+from telemetry_actors.base.log import warn
+from telemetry_actors.books.shards import Shards
 from telemetry_actors.settings import JournalSettings
-from telemetry_actors.stores.journal._folder import Folder
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._live import LivePage
 from telemetry_actors.stores.journal._memory_folder import is_memory
 from telemetry_actors.stores.journal._record import framed
-from telemetry_actors.stores.journal._segment import Segment
 from telemetry_actors.stores.journal._writer import Writer
+from telemetry_actors.stores.journal.folder import Folder
+from telemetry_actors.stores.journal.segment import Segment
 
 __all__ = ["Home"]
 

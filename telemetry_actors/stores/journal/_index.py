@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from supervisors._native import Lock
-from telemetry_actors.envelope import Item, Ticket
-from telemetry_actors.stores.journal._segment import (
+from supervisors.system.native import Lock
+from telemetry_actors.event.envelope import Item, Ticket
+from telemetry_actors.stores.journal.segment import (
     ADOPTED,
     DONE,
     OUT,

@@ -4,7 +4,7 @@ The page is a file of a memory file system, since `emit()` writes to it and may 
 disk (`_memory_folder.py`); the file ``live`` in the journal's folder says so. A process that ends
 in good order leaves the page itself in ``live``, as earlier versions did while they lived.
 
-Each producer thread counts in a row of its own (`_shards.py`), with one load and one store
+Each producer thread counts in a row of its own (`books/shards.py`), with one load and one store
 and no system call. The tree's threads keep beside it, by case, what else the next start has
 to know:
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from telemetry_actors._say import warn
-from telemetry_actors.envelope import Ticket
+from telemetry_actors.base.log import warn
+from telemetry_actors.event.envelope import Ticket
 from telemetry_actors.stores.journal._acks import MEASURED, write_acks
 from telemetry_actors.stores.journal._index import Ended, Index
-from telemetry_actors.stores.journal._segment import Segment, uid_and_number
+from telemetry_actors.stores.journal.segment import Segment, uid_and_number
 
 __all__ = ["Outcomes"]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from telemetry_actors.envelope import Envelope, Item, Ticket, charge_of
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.envelope import Envelope, Item, Ticket, charge_of
 from telemetry_actors.stores.journal._index import Index
-from telemetry_actors.stores.journal._segment import PENDING, Segment, place_of
+from telemetry_actors.stores.journal.segment import PENDING, Segment, place_of
 
 __all__ = ["Read", "Reader", "lost_envelope"]
 

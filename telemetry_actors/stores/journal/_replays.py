@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from telemetry_actors._books import Books, Drop, Ending
-from telemetry_actors.envelope import Envelope, Item
-from telemetry_actors.ledger import Reason
+from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.stores.journal._index import Index
 
 __all__ = ["Replays"]

@@ -3,7 +3,7 @@
 books -> LetterWriter (a thread of its own) -> LetterDirectory -> telemetry-actors dead-letters
 """
 
-from telemetry_actors.stores.letters._directory import BadLetter, LetterDirectory
-from telemetry_actors.stores.letters._form import StoredLetter
+from telemetry_actors.stores.letters.directory import BadLetter, LetterDirectory
+from telemetry_actors.stores.letters.form import StoredLetter
 
 __all__ = ["BadLetter", "LetterDirectory", "StoredLetter"]

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from telemetry_actors.envelope import unpack_map
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.envelope import unpack_map
 
 __all__ = ["without_values"]
 

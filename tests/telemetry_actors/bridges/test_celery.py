@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from telemetry_actors import TelemetrySettings
+from telemetry_actors.books.ledger import Admission
 from telemetry_actors.bridges.celery import TASK_NAME, CeleryBridge, register
-from telemetry_actors.ledger import Admission
 from telemetry_actors.testing import RecordingSink
 from tests.forks import as_in_a_child
 

@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from itertools import islice
 
-from telemetry_actors.cases import CASE_ROUTING
-from telemetry_actors.demo._application import Application
+from telemetry_actors.demo.application import Application
+from telemetry_actors.event.cases import CASE_ROUTING
 from telemetry_actors.handlers import DEFINITIONS
 
 NOW_NS = 1_795_000_000_000_000_000

@@ -2,8 +2,8 @@
 
 import io
 
-from telemetry_actors.demo._azure import Arrival, read_arrivals
 from telemetry_actors.demo.arrivals import made_up_arrivals, main
+from telemetry_actors.demo.azure import Arrival, read_arrivals
 
 
 def test_the_form_is_the_trace_s():

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from telemetry_actors.demo._azure import (
+from telemetry_actors.demo._text import LONGEST_TEXT_CHARS
+from telemetry_actors.demo.arrivals import made_up_arrivals
+from telemetry_actors.demo.azure import (
     Arrival,
     NotArrivalsError,
     events_of,
     read_arrivals,
     read_azure,
 )
-from telemetry_actors.demo._event import BadLine, MadeEvent
-from telemetry_actors.demo._text import LONGEST_TEXT_CHARS
-from telemetry_actors.demo.arrivals import made_up_arrivals
+from telemetry_actors.demo.event import BadLine, MadeEvent
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
 REAL_FILE = Path(__file__).parents[4] / "shared/data/azure_llm_inference_2023_code.csv"

@@ -3,9 +3,9 @@
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.demo import _faults
-from telemetry_actors.demo._event import MadeEvent
-from telemetry_actors.demo._faults import Accidents
+from telemetry_actors.demo import faults as _faults
+from telemetry_actors.demo.event import MadeEvent
+from telemetry_actors.demo.faults import Accidents
 from telemetry_actors.sinks import RecordingSink
 
 EVENTS = [MadeEvent("app_created", {"tenant_id": "acme"}, {}) for _ in range(9)]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.demo import _jsonl
-from telemetry_actors.demo._event import BadLine, MadeEvent
-from telemetry_actors.demo._jsonl import event_of_line, read_jsonl
+from telemetry_actors.demo import jsonl as _jsonl
 from telemetry_actors.demo._lines import numbered_lines
+from telemetry_actors.demo.event import BadLine, MadeEvent
+from telemetry_actors.demo.jsonl import event_of_line, read_jsonl
 
 GOOD = {"case": "app_created", "context": {"tenant_id": "acme"}, "payload": {"app_id": "a1"}}
 VECTORS = Path(__file__).parents[2] / "data/signals/sample.jsonl"

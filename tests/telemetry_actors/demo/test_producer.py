@@ -2,9 +2,9 @@
 
 import pytest
 
-from telemetry_actors.demo._event import MadeEvent
+from telemetry_actors.books.ledger import Admission
 from telemetry_actors.demo._producer import PatientProducer
-from telemetry_actors.ledger import Admission
+from telemetry_actors.demo.event import MadeEvent
 
 SECOND_NS = 1_000_000_000
 

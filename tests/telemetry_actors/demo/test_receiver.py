@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 
 from telemetry_actors.demo.receiver import ReceiverProcess
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpSink
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS

@@ -2,10 +2,10 @@
 
 import pytest
 
-from telemetry_actors.demo._event import BadLine, MadeEvent
-from telemetry_actors.demo._session import Hopeless, Session
-from telemetry_actors.ledger import Admission, Ledger
-from telemetry_actors.status import Status
+from telemetry_actors.books.ledger import Admission, Ledger
+from telemetry_actors.demo.event import BadLine, MadeEvent
+from telemetry_actors.demo.session import Hopeless, Session
+from telemetry_actors.observe.status import Status
 
 EVENT = MadeEvent("app_created", {}, {}, line=3)
 

@@ -3,7 +3,7 @@
 import msgpack
 import pytest
 
-from telemetry_actors.cases import CASE_ROUTING, gate
+from telemetry_actors.event.cases import CASE_ROUTING, gate
 from telemetry_actors.handlers import DEFINITIONS, EventFacts, MappingSettings
 
 EVENT_ID = "0d9f1c9e-6a53-4f6e-9a7b-3f1d7c2b8a10"

@@ -4,14 +4,14 @@ import msgpack
 import pytest
 
 from supervisors.testing import FakeClock
-from telemetry_actors._books import Books, Drop
-from telemetry_actors.dead_letters import DeadLetters
-from telemetry_actors.envelope import Envelope, Ticket
+from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers import DEFINITIONS, MappingSettings
-from telemetry_actors.handlers._actor import HandlerActor
-from telemetry_actors.ledger import Reason
-from telemetry_actors.signals import Signals
-from telemetry_actors.sinks._aggregates import MetricAggregates
+from telemetry_actors.handlers.actor import HandlerActor
+from telemetry_actors.sinks.aggregates import MetricAggregates
 
 SECRET = "TOPSECRET"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_actors.event.mapping import JsonLimits, MappingSettings
 from telemetry_actors.handlers._content import contents, json_text, text_list_or_map
-from telemetry_actors.handlers._definition import JsonLimits, MappingSettings
 
 ON = MappingSettings(include_content=True, sampling_rate=1.0)
 OFF = MappingSettings(include_content=False, sampling_rate=1.0)

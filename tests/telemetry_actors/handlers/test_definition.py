@@ -5,7 +5,7 @@ from typing import get_type_hints
 import pytest
 from pydantic import ValidationError
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.handlers import DEFINITIONS, MappingSettings
 from tests.telemetry_actors.handlers.required import REQUIRED
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from telemetry_actors import CaseDefinition, Signals
-from telemetry_actors._forms import InvalidPayload
+from telemetry_actors.event.forms import InvalidPayload
 from telemetry_actors.handlers import DEFINITIONS
-from telemetry_actors.handlers._forms import PayloadReader
+from telemetry_actors.handlers.forms import PayloadReader
 from tests.properties.payloads import anything, cases
 from tests.telemetry_actors.handlers.required import REQUIRED
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_actors.event.signals import LogSignal, Signals, SpanSignal
 from telemetry_actors.handlers import JsonLimits
 from telemetry_actors.handlers._content import json_text
 from telemetry_actors.handlers._limits import limited, surely_short
-from telemetry_actors.signals import LogSignal, Signals, SpanSignal
 
 LONG = "x" * 100
 CUT = "x" * 40 + "…[cut: 100 characters]"

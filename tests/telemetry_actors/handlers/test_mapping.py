@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from telemetry_actors.cases import CASE_ROUTING, Reduction, gate
+from telemetry_actors.event.cases import CASE_ROUTING, Reduction, gate
 from telemetry_actors.handlers import DEFINITIONS, INSTRUMENTS, EventFacts, MappingSettings
 from tests.properties.payloads import cases, contents, facts, how, payloads
 from tests.telemetry_actors.handlers.required import REQUIRED

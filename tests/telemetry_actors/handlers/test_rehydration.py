@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.handlers import EventFacts, rehydration_failed
 
 FACTS = EventFacts("event-1", "t", 5, 9, {"user_id": "u"})

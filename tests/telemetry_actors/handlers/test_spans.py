@@ -3,7 +3,9 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from telemetry_actors.handlers._spans import (
+from telemetry_actors.event.ids import own_span_id, span_id_of, substitute_ids, trace_id_of
+from telemetry_actors.handlers._timestamps import INT64_MAX
+from telemetry_actors.handlers.spans import (
     Parent,
     TimeFields,
     outermost_run,
@@ -12,8 +14,6 @@ from telemetry_actors.handlers._spans import (
     span_times,
     starting_point,
 )
-from telemetry_actors.handlers._timestamps import INT64_MAX
-from telemetry_actors.ids import own_span_id, span_id_of, substitute_ids, trace_id_of
 
 RUN = "f3c95789-ace1-4954-ac5d-6baed2eac902"
 NODE = "f1260ebc-7d56-4b56-b714-dc919b27dbdf"

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from supervisors._process import this_process
+from supervisors.system.process import this_process
 from telemetry_actors import (
     SettingsError,
     TelemetrySettings,

@@ -6,11 +6,12 @@ from collections import Counter
 import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
-from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings, tree
-from telemetry_actors.envelope import Ticket
+from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
+from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import SignalKind
 from telemetry_actors.testing import RecordingSink, running_gateway
+from telemetry_actors.tree import whole as tree
 
 APP = {"app_id": "a1", "mode": "chat"}
 TENANT = {"tenant_id": "acme"}
@@ -286,9 +287,9 @@ def test_which_records_a_partial_success_rejected_is_said_to_be_assumed():
 
 
 def test_an_event_with_neither_log_nor_span_is_exported_once_it_is_measured(monkeypatch):
+    from telemetry_actors.event.mapping import CaseDefinition
+    from telemetry_actors.event.signals import Signals
     from telemetry_actors.handlers import app_created
-    from telemetry_actors.handlers._definition import CaseDefinition
-    from telemetry_actors.signals import Signals
 
     good = app_created.DEFINITION
 

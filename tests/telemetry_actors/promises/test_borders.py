@@ -7,15 +7,15 @@ import msgpack
 import pytest
 
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
-from telemetry_actors._arrival import CELERY, take_arrival
-from telemetry_actors._decoding import MAX_VALUES
-from telemetry_actors._exchange import from_json
-from telemetry_actors._readmission import let_in
-from telemetry_actors.dead_letters import DeadLetter
-from telemetry_actors.demo._jsonl import event_of_line
-from telemetry_actors.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.demo.jsonl import event_of_line
+from telemetry_actors.door.arrival import CELERY, take_arrival
+from telemetry_actors.door.readmission import let_in
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.ledger import Reason
+from telemetry_actors.event.decoding import MAX_VALUES
+from telemetry_actors.event.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.event.json_form import from_json
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 from telemetry_actors.testing import RecordingSink, running_gateway

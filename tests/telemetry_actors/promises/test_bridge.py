@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from telemetry_actors import TelemetrySettings
 from telemetry_actors.bridges.celery import CeleryBridge
-from telemetry_actors.cases import TelemetryCase
+from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 from tests.telemetry_actors.handlers.required import REQUIRED

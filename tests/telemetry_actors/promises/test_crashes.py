@@ -6,9 +6,9 @@ import pytest
 
 from supervisors.testing import crash, end_thread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.mapping import CaseDefinition
 from telemetry_actors.handlers import app_created
-from telemetry_actors.handlers._definition import CaseDefinition
-from telemetry_actors.ledger import Reason
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway
 
@@ -173,7 +173,7 @@ def fragile(monkeypatch):
 
     broken = CaseDefinition(good.case, good.model, mapping)
     monkeypatch.setattr(
-        "telemetry_actors.tree.DEFINITIONS",
+        "telemetry_actors.tree.whole.DEFINITIONS",
         {**dict(__import__("telemetry_actors.handlers").handlers.DEFINITIONS), good.case: broken},
     )
 

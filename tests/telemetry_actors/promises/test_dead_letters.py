@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry_actors import Outcome, TelemetryGateway, TelemetrySettings
-from telemetry_actors.ledger import Reason
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway
 

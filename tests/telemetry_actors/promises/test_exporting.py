@@ -14,12 +14,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.testing import crash
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpSink
 from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, answer, close, hang, reset

@@ -332,7 +332,7 @@ def test_emit_after_stop_is_refused_and_counted():
 
 
 def test_a_tree_that_cannot_be_built_drops_what_is_queued_and_is_tried_again(monkeypatch):
-    import telemetry_actors._building as building
+    from telemetry_actors.life import building
 
     real, left = building.parts_of, [1]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors._arrival import take_arrival
-from telemetry_actors._exchange import from_json
+from telemetry_actors.door.arrival import take_arrival
+from telemetry_actors.event.json_form import from_json
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 from telemetry_actors.testing import RecordingSink
 from tests.telemetry_actors.handlers.required import REQUIRED

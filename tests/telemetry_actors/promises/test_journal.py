@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from supervisors._incarnation import Vanished
-from telemetry_actors import TelemetryGateway, TelemetrySettings, _stopping
-from telemetry_actors.cases import TelemetryCase
+from supervisors.run.incarnation import Vanished
+from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.signals import Instrument, Signals
+from telemetry_actors.life import stopping as _stopping
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import Instrument, Signals
 from telemetry_actors.stores.journal import Journal, _outcomes
 from telemetry_actors.testing import RecordingSink, registered_case
 from tests.stopwatch import Stopwatch

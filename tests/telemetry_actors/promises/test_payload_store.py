@@ -10,7 +10,7 @@ import msgpack
 import pytest
 
 from supervisors.testing import DeterministicRuntime, crash
-from telemetry_actors.envelope import PAYLOAD_SIZE_THRESHOLD_BYTES
+from telemetry_actors.event.envelope import PAYLOAD_SIZE_THRESHOLD_BYTES
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import running_gateway
 from tests.telemetry_actors.promises.stores import (

@@ -16,8 +16,8 @@ import pytest
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.cli import main
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.settings import CelerySettings
-from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.testing import RecordingSink
 from tests.receivers.faulty import FaultyReceiver, answer

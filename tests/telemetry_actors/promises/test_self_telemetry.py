@@ -15,12 +15,12 @@ from itertools import pairwise
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.testing import crash
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors._self_metrics import SELF_METRICS
-from telemetry_actors._self_samples import points
+from telemetry_actors.event.own_metrics import SELF_METRICS
 from telemetry_actors.handlers import DEFINITIONS, CaseDefinition
+from telemetry_actors.observe._samples import points
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks import OtlpSink
 from telemetry_actors.testing import RecordingSink, running_gateway
@@ -66,7 +66,9 @@ def fragile(monkeypatch):
         return good.map(facts, payload, settings)
 
     definition = CaseDefinition(good.case, good.model, mapping)
-    monkeypatch.setattr("telemetry_actors.tree.DEFINITIONS", {**DEFINITIONS, good.case: definition})
+    monkeypatch.setattr(
+        "telemetry_actors.tree.whole.DEFINITIONS", {**DEFINITIONS, good.case: definition}
+    )
     return broken
 
 
@@ -275,7 +277,7 @@ def test_g06_a_probe_that_fails_is_no_change_and_is_not_said_again(monkeypatch, 
         for _ in range(6):
             crash(gateway._ref("handlers"), MemoryError())
             runtime.run_until_idle()
-        monkeypatch.setattr("telemetry_actors.handlers._actor.HandlerActor.on_start", broken)
+        monkeypatch.setattr("telemetry_actors.handlers.actor.HandlerActor.on_start", broken)
         runtime.advance(60.0)
         assert gateway.status().state == "parked"
         (parking,) = gateway.status().parkings
@@ -428,8 +430,8 @@ def test_a_collection_costs_the_same_with_full_mailboxes(monkeypatch):
     """It looks at each mailbox, and at nothing that is in it but the first."""
     runtime = DeterministicRuntime(1)
     with running_gateway(runtime=runtime, gateway={"linger_s": 60.0}) as (gateway, _):
-        monkeypatch.setattr("supervisors._mailbox.Mailbox.held", never)
-        monkeypatch.setattr("telemetry_actors._reading.held", never)
+        monkeypatch.setattr("supervisors.run.mailbox.Mailbox.held", never)
+        monkeypatch.setattr("telemetry_actors.observe.reading.held", never)
         empty = gateway._life.tree and len(list(points(gateway.status())))
         for _ in range(5000):
             gateway.emit("app_created", TENANT, APP)

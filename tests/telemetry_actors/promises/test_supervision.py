@@ -17,10 +17,10 @@ from itertools import pairwise
 import pykka
 import pytest
 
-from supervisors._deterministic import DeterministicRuntime
+from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.testing import crash, end_thread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 APP = {"app_id": "a1", "mode": "chat"}

@@ -23,8 +23,8 @@ from telemetry_actors import (
     TelemetryGateway,
     TelemetrySettings,
 )
-from telemetry_actors.envelope import unpack_map
-from telemetry_actors.sinks._encode import encode_log
+from telemetry_actors.event.envelope import unpack_map
+from telemetry_actors.sinks.encode import encode_log
 from telemetry_actors.testing import RecordingSink, registered_case
 from tests.telemetry_actors.handlers.required import REQUIRED
 
@@ -409,7 +409,7 @@ def test_c10_memory_that_ran_out_is_said(monkeypatch):
         def pack(self, _value):
             raise MemoryError
 
-    monkeypatch.setattr("telemetry_actors._packing._Packer", Full)
+    monkeypatch.setattr("telemetry_actors.door._packing._Packer", Full)
     seen = Seen(("workflow_run", CONTEXT, run()))
 
     assert seen.admissions == ["invalid"]

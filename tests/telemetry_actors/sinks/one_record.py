@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from telemetry_actors.signals import LogSignal, SignalKind, SpanSignal
+from telemetry_actors.event.signals import LogSignal, SignalKind, SpanSignal
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
 KEY = "geheim-0123456789"

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from supervisors import InFlight
 from supervisors.testing import FakeClock
-from telemetry_actors._books import Books, Drop
-from telemetry_actors._breaker import Breaker
-from telemetry_actors.dead_letters import DeadLetters
-from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.ledger import Reason
+from telemetry_actors.base.breaker import Breaker
+from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.signals import LogSignal, SignalKind
-from telemetry_actors.sinks._actor import RecordSinkActor, _Sending
-from telemetry_actors.sinks._retry import RetryPlan, StopBudget
+from telemetry_actors.sinks.actor import RecordSinkActor, _Sending
+from telemetry_actors.sinks.retry import RetryPlan, StopBudget
 
 LIMIT_BYTES = 100
 A_LOG = LogSignal("dify.app.created", "metric_only", (), (), b"", b"", 1, 2)

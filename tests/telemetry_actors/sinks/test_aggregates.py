@@ -7,13 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_actors.event.signals import Instrument, Measurement
 from telemetry_actors.ports import MetricRecorder
-from telemetry_actors.signals import Instrument, Measurement
-from telemetry_actors.sinks._aggregates import (
-    DEFAULT_BOUNDS_S,
-    SDK_BOUNDS,
-    MetricAggregates,
-)
+from telemetry_actors.sinks.aggregates import DEFAULT_BOUNDS_S, SDK_BOUNDS, MetricAggregates
 
 COUNTER = Instrument("dify.requests.total", "counter", "{request}")
 HISTOGRAM = Instrument("dify.workflow.duration", "histogram", "s")

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from telemetry_actors.ports import Verdict
-from telemetry_actors.sinks._answer import Answer, one_line, read_answer, retry_after_s
+from telemetry_actors.sinks.answer import Answer, one_line, read_answer, retry_after_s
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 PROTOBUF = "application/x-protobuf"

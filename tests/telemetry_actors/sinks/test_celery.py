@@ -7,9 +7,9 @@ import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import Verdict
 from telemetry_actors.settings import CelerySettings
-from telemetry_actors.signals import SignalKind
 from telemetry_actors.sinks.celery import TASK_NAME, CelerySink
 from telemetry_actors.testing import RecordingSink
 

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import ConsoleSink
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_actors.event.signals import LogSignal
 from telemetry_actors.ports import Verdict
-from telemetry_actors.signals import LogSignal
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._echo import RUN_BYTES, without_echo
 from tests.receivers.faulty import FaultyReceiver, answer, raw

@@ -7,12 +7,12 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-from telemetry_actors._self_metrics import SELF_METRICS
+from telemetry_actors.event.own_metrics import SELF_METRICS
+from telemetry_actors.event.signals import Instrument, Measurement
 from telemetry_actors.ports import MetricPoint
-from telemetry_actors.signals import Instrument, Measurement
-from telemetry_actors.sinks._aggregates import MetricAggregates
-from telemetry_actors.sinks._encode import Frame
-from telemetry_actors.sinks._encode_metrics import encode_metrics
+from telemetry_actors.sinks.aggregates import MetricAggregates
+from telemetry_actors.sinks.encode import Frame
+from telemetry_actors.sinks.encode_metrics import encode_metrics
 
 COUNTER = Instrument("dify.requests.total", "counter", "{request}")
 HISTOGRAM = Instrument("dify.workflow.duration", "histogram", "s")

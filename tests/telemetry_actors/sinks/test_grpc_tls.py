@@ -7,9 +7,9 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 import trustme  # type: ignore[import-not-found]
 
+from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.ports import Verdict
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink
 from tests.receivers.faulty import FaultyReceiver, raw
 from tests.receivers.grpc_receiver import GrpcReceiver, yes
@@ -126,7 +126,7 @@ def test_a_handshake_that_fails_is_not_said_on_stderr():
     """Core would, try after try. In a process where nobody else has imported gRPC."""
     code = """
 import os, sys
-from telemetry_actors.signals import SignalKind
+from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.sinks import OtlpGrpcSink
 result = OtlpGrpcSink(sys.argv[1]).export(SignalKind.LOGS, [], 5.0)
 print("Tls handshake failed" in result.message, os.environ.get("GRPC_VERBOSITY"))

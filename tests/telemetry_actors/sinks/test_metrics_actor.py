@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors._self_metrics import is_own
+from telemetry_actors.event.own_metrics import is_own
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 
@@ -115,7 +115,7 @@ def test_a_fault_in_own_metrics_is_said_once_and_costs_nobody_elses(monkeypatch,
     def broken(_status):
         raise KeyError("gone")
 
-    monkeypatch.setattr("telemetry_actors._counts.points", broken)
+    monkeypatch.setattr("telemetry_actors.observe.counts.points", broken)
     sink = Answering()
     with a_gateway(sink) as gateway:
         for _ in range(3):

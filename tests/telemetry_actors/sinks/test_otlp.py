@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import Instrument
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import Instrument
 from telemetry_actors.sinks import OtlpSink
 from tests.receivers.faulty import FaultyReceiver, answer, close, drip, hang, raw, reset
 from tests.telemetry_actors.sinks.one_record import (

@@ -99,11 +99,11 @@ class TestRequest:
         """Nor by making the sink: with the first request."""
         code = (
             "import sys\n"
-            "import telemetry_actors.gateway, telemetry_actors._building\n"
+            "import telemetry_actors.gateway, telemetry_actors.life.building\n"
             "from telemetry_actors.sinks import OtlpGrpcSink\n"
             "sink = OtlpGrpcSink('http://127.0.0.1:1')\n"
             "assert 'grpc' not in sys.modules\n"
-            "from telemetry_actors.signals import SignalKind\n"
+            "from telemetry_actors.event.signals import SignalKind\n"
             "result = sink.export(SignalKind.LOGS, [b''], 1.0)\n"
             "assert 'grpc' in sys.modules\n"
             "import os; assert 'GRPC_VERBOSITY' not in os.environ\n"
@@ -261,7 +261,7 @@ class TestTransport:
         """On a daemon thread, as a sink actor's is."""
         code = (
             "import threading\n"
-            "from telemetry_actors.signals import SignalKind\n"
+            "from telemetry_actors.event.signals import SignalKind\n"
             "from telemetry_actors.sinks import OtlpGrpcSink\n"
             "import socket; server = socket.create_server(('127.0.0.1', 0))\n"
             "sink = OtlpGrpcSink('http://127.0.0.1:%d' % server.getsockname()[1])\n"

@@ -14,12 +14,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import OtlpJsonFileSink
-from telemetry_actors.sinks._encode import Frame, encode_log, encode_span
-from telemetry_actors.sinks._encode_metrics import encode_metrics
-from telemetry_actors.sinks._resource import package_version, resource_attributes
+from telemetry_actors.sinks.encode import Frame, encode_log, encode_span
+from telemetry_actors.sinks.encode_metrics import encode_metrics
+from telemetry_actors.sinks.resource import package_version, resource_attributes
 from tests.receivers.rotel import Rotel
 
 LOGS, SPANS, METRICS = SignalKind.LOGS, SignalKind.SPANS, SignalKind.METRICS

@@ -2,8 +2,8 @@
 
 import threading
 
+from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
-from telemetry_actors.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.sinks import RecordingSink
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS

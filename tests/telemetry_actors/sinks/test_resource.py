@@ -18,11 +18,7 @@ from telemetry_actors import TelemetryGateway
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpJsonFileSink, OtlpSink
-from telemetry_actors.sinks._resource import (
-    environment_attributes,
-    instance_id,
-    resource_attributes,
-)
+from telemetry_actors.sinks.resource import environment_attributes, instance_id, resource_attributes
 from tests.forks import as_in_a_child
 from tests.receivers.faulty import FaultyReceiver, answer
 from tests.telemetry_actors.sinks.one_record import LOG, LOGS

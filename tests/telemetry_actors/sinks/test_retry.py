@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from supervisors.testing import FakeClock
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.sinks._retry import RetryPlan, StopBudget
+from telemetry_actors.sinks.retry import RetryPlan, StopBudget
 
 BUSY = ExportResult(Verdict.RETRY, message="busy")
 

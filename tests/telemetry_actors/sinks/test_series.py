@@ -5,10 +5,10 @@ import hashlib
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
+from telemetry_actors.event.signals import Instrument, Measurement
 from telemetry_actors.handlers import INSTRUMENTS
-from telemetry_actors.signals import Instrument, Measurement
-from telemetry_actors.sinks._aggregates import DEFAULT_BOUNDS_S, MetricAggregates
-from telemetry_actors.sinks._encode_metrics import encode_metrics
+from telemetry_actors.sinks.aggregates import DEFAULT_BOUNDS_S, MetricAggregates
+from telemetry_actors.sinks.encode_metrics import encode_metrics
 
 REVENUE = Instrument("shop.revenue", "counter", "EUR", float)
 OPEN = Instrument("shop.sessions", "updown_counter", "{session}")

@@ -6,9 +6,9 @@ import pytest
 import trustme
 
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.ports import Verdict
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.signals import LogSignal, SignalKind
 from telemetry_actors.sinks import OtlpSink
 from tests.receivers.faulty import FaultyReceiver, answer
 

@@ -6,10 +6,12 @@ import gzip
 import pytest
 
 from supervisors.testing import FakeClock
+from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.ports import Verdict
-from telemetry_actors.signals import LogSignal, SignalKind
-from telemetry_actors.sinks import OtlpSink, _http, _resource, _transport
-from telemetry_actors.sinks._encode import encode_log
+from telemetry_actors.sinks import OtlpSink, _http
+from telemetry_actors.sinks import resource as _resource
+from telemetry_actors.sinks import transport as _transport
+from telemetry_actors.sinks.encode import encode_log
 from tests.receivers.faulty import FaultyReceiver, answer, close, hang, in_turn, raw, slowly
 from tests.stopwatch import Stopwatch
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telemetry_actors.envelope import PAYLOAD_FALLBACK_MAX_BYTES, unpack_map
-from telemetry_actors.stages._fallback import CutRule, cut_down, read_fallback
+from telemetry_actors.event.envelope import PAYLOAD_FALLBACK_MAX_BYTES, unpack_map
+from telemetry_actors.event.fallback import CutRule, cut_down, read_fallback
 
 RULE = CutRule(required=frozenset({"id", "status"}), gated=frozenset({"inputs", "query"}))
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from supervisors import ChildSpec, Exit, Mailbox, MailboxSpec, Runtime, Supervisor, SupervisorSpec
-from telemetry_actors._books import Books
-from telemetry_actors.dead_letters import DeadLetters
-from telemetry_actors.envelope import Envelope, Ticket
-from telemetry_actors.stages._lane import Lane, LaneActor
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.stages.lane import Lane, LaneActor
 
 WAIT_S = 5.0
 

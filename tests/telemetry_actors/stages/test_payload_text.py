@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telemetry_actors.envelope import unpack_map
+from telemetry_actors.event.envelope import unpack_map
 from telemetry_actors.ports import Unfit
 from telemetry_actors.stages._payload_text import packed_of, text_of
 from tests.telemetry_actors.stages.test_fallback import PAYLOADS

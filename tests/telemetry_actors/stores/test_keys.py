@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telemetry_actors.ids import bounded_id
+from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.stores._keys import MAX_ID_BYTES, dedup_key, encoded_id, payload_key
 
 PLAIN = string.ascii_letters + string.digits + "._-"

@@ -11,12 +11,12 @@ import msgpack
 import pytest
 
 from supervisors.testing import FakeClock
-from telemetry_actors._books import Ending
+from telemetry_actors.books.books import Ending
 from telemetry_actors.stores.journal import _home, _live
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S
-from telemetry_actors.stores.journal._folder import Folder
 from telemetry_actors.stores.journal._memory_folder import files_called, is_memory, new_file
 from telemetry_actors.stores.journal._record import framed
+from telemetry_actors.stores.journal.folder import Folder
 from tests.telemetry_actors.stores.journal.rig import Rig, ids_of, left_by_a_crash
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.dead_letters import DeadLetter
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.ids import bounded_id
-from telemetry_actors.ledger import Reason
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
-from telemetry_actors.stores.letters._directory import _OURS, _name_of
+from telemetry_actors.stores.letters.directory import _OURS, _name_of
 
 DAY_NS = 86_400 * 10**9
 START_NS = 1_700_000_000 * 10**9

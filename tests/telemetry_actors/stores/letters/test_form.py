@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.dead_letters import Among, DeadLetter
-from telemetry_actors.envelope import Envelope
+from telemetry_actors.books.dead_letters import Among, DeadLetter
+from telemetry_actors.books.ledger import Reason
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.ledger import Reason
-from telemetry_actors.stores.letters._form import _HEAD, StoredLetter, pack_letter, unpack_letter
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.stores.letters.form import _HEAD, StoredLetter, pack_letter, unpack_letter
 
 ENVELOPE = Envelope("app_created", "t", "e-1", 5, msgpack.packb({"tenant_id": "t"}), b"\x80")
 LETTER = DeadLetter(ENVELOPE, Reason.REJECTED, "sinks/logs", "HTTP 403", None, True, 7)

@@ -7,12 +7,12 @@ import msgpack
 import pytest
 
 from supervisors import SystemClock
-from telemetry_actors.dead_letters import DeadLetter
-from telemetry_actors.envelope import Envelope
-from telemetry_actors.ledger import Reason
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.settings import DeadLetterSettings
 from telemetry_actors.stores.letters import LetterDirectory
-from telemetry_actors.stores.letters._writer import LetterWriter, letters_of
+from telemetry_actors.stores.letters.writer import LetterWriter, letters_of
 
 PAYLOAD = msgpack.packb({"name": "Ada Lovelace"})
 

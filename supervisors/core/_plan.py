@@ -1,0 +1,145 @@
+"""Plans: stop these one by one, then start those one by one, and then?
+
+OTP's supervisor is blocked while it stops and starts children, and what
+arrives meanwhile waits in its mailbox. Ours never blocks: it has a *plan*,
+and what arrives meanwhile waits in the core's inbox, to the same effect.
+
+A child that goes down by itself before the plan has come to stop it is taken
+as stopped, and its own exit is judged as one: it costs no budget. (It is
+still in the inbox, where it is passed over.)
+
+Part of the pure core. What follows when a plan is done, or a start in it has
+failed, is in `_goals`.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from supervisors.core._children import Life
+from supervisors.core._strategy import was_clean
+from supervisors.core.protocol import Finished, StartChild, StopChild
+from supervisors.core.spec import Restart
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from supervisors.core._children import Child
+    from supervisors.core._state import State
+    from supervisors.core.exit import Exit
+    from supervisors.core.protocol import Effect
+
+__all__ = ["Goal", "Plan", "step", "stopped"]
+
+
+class Goal(Enum):
+    """What a plan is for; decides what follows when it is done, or a start fails."""
+
+    boot = "boot"
+    roll_back = "roll_back"
+    """Stop what a failed boot had started."""
+    restart = "restart"
+    delay = "delay"
+    """Stop the group of a child that then waits for its back-off."""
+    add = "add"
+    """Start a child that start_child brought."""
+    revive = "revive"
+    """Start a stopped child by restart_child."""
+    terminate = "terminate"
+    park = "park"
+    probe = "probe"
+    finish = "finish"
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """What is left to do. Children are named by id; both lists are used up from their ends."""
+
+    goal: Goal
+    stops: list[str] = field(default_factory=list)
+    """In start order, since the newest is stopped first."""
+    starts: list[str] = field(default_factory=list)
+    """In reverse start order."""
+    pending: int = 0
+    """Answers that are still to come."""
+    culprit: str = ""
+    """The child that it is about, where it is about one."""
+    token: Any = None
+    """Of the request to answer."""
+    delay_s: float = 0.0
+    """The back-off to set when the stops are done."""
+    exit: Exit | None = None
+    """With what the supervisor ends."""
+    last: tuple[Effect, ...] = ()
+    """What there is to be done at the end of a plan that ends the supervisor, or parks it."""
+
+    def key(self) -> Hashable:
+        """All that decisions depend on."""
+        stops, starts = tuple(self.stops), tuple(self.starts)
+        said = tuple(effect for effect in self.last if isinstance(effect, Finished))
+        return (self.goal, stops, starts, self.culprit, self.delay_s, said)
+
+    def copy(self) -> Plan:
+        """An independent plan, equal to this one."""
+        twin = copy(self)
+        twin.stops, twin.starts = list(self.stops), list(self.starts)
+        return twin
+
+
+def step(state: State, plan: Plan) -> bool:
+    """Do the next stop or start. False if there is nothing to do: it waits, or it is done.
+
+    Strictly one after the other, except that a simple_one_for_one supervisor
+    stops all its children at once.
+    """
+    if plan.stops and (not plan.pending or state.dynamic):
+        _stop_next(state, plan)
+    elif plan.starts and not plan.pending:
+        _start_next(state, plan)
+    else:
+        return False
+    return True
+
+
+def stopped(state: State, plan: Plan, child: Child, ended: Exit) -> None:
+    """*child* was stopped, or went down before it could be: judge how, and put it away."""
+    if not was_clean(child.spec, ended):
+        state.report("shutdown_error", child, ended)
+    _put_away(state, plan, child)
+
+
+def _stop_next(state: State, plan: Plan) -> None:
+    child = state.children[plan.stops.pop()]
+    if child.alive:
+        state.children.set_life(child, Life.stopping)
+        plan.pending += 1
+        state.emit(StopChild(child.id, child.incarnation, child.spec.shutdown_s))
+    elif child.down is not None:
+        stopped(state, plan, child, child.down.exit)
+    else:
+        _put_away(state, plan, child)
+
+
+def _put_away(state: State, plan: Plan, child: Child) -> None:
+    if plan.goal is Goal.terminate:
+        state.bury(child)
+    elif child.spec.restart is Restart.temporary:
+        state.remove(child)
+    elif plan.goal is Goal.park and (child.wanted or state.by_group):
+        state.rest(child, Life.parked)
+    else:
+        state.rest(child)
+
+
+def _start_next(state: State, plan: Plan) -> None:
+    child = state.children.get(plan.starts.pop())
+    if child is None:  # it was temporary, and the plan has stopped it
+        return
+    child.incarnation += 1
+    child.wanted = True
+    state.children.set_life(child, Life.starting)
+    plan.pending += 1
+    state.emit(StartChild(child.id, child.incarnation, child.spec, child.extra_args))

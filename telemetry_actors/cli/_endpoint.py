@@ -1,0 +1,46 @@
+"""Settings of a command that sends: the environment, and what its options say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from telemetry_actors.errors import SettingsError
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.settings.said import check_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["UsageError", "sending_settings"]
+
+_NO_ENDPOINT = (
+    "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "
+    "(OTEL_EXPORTER_OTLP_ENDPOINT does, too)"
+)
+
+
+class UsageError(Exception):
+    """Nothing was started: an option, a setting or the file is wrong."""
+
+
+def sending_settings(endpoint: str | None, config: Path | None, **more: Any) -> TelemetrySettings:
+    """Settings with all flags on and somewhere to send to.
+
+    Args:
+        endpoint: wins over the environment; None: not given.
+        config: the same.
+        more: further fields, as for `TelemetrySettings`.
+
+    Raises:
+        UsageError: a setting can't be used, or no endpoint is named.
+    """
+    named: dict[str, Any] = {"enterprise_otlp_endpoint": endpoint, "config": config}
+    named = {name: value for name, value in named.items() if value is not None} | more
+    try:
+        settings = TelemetrySettings.enabled(**named)
+        check_files(settings, None)
+    except SettingsError as error:
+        raise UsageError(str(error)) from None
+    if settings.resolved_otlp() is None:
+        raise UsageError(_NO_ENDPOINT)
+    return settings

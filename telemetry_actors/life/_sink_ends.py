@@ -1,0 +1,80 @@
+"""The last words to the sinks at a stop, interrupt and close: to all of them at the same time.
+
+A sink may be a user's. One that never comes back from them is left behind, and keeps neither the
+others from their end nor what is left from being counted (g22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from supervisors.system.clock import new_token, release
+from telemetry_actors.base.crashes import in_short
+from telemetry_actors.base.log import warn
+from telemetry_actors.base.threads import run_aside
+from telemetry_actors.life.life import Life
+from telemetry_actors.ports import Interruptible
+
+__all__ = ["close_sinks", "interrupt_sinks"]
+
+
+class _LastWord(NamedTuple):
+    sink_name: str
+    word: str
+    say: Callable[[], None]
+
+    def to(self, caught: type[BaseException]) -> None:
+        """Say it. Of *caught*, whatever is raised costs a line in the log."""
+        try:
+            self.say()
+        except caught as error:  # a user's sink; the others are to hear it, too
+            words = "sink %s: %s() raised %s; it is left as it is"
+            warn(words, self.sink_name, self.word, in_short(error), of=self.sink_name)
+
+
+def interrupt_sinks(life: Life, within_s: float) -> int:
+    """The time of what is on its way is up, also if it began before the stop.
+
+    Returns:
+        How many have not come back within *within_s* seconds.
+    """
+    able = [sink for sink in life.sinks if isinstance(sink, Interruptible)]
+    return _say(life, (_LastWord(s.name, "interrupt", s.interrupt) for s in able), within_s)
+
+
+def close_sinks(life: Life, within_s: float) -> int:
+    """Nothing is sent any more. Returns as `interrupt_sinks`."""
+    return _say(life, (_LastWord(s.name, "close", s.close) for s in life.sinks), within_s)
+
+
+def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
+    clock, token = life.clock, new_token()
+    until_s = clock.now_s() + within_s
+    out: dict[int, _LastWord] = {}
+
+    def begins_aside(number: int, word: _LastWord) -> bool:
+        def errand() -> None:
+            try:
+                word.to(BaseException)  # nobody else's thread: SystemExit ends nothing here
+            finally:
+                del out[number]
+                release(token)
+
+        out[number] = word
+        try:
+            run_aside(errand)
+        except RuntimeError:  # no thread can be started
+            del out[number]
+            return False
+        return True
+
+    for number, word in enumerate(words):
+        # here, if the runtime is one that was given: it may be bound to this very thread
+        if life.has_given_runtime or not begins_aside(number, word):
+            word.to(Exception)
+    while out and (left_s := until_s - clock.now_s()) > 0:
+        clock.wait(token, left_s)
+    for word in list(out.values()):
+        warn("sink %s: %s() does not come back; its thread is left", word.sink_name, word.word)
+    return len(out)

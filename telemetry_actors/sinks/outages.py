@@ -1,0 +1,177 @@
+"""What fails, told: once with its cause and address, once a minute while it lasts, and the end.
+
+`Outages` is for endpoints of sinks, which fail for several causes at once; `Outage` for all else (a
+journal, a store). Called on whatever thread finds out; two at once may say a line too many, and
+nothing worse. Never waits, and never says a line per request.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telemetry_actors.base.log import warn
+from telemetry_actors.ports import ExportResult, Verdict
+
+__all__ = ["Outage", "Outages"]
+
+_SUMMARY_S: Final = 60.0
+
+
+class _Outage:
+    """One cause, while it lasts."""
+
+    __slots__ = ("failures", "kinds", "said_s", "since_s", "words")
+
+    def __init__(self, words: str, now_s: float) -> None:
+        self.words = words
+        self.since_s = self.said_s = now_s
+        self.kinds: set[str] = set()
+        self.failures = 0
+
+
+class Outage:
+    """Of one thing.
+
+    Args:
+        of: which; another one's lines are bounded by themselves.
+    """
+
+    def __init__(self, of: str) -> None:
+        self._of = of
+        self._since_s: float | None = None
+        self._said_s = 0.0
+        self._failures = 0
+        self._said_ill = False
+        """What the last line said."""
+
+    def failed(self, now_s: float, message: str, *args: object) -> None:
+        """It has failed (again). *message* says what does, where, why, and what follows from it."""
+        self._failures += 1
+        if self._since_s is None:
+            self._since_s = self._said_s = now_s
+            self._failures = 1
+            self._said_ill = warn(message, *args, of=self._of) or self._said_ill
+        elif now_s - self._said_s >= _SUMMARY_S:
+            self._said_s = now_s
+            lasts = duration(now_s - self._since_s)
+            words = f"for %s now, and %s: {message}"
+            said = warn(words, lasts, counted(self._failures, "failure"), *args, of=self._of)
+            self._said_ill = said or self._said_ill
+
+    def over(self, message: str, *args: object) -> None:
+        """It works. Said if the last line said that it fails; now, or when it next works."""
+        self._since_s = None
+        if self._said_ill:
+            self._said_ill = not warn(message, *args, of=self._of)
+
+
+class Outages:
+    """Those of one endpoint.
+
+    Args:
+        sink: its name.
+        place: scheme, host and port, without secrets.
+    """
+
+    def __init__(self, sink: str, place: str) -> None:
+        self._sink = sink
+        self._place = place
+        self._of = f"{sink} {place}"
+        self._now: dict[str, _Outage] = {}
+        self._over: _Outage | None = None
+        """The last one that ended."""
+        self._said_well = True
+        """What the last line said."""
+
+    def failed(self, kind: str, cause: str, result: ExportResult, now_s: float) -> None:
+        """A request of *kind* has failed for *cause*."""
+        for other, earlier in list(self._now.items()):
+            if other != cause:
+                self._leave(other, earlier, kind)
+        outage = self._now.get(cause)
+        if outage is None:
+            outage = self._now[cause] = _Outage(words_of_failure(result, self._place), now_s)
+            of = f"{self._of} {cause}"
+            words = f"{outage.words}: {result.advice}" if result.advice else outage.words
+            if warn("sink %s/%s fails %s", self._sink, kind, words, of=of, at_once=1):
+                self._said_well = False
+        outage.kinds.add(kind)
+        outage.failures += 1
+        if now_s - outage.said_s >= _SUMMARY_S:
+            outage.said_s = now_s
+            self._said_well = False
+            warn(
+                "sink %s still fails (%s) after %s: %s so far. %s",
+                self._sink,
+                ", ".join(sorted(outage.kinds)),
+                duration(now_s - outage.since_s),
+                counted(outage.failures, "request"),
+                outage.words,
+                of=f"{self._of} {cause}",
+            )
+
+    def succeeded(self, kind: str, now_s: float) -> None:
+        """A request of *kind* was answered well."""
+        for cause, outage in list(self._now.items()):
+            if self._leave(cause, outage, kind):
+                self._over = outage
+        if self._said_well or self._now or self._over is None:
+            return
+        # What is left out is said with a later answer: the last line must not be that it fails.
+        self._said_well = warn(
+            "sink %s accepts again after %s; %s had failed",
+            self._sink,
+            duration(now_s - self._over.since_s),
+            counted(self._over.failures, "request"),
+            of=self._of,
+            at_once=1,
+        )
+
+    def _leave(self, cause: str, outage: _Outage, kind: str) -> bool:
+        """*kind* doesn't fail for *cause* any more. True: and no other does."""
+        if kind not in outage.kinds:
+            return False
+        outage.kinds.discard(kind)
+        if outage.kinds:
+            return False
+        self._now.pop(cause, None)
+        return True
+
+    def words(self) -> str:
+        """What fails now and why, on one line; "" = nothing does."""
+        return "; ".join(
+            f"sink {self._sink} ({', '.join(sorted(outage.kinds))}) fails {outage.words}"
+            for outage in list(self._now.values())
+        )
+
+
+def words_of_failure(result: ExportResult, place: str) -> str:
+    """The verdict, the receiver's or the network's words, and the address.
+
+    >>> words_of_failure(ExportResult(Verdict.RETRY, message="HTTP 503"), "http://far:4318")
+    '(retry: HTTP 503) at http://far:4318'
+    """
+    what = str(result.verdict)
+    if result.verdict is Verdict.ACCEPTED:
+        what = f"{result.rejected} records of a request were rejected"
+    said = f": {result.message}" if result.message else ""
+    return f"({what}{said}) at {result.url or place}"
+
+
+def counted(number: int, what: str) -> str:
+    """As one says it.
+
+    >>> counted(1, "request"), counted(41, "request")
+    ('1 request', '41 requests')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def duration(seconds: float) -> str:
+    """In the unit that fits.
+
+    >>> duration(0.4), duration(70), duration(7200)
+    ('0 s', '70 s', '120 min')
+    """
+    seconds = max(0.0, seconds)  # a wall clock may go back
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
