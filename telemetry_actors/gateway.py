@@ -18,7 +18,7 @@ from supervisors import Clock, Ref, Runtime, SystemClock
 from supervisors.system.native import begin, note_hub
 from supervisors.system.process import SAME, Process, notice_fork, this_process, when_forked
 from supervisors.system.thread import is_want_of_threads
-from telemetry_actors.base.event_loop import AsyncSide
+from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.base.log import warn
 from telemetry_actors.base.redaction import words_of
 from telemetry_actors.books.dead_letters import DeadLetter

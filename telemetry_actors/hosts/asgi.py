@@ -14,7 +14,7 @@ Docker: 10 s), and the answers that are under way come first: uvicorn's
 ``--timeout-graceful-shutdown`` bounds those alone, gunicorn's ``--graceful-timeout`` (30 s) both
 together. With a receiver that is well it takes as long as one request to it.
 
-Runs in the event loop of asyncio, uvloop or trio, and never waits there (`base/event_loop.py`). Never raises
+Runs in the event loop of asyncio, uvloop or trio, and never waits there (`life/event_loop.py`). Never raises
 anything of its own: what goes wrong is said at WARNING, and the host goes on.
 """
 
@@ -26,7 +26,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from types import TracebackType
 from typing import Any, TypeVar
 
-from telemetry_actors.base.event_loop import NoThread, run_beside
+from telemetry_actors.life.event_loop import NoThread, run_beside
 from telemetry_actors.base.log import say
 from telemetry_actors.base.threads import run_aside
 from telemetry_actors.hosts._users import User

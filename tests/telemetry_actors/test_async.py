@@ -11,7 +11,7 @@ import uvloop
 from trio._core import _thread_cache
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.base import event_loop as _async
+from telemetry_actors.life import event_loop as _async
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 
