@@ -1,7 +1,7 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
 from supervisors import _interpreter as _interpreter  # first: it may refuse
-from supervisors.core.exit import Exit, ExitKind
+from supervisors.core.inflight import InFlight
 from supervisors.core.protocol import ChildCounts, OneLife
 from supervisors.core.spec import (
     BRUTAL_KILL,
@@ -16,9 +16,9 @@ from supervisors.core.spec import (
     Strategy,
     SupervisorSpec,
 )
+from supervisors.exit import Exit, ExitKind
 from supervisors.run.actor import Revoked, SupervisedActor
 from supervisors.run.events import LifecycleEvent
-from supervisors.run.inflight import InFlight
 from supervisors.run.mailbox import Mailbox
 from supervisors.run.ref import Ref
 from supervisors.run.reports import Place, Report

@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from supervisors.core.exit import shown
+from supervisors.exit import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from supervisors.core.exit import Exit
+    from supervisors.exit import Exit
 
 __all__ = [
     "ChildError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from telemetry_actors.base.redaction import without_secrets
+from telemetry_actors.redaction.redaction import without_secrets
 
 __all__ = [
     "AlreadyRunning",

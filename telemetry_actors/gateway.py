@@ -17,10 +17,8 @@ import tenacity
 from supervisors import Clock, Ref, Runtime, SystemClock
 from supervisors.system.native import begin, note_hub
 from supervisors.system.process import SAME, Process, notice_fork, this_process, when_forked
-from supervisors.system.thread import is_want_of_threads
-from telemetry_actors.life.event_loop import AsyncSide
+from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
-from telemetry_actors.base.redaction import words_of
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.books.ledger import Admission, Ledger, Outcome
 from telemetry_actors.door.readmission import readmit
@@ -30,12 +28,14 @@ from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.life.cut_short import last_cause
 from telemetry_actors.life.draining import flush_life, held_in_memory
+from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.life.life import Life
 from telemetry_actors.life.stopping import Stopping, end_unbuilt
 from telemetry_actors.lifecycle.exit import is_ending, when_exiting
 from telemetry_actors.observe.reading import read_ledger, read_status
 from telemetry_actors.observe.status import Status, StopReport
 from telemetry_actors.ports import Sink, TraceProvider
+from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.settings.said import check_files, say_of_settings
 from telemetry_actors.sinks.given import check_sinks

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from supervisors.core._children import Life
 from supervisors.core._plan import Goal, Plan
 from supervisors.core._state import Phase, TryAgain
-from supervisors.core.exit import Exit
 from supervisors.core.protocol import (
     Booted,
     BootFailed,
@@ -23,6 +22,7 @@ from supervisors.core.protocol import (
 )
 from supervisors.core.spec import Restart
 from supervisors.errors import ChildStartError, RestartLimitReached
+from supervisors.exit import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from supervisors.core._children import Child
     from supervisors.core._state import State
-    from supervisors.core.exit import Exit
     from supervisors.core.protocol import Effect
+    from supervisors.exit import Exit
 
 __all__ = ["Goal", "Plan", "step", "stopped"]
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from supervisors.core._plan import Plan
-    from supervisors.core.exit import Exit
+    from supervisors.exit import Exit
 
 __all__ = ["Message", "Phase", "State", "TryAgain"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from supervisors.core.exit import ExitKind
 from supervisors.core.spec import AutoShutdown, Restart, Shutdown, Strategy
+from supervisors.exit import ExitKind
 
 if TYPE_CHECKING:
     from supervisors.core._children import Child, Children
-    from supervisors.core.exit import Exit
     from supervisors.core.spec import ChildSpec, SupervisorSpec
+    from supervisors.exit import Exit
 
 __all__ = ["Verdict", "ends_supervisor", "group_of", "judge", "was_clean"]
 
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 def judge(restart: Restart, ended: Exit) -> Verdict:
     """Whether a child that ended by itself is restarted, and whether that is reported.
 
-    >>> from supervisors.core.exit import Exit
+    >>> from supervisors.exit import Exit
     >>> judge(Restart.transient, Exit.normal()), judge(Restart.permanent, Exit.normal())
     (Verdict(restart=False, report=False), Verdict(restart=True, report=True))
     """

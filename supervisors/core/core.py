@@ -28,7 +28,6 @@ from supervisors.core._plan import Goal, Plan, step, stopped
 from supervisors.core._requests import answer
 from supervisors.core._state import Message, Phase, State, TryAgain
 from supervisors.core._strategy import ends_supervisor, group_of, judge
-from supervisors.core.exit import Exit
 from supervisors.core.protocol import (
     Boot,
     ChildDown,
@@ -44,6 +43,7 @@ from supervisors.core.protocol import (
     Restarting,
     Timer,
 )
+from supervisors.exit import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

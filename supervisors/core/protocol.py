@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
-from supervisors.core.exit import Exit
 from supervisors.core.spec import ChildSpec, ShutdownTime
+from supervisors.exit import Exit
 
 __all__ = [
     "Boot",

@@ -13,11 +13,11 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 from supervisors.run.incarnation import Vanished, Yielded
 from supervisors.system.clock import new_token, release
 from supervisors.system.native import Lock, RLock, get_ident
-from supervisors.system.thread import new_thread
+from supervisors.thread import new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Token
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["Dispatcher", "OwnThreads", "SharedThread"]
 

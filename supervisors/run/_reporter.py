@@ -21,14 +21,14 @@ from supervisors.errors import ThreadRefused
 from supervisors.run.reports import Report
 from supervisors.system.clock import new_token, release
 from supervisors.system.native import Lock, acquire, get_ident
-from supervisors.system.thread import new_thread
+from supervisors.thread import new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from supervisors.run.runtime import Runtime
     from supervisors.system.clock import Token
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["Reporter"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import Envelope
 
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 
 if TYPE_CHECKING:
     from supervisors.run.slot import Slot

@@ -16,18 +16,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 from supervisors.run.events import LifecycleEvent
 from supervisors.run.reports import places_of_thread
 from supervisors.system.clock import new_token, release, thread_cpu
 from supervisors.system.native import get_ident
-from supervisors.system.thread import new_thread
+from supervisors.thread import new_thread
 
 if TYPE_CHECKING:
     from supervisors.run._dispatcher import Dispatcher
     from supervisors.run.incarnation import Incarnation
     from supervisors.run.runtime import Runtime
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["HANG_FACTOR", "Watch"]
 

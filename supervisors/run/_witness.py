@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from supervisors.core import protocol as to
-from supervisors.core.exit import Exit, ExitKind
 from supervisors.core.spec import Restart, Strategy, SupervisorSpec
 from supervisors.errors import ChildStartError, RestartLimitReached
+from supervisors.exit import Exit, ExitKind
 from supervisors.run.reports import (
     Fault,
     Place,

@@ -16,7 +16,7 @@ from supervisors.system.native import get_ident
 from supervisors.system.process import InChild
 
 if TYPE_CHECKING:
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["LEFT_BEHIND", "is_left_behind", "leave_behind"]
 

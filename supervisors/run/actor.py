@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 import pykka
 from pykka._envelope import Envelope
 
-from supervisors.core.exit import Exit
 from supervisors.errors import HandlerExit, NoSuchChild
+from supervisors.exit import Exit
 from supervisors.run._stops import ShutDown
 from supervisors.run.incarnation import Crash, Ignore, Incarnation, Vanished
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 from supervisors.run.incarnation import Vanished, Yielded
 from supervisors.run.runtime import Runtime
 from supervisors.system.clock import Token
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from supervisors.run.incarnation import Incarnation
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import Envelope
 
-from supervisors.core.exit import Exit
 from supervisors.core.protocol import ChildDown, ChildFailed, ChildIgnored, ChildUp
+from supervisors.exit import Exit
 from supervisors.run._stops import answer_stops
 from supervisors.run.mailbox import Wait
 from supervisors.run.tick import TICK

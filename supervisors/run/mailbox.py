@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 
 from pykka._envelope import Envelope
 
+from supervisors.core.inflight import InFlight
 from supervisors.core.spec import MailboxSpec, Overflow
 from supervisors.errors import MailboxFull
 from supervisors.run._messages import answer, bare, emptied, first, own_size
-from supervisors.run.inflight import InFlight
 from supervisors.system.clock import Clock, Token, new_token, release
 from supervisors.system.native import get_ident
 

@@ -18,9 +18,9 @@ from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervisors.core import protocol as to
-from supervisors.core.exit import Exit
 from supervisors.core.words import Restart
 from supervisors.errors import NotRunning
+from supervisors.exit import Exit
 from supervisors.run._letters import Letter
 from supervisors.run._messages import is_question
 from supervisors.run._stops import ShutDown, answer_stops

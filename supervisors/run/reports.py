@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from supervisors.core.exit import Exit, ExitKind, shown
+from supervisors.exit import Exit, ExitKind, shown
 
 if TYPE_CHECKING:
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = [
     "Fault",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar, cast,
 from pykka._envelope import Envelope
 
 from supervisors.core import protocol as to
-from supervisors.core.exit import Exit
 from supervisors.core.protocol import OneLife
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
+from supervisors.exit import Exit
 from supervisors.run._stops import ShutDown
 from supervisors.run._witness import report_lost_tree
 from supervisors.run.incarnation import Ignore, Incarnation

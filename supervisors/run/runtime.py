@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 from supervisors.run._answer import Answer
 from supervisors.run._dispatcher import Dispatcher, OwnThreads, SharedThread
 from supervisors.run._letters import Letters
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from supervisors.run.incarnation import Incarnation
     from supervisors.run.mailbox import Mailbox
     from supervisors.run.reports import Teller
-    from supervisors.system.thread import Thread
+    from supervisors.thread import Thread
 
 __all__ = ["CONTROL", "Runtime"]
 

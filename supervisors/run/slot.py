@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pykka
 from pykka._envelope import Envelope
 
-from supervisors.core.exit import Exit
+from supervisors.core.inflight import InFlight
 from supervisors.errors import NoSuchChild
+from supervisors.exit import Exit
 from supervisors.run._letters import Letter, Letters
-from supervisors.run.inflight import InFlight
 from supervisors.run.mailbox import Mailbox, Wait
 from supervisors.run.ref import Ref
 from supervisors.run.tick import TICK

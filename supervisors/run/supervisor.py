@@ -18,9 +18,9 @@ from pykka._envelope import Envelope
 from supervisors.core import check as _check
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.exit import Exit, ExitKind, shown
 from supervisors.core.spec import Restart, Shutdown, SupervisorSpec
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
+from supervisors.exit import Exit, ExitKind, shown
 from supervisors.run._stops import ShutDown, answer_stops
 from supervisors.run._witness import Witness
 from supervisors.run.actor import SupervisedActor

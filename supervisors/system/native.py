@@ -113,7 +113,7 @@ def begin(run: Callable[..., object], *arguments: object) -> None:
     """Call *run* on a native thread that nobody joins. Any thread, re-entrant, no lock, no wait.
 
     It may never run, and say nothing of it, where there is no memory for its first step
-    (`system/thread.py`); the thread alone holds *arguments*.
+    (`thread.py`); the thread alone holds *arguments*.
 
     Raises:
         RuntimeError: no thread can be started.

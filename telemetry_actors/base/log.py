@@ -21,7 +21,7 @@ from typing import Final
 
 from supervisors import SystemClock
 from telemetry_actors.base.inside import inside_the_tree
-from telemetry_actors.base.redaction import without_secrets
+from telemetry_actors.redaction.redaction import without_secrets
 
 __all__ = ["error", "forget_what_was_said", "printable", "say", "say_at_the_end", "warn"]
 

@@ -11,8 +11,8 @@ import inspect
 from functools import partial
 from typing import Any, Self
 
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.ports import ExportResult, Verdict
+from telemetry_actors.redaction.redaction import without_secrets
 
 __all__ = ["Misfit", "answer_of", "where_written"]
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from telemetry_actors.base.log import printable
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.books.meanings import ADMISSIONS, PROVIDER_RESULTS, REASONS, Meaning
+from telemetry_actors.redaction.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -18,9 +18,9 @@ from supervisors.system.clock import SystemClock, new_token, release
 from supervisors.system.process import ProcessLock, of_this_process
 from telemetry_actors._process import get_gateway, is_of_a_test, standing_gateway
 from telemetry_actors.base.log import say_at_the_end
-from telemetry_actors.base.threads import run_aside
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.life.aside import run_aside
 from telemetry_actors.lifecycle.exit import say_what_was_lost, stop_all
 
 __all__ = ["User"]

@@ -26,10 +26,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from types import TracebackType
 from typing import Any, TypeVar
 
-from telemetry_actors.life.event_loop import NoThread, run_beside
 from telemetry_actors.base.log import say
-from telemetry_actors.base.threads import run_aside
 from telemetry_actors.hosts._users import User
+from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.event_loop import NoThread, run_beside
 
 __all__ = ["lifespan", "lifespan_of", "wrap"]
 

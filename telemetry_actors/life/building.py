@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from supervisors import Runtime
 from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.log import say, warn
-from telemetry_actors.base.redaction import place_of, without_secrets
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Item, claim_of
 from telemetry_actors.event.signals import SignalKind
@@ -25,6 +24,7 @@ from telemetry_actors.life._parking import say_who_is_back
 from telemetry_actors.observe.counts import OwnPoints
 from telemetry_actors.observe.reading import read_status
 from telemetry_actors.ports import Remote, Sink
+from telemetry_actors.redaction.redaction import place_of, without_secrets
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks.aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks.health import Endpoint, SinkHealth

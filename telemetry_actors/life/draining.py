@@ -13,12 +13,12 @@ from typing import NamedTuple
 from supervisors import Ref
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
-from supervisors.system.thread import is_want_of_threads
+from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
-from telemetry_actors.base.threads import run_aside
 from telemetry_actors.batch.places import held
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.sinks.metrics_actor import Collect, Collected

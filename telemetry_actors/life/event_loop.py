@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from telemetry_actors.base.threads import run_aside
+from telemetry_actors.life.aside import run_aside
 from telemetry_actors.observe.status import StopReport
 
 __all__ = ["AsyncSide", "NoThread", "run_beside"]

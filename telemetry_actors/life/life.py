@@ -24,9 +24,8 @@ from supervisors import (
 from supervisors.errors import NoSuchChild
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import Lock, acquire
-from supervisors.system.thread import is_want_of_threads
+from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.crashes import tell
-from telemetry_actors.base.threads import Aside, run_aside
 from telemetry_actors.batch.lateness import Lateness, Pauses
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
@@ -43,6 +42,7 @@ from telemetry_actors.event.envelope import Envelope, Item, charge_of, claim_of
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.life._parking import on_lifecycle
 from telemetry_actors.life._parkings import Parkings
+from telemetry_actors.life.aside import Aside, run_aside
 from telemetry_actors.life.burial import bury
 from telemetry_actors.life.cut_short import is_the_stops
 from telemetry_actors.lifecycle.fork import importing

@@ -14,13 +14,13 @@ from supervisors import Exit, SystemClock
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from telemetry_actors.base.log import say_at_the_end
-from telemetry_actors.base.threads import Aside, run_aside
 from telemetry_actors.batch.places import taken_out
 from telemetry_actors.books.books import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
 from telemetry_actors.life._sink_ends import close_sinks, interrupt_sinks
+from telemetry_actors.life.aside import Aside, run_aside
 from telemetry_actors.life.burial import bury, bury_calls, unspared
 from telemetry_actors.life.cut_short import cut_short, last_cause
 from telemetry_actors.life.draining import await_tree, drain_life, held_count, is_empty

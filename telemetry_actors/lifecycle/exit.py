@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from supervisors import SystemClock
 from supervisors.system.native import is_patched
 from supervisors.system.process import copy_of, of_this_process
-from supervisors.system.thread import new_thread
+from supervisors.thread import new_thread
 from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.base.told_later import tell_now
 from telemetry_actors.lifecycle.budget import EndBudget

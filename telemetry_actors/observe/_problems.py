@@ -10,10 +10,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.meanings import what_to_do
 from telemetry_actors.observe.status import ParkingStatus
+from telemetry_actors.redaction.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,6 @@ from typing import Any
 from supervisors import Slot
 from supervisors.system.clock import give_way
 from supervisors.system.process import this_process
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.batch.places import held
 from telemetry_actors.books.ledger import (
     CaseLedger,
@@ -45,6 +44,7 @@ from telemetry_actors.observe.status import (
     Status,
     TreeNode,
 )
+from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.sinks.health import Endpoint, Failure, SinkHealth
 from telemetry_actors.sinks.resource import instance_id, package_version
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from telemetry_actors.base.redaction import know_settings
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._problem import first_problem
 
 __all__ = [

@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 from pydantic import SecretStr
 
-from telemetry_actors.base.redaction import know_settings
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._header_texts import check_key, header_pairs, headers_of
 
 __all__ = ["HeaderFiles", "header_files"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from telemetry_actors.base.redaction import know_url, place_of
 from telemetry_actors.base.switches import WORDS, is_gateway_word, truth_of
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.redaction.redaction import know_url, place_of
 
 __all__ = ["ENABLED", "ENDPOINT", "NEUTRAL_NAMES", "SERVICE_NAME", "Neutral", "read_neutral"]
 

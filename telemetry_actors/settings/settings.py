@@ -23,9 +23,9 @@ from pydantic import (
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from telemetry_actors.base.redaction import know_settings
 from telemetry_actors.base.switches import is_gateway_word, is_sdk_disabled
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._celery import CelerySettings
 from telemetry_actors.settings._environment import EnvironmentSource
 from telemetry_actors.settings._header_texts import check_key, header_pairs

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from supervisors import SystemClock
-from telemetry_actors.base.redaction import words_of
+from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.settings.otlp_target import check_exact_url
 from telemetry_actors.sinks._grpc_answer import NOT_CONNECTED, Reply
 from telemetry_actors.sinks._grpc_fork import fork_gate

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from telemetry_actors.base.redaction import know_url, place_of, words_of
 from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.json_form import to_json
 from telemetry_actors.event.signals import LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
+from telemetry_actors.redaction.redaction import know_url, place_of, words_of
 from telemetry_actors.settings import CelerySettings
 
 __all__ = ["TASK_NAME", "CelerySink"]

@@ -20,10 +20,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from supervisors.system.process import ProcessLock
-from telemetry_actors.base.redaction import words_of
 from telemetry_actors.event.own_metrics import is_own
 from telemetry_actors.event.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
+from telemetry_actors.redaction.redaction import words_of
 
 __all__ = ["ConsoleSink"]
 

@@ -22,10 +22,10 @@ from pydantic import SecretStr
 
 from supervisors import SystemClock
 from supervisors.system.process import Process, this_process
-from telemetry_actors.base.redaction import know_headers, know_url, without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
+from telemetry_actors.redaction.redaction import know_headers, know_url, without_secrets
 from telemetry_actors.settings.otlp_target import check_exact_url, check_url
 from telemetry_actors.sinks._rotation import Rotation
 from telemetry_actors.sinks.resource import check_resource, package_version, resource_attributes

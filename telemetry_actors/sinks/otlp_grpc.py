@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import Verdict
+from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.settings.otlp_target import with_scheme
 from telemetry_actors.sinks.otlp import LEAST_S, Attempt, Means, OtlpSink, told
 from telemetry_actors.sinks.resource import package_version

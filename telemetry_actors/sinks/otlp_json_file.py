@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supervisors.system.process import Process, this_process
-from telemetry_actors.base.redaction import words_of
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import LogSignal, ResourceValue, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
+from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.sinks._lines_file import LinesFile
 from telemetry_actors.sinks.resource import check_resource, package_version, resource_attributes
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, cast
 import requests
 
 from supervisors import SystemClock
-from telemetry_actors.base.redaction import words_of
+from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.sinks._advice import Trouble, trouble_of
 from telemetry_actors.sinks._http import Connection, route_to
 from telemetry_actors.sinks._kept import Trust

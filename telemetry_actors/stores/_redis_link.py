@@ -39,7 +39,7 @@ from redis.retry import Retry
 
 from supervisors.system.native import unpatched
 from supervisors.system.process import Process, this_process
-from telemetry_actors.base.redaction import know_url, place_of, words_of
+from telemetry_actors.redaction.redaction import know_url, place_of, words_of
 
 __all__ = ["LinkError", "RedisLink", "shown"]
 

@@ -24,7 +24,7 @@ BANNED = {
 MAY = {
     "supervisors/system/native.py": "finds out what is native",
     "supervisors/run/ref.py": "an event that is Pykka's; nobody waits for it",
-    "supervisors/system/thread.py": "makes the threads",
+    "supervisors/thread.py": "makes the threads",
     "telemetry_actors/cli/_resend.py": "a program of its own",
     "telemetry_actors/base/inside.py": "tells greenlets apart",
 }

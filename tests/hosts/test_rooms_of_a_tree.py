@@ -145,7 +145,7 @@ atexit.register(lambda: tell(how=start_and_stop()[0]))
 def test_a_thread_that_dies_before_it_begins_is_not_waited_for(interpreter):
     """A limit on memory within 24 KB of where it would do: `Thread.start` waits for ever."""
     program = f"""{TREE}
-from supervisors.system import thread as _thread
+from supervisors import thread as _thread
 _thread._BEGINS_WITHIN_S = 0.5
 for kilobytes in range(4, 32, 4):
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -16,9 +16,9 @@ from typing import Any
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.exit import Exit
 from supervisors.core.spec import BRUTAL_KILL, ExtraArgs
 from supervisors.errors import ChildStartError, RestartLimitReached
+from supervisors.exit import Exit
 from tests.otp.traces import (
     CAUSES,
     EXITS,

@@ -13,9 +13,9 @@ from typing import Any
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.exit import Exit
 from supervisors.core.spec import BRUTAL_KILL, ChildSpec, ExtraArgs, Restart, SupervisorSpec
 from supervisors.errors import ChildError, NotRunning, SpecError
+from supervisors.exit import Exit
 from tests.properties.otp_table import Kid, Otp, Said
 
 __all__ = ["ENDS", "World", "kid_of", "reference_of", "spec_of"]

@@ -13,9 +13,9 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.exit import Exit
 from supervisors.core.spec import ChildSpec, Shutdown, SupervisorSpec
 from supervisors.errors import ChildError
+from supervisors.exit import Exit
 
 _SHORT = {
     to.Booted: "booted",

@@ -4,9 +4,9 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.backoff import Backoff
-from supervisors.core.exit import Exit
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, SpecError
+from supervisors.exit import Exit
 from tests.supervisors.steered import Steered, child, refusal
 
 

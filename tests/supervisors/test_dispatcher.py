@@ -6,12 +6,12 @@ import pykka
 import pytest
 
 from supervisors import Runtime
-from supervisors.core.exit import Exit
 from supervisors.errors import ChildStartError, ThreadRefused
+from supervisors.exit import Exit
 from supervisors.run._dispatcher import SharedThread
 from supervisors.run.incarnation import Vanished
-from supervisors.system.thread import TreeThread, is_want_of_threads
 from supervisors.testing import end_thread
+from supervisors.thread import TreeThread, is_want_of_threads
 from tests.supervisors.live import WITHIN_S, child, inner, tree_of
 
 THREADS = ["supervisors-watch", "supervisors", "root/a", "shared", "root/inner/deep", "root/z"]

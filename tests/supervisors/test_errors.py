@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from supervisors import errors
-from supervisors.core.exit import Exit
+from supervisors.exit import Exit
 
 CLASSES = [getattr(errors, name) for name in errors.__all__ if name != "Refusal"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisors.core.exit import Exit, ExitKind
+from supervisors.exit import Exit, ExitKind
 from tests.supervisors.steered import ENDS
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.backoff import Backoff
-from supervisors.core.exit import Exit
 from supervisors.core.spec import ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, RestartLimitReached
+from supervisors.exit import Exit
 from tests.supervisors.steered import Steered, child, refusal
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.backoff import Backoff
-from supervisors.core.exit import Exit
 from supervisors.errors import ChildStartError, NotRunning, Refusal
+from supervisors.exit import Exit
 from tests.supervisors.steered import Steered, child, refusal
 
 SLOWLY = Backoff(min_s=1.0, max_s=4.0, jitter=0.0, stable_after_s=10.0)

@@ -3,9 +3,9 @@
 import pytest
 
 from supervisors.core import protocol as to
-from supervisors.core.exit import Exit
 from supervisors.core.spec import ChildSpec, SupervisorSpec
 from supervisors.errors import ChildError, ChildStartError, Refusal, SpecError
+from supervisors.exit import Exit
 from tests.supervisors.steered import Steered, child, refusal
 
 

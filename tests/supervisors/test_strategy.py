@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 
 from supervisors.core import protocol as to
-from supervisors.core.exit import Exit
 from supervisors.core.spec import AutoShutdown, Restart, Strategy
 from supervisors.errors import ChildStartError, RestartLimitReached
+from supervisors.exit import Exit
 from tests.supervisors.steered import ENDS, Steered, child
 
 ABNORMAL = {"crash", "killed", "lost", "hung"}

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
+from supervisors import thread as tree_threads
 from supervisors.errors import ChildStartError, ThreadRefused
-from supervisors.system import thread as tree_threads
-from supervisors.system.thread import NativeThread, TreeThread, is_want_of_threads, new_thread
+from supervisors.thread import NativeThread, TreeThread, is_want_of_threads, new_thread
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def run_patched(program):
     before = """
 from gevent import monkey; monkey.patch_all()
 from supervisors.system import native as _native
-from supervisors.system.thread import new_thread
+from supervisors.thread import new_thread
 """
     subprocess.run([sys.executable, "-c", before + program], check=True, timeout=60)
 

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from supervisors.errors import ChildStartError, ThreadRefused
-from supervisors.system.thread import TreeThread
+from supervisors.thread import TreeThread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.base.threads import run_aside
+from telemetry_actors.life.aside import run_aside
 from telemetry_actors.lifecycle.exit import stop_all
 from telemetry_actors.testing import RecordingSink
 

@@ -13,8 +13,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from telemetry_actors.base import redaction as _redaction
-from telemetry_actors.base.redaction import (
+from telemetry_actors.errors import SettingsError
+from telemetry_actors.redaction import redaction as _redaction
+from telemetry_actors.redaction.redaction import (
     know_headers,
     know_secret,
     know_settings,
@@ -23,7 +24,6 @@ from telemetry_actors.base.redaction import (
     without_secrets,
     words_of,
 )
-from telemetry_actors.errors import SettingsError
 
 
 @pytest.mark.parametrize(

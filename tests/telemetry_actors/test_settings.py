@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.errors import SettingsError, TelemetryError
+from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.settings import (
     DedupSettings,
     GatewaySettings,

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from supervisors.system.process import this_process
 from telemetry_actors import SettingsError, TelemetrySettings, _process, emit, init
-from telemetry_actors.life import event_loop as _async
 from telemetry_actors.hosts import _users, asgi
+from telemetry_actors.life import event_loop as _async
 from telemetry_actors.testing import RecordingSink, running_gateway, use_gateway
 
 TENANT = {"tenant_id": "acme"}

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from telemetry_actors import SettingsError, TelemetryGateway, TelemetrySettings
-from telemetry_actors.base.redaction import without_secrets
 from telemetry_actors.ports import Verdict
+from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.settings.header_files import HeaderFiles, header_files
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks._rotation import Rotation

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from telemetry_actors.base import jobs as _hands
 from telemetry_actors.base.inside import THREADS
-from telemetry_actors.base.jobs import Errand, Hands
+from telemetry_actors.stores import jobs as _hands
+from telemetry_actors.stores.jobs import Errand, Hands
 from tests.telemetry_actors.promises.stores import until
 
 

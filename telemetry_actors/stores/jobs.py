@@ -13,7 +13,7 @@ from queue import Empty
 from typing import Any, Final, TypeVar
 
 from supervisors.system.native import Lock, SimpleQueue, get_ident
-from supervisors.system.thread import Thread, new_thread
+from supervisors.thread import Thread, new_thread
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.ports import Unfit

@@ -1,0 +1,1 @@
+"""What no text of ours may hold."""
