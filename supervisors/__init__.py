@@ -17,7 +17,7 @@ from supervisors.core.spec import (
     SupervisorSpec,
 )
 from supervisors.exit import Exit, ExitKind
-from supervisors.run.actor import Revoked, SupervisedActor
+from supervisors.run.actor import SupervisedActor
 from supervisors.run.events import LifecycleEvent
 from supervisors.run.mailbox import Mailbox
 from supervisors.run.ref import Ref
@@ -27,6 +27,7 @@ from supervisors.run.runtime import Runtime
 from supervisors.run.slot import Slot
 from supervisors.run.supervisor import Supervisor
 from supervisors.run.tick import TICK
+from supervisors.run.words import Revoked
 from supervisors.system.clock import Clock, SystemClock
 
 __all__ = [

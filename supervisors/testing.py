@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import pykka
 from pykka._envelope import Envelope
 
-from supervisors.run.actor import Crash
 from supervisors.run.deterministic import Deadlock, DeterministicRuntime
-from supervisors.run.incarnation import Vanished
 from supervisors.run.ref import Ref
+from supervisors.run.words import Crash, Vanished
 from supervisors.system.clock import Token, release
 from supervisors.system.native import SimpleQueue
 

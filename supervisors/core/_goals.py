@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors.core._children import Life
-from supervisors.core._plan import Goal, Plan
-from supervisors.core._state import Phase, TryAgain
+from supervisors.core._state import Goal, Phase, Plan, TryAgain
 from supervisors.core.protocol import (
     Booted,
     BootFailed,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from supervisors.core._children import Child, Life
-from supervisors.core._plan import Goal, Plan
+from supervisors.core._state import Goal, Plan
 from supervisors.core.protocol import ChildCounts, ChildView, OneLife, Reply, Request
 from supervisors.core.spec import ChildSpec, ExtraArgs, Strategy, SupervisorSpec
 from supervisors.errors import ChildError, Refusal, SpecError, SupervisorError

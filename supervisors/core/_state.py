@@ -1,6 +1,6 @@
-"""All that a supervisor core remembers, and the small verbs that change it.
+"""All that a supervisor core remembers, its plan included, and the small verbs that change it.
 
-Part of the pure core. `_core` takes events, `_requests` answers questions,
+Part of the pure core. `core` takes events, `_requests` answers questions,
 `_plan` carries out stops and starts; the three meet here.
 """
 
@@ -11,7 +11,7 @@ from collections import deque
 from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from supervisors.core._children import Child, Children, Life
 from supervisors.core._intensity import RestartBudget
@@ -20,6 +20,7 @@ from supervisors.core.protocol import (
     CancelTimer,
     ChildDown,
     Effect,
+    Finished,
     Removed,
     Reply,
     Report,
@@ -36,10 +37,61 @@ from supervisors.errors import NotRunning, RestartLimitReached
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from supervisors.core._plan import Plan
     from supervisors.exit import Exit
 
-__all__ = ["Message", "Phase", "State", "TryAgain"]
+
+class Goal(Enum):
+    """What a plan is for; decides what follows when it is done, or a start fails."""
+
+    boot = "boot"
+    roll_back = "roll_back"
+    """Stop what a failed boot had started."""
+    restart = "restart"
+    delay = "delay"
+    """Stop the group of a child that then waits for its back-off."""
+    add = "add"
+    """Start a child that start_child brought."""
+    revive = "revive"
+    """Start a stopped child by restart_child."""
+    terminate = "terminate"
+    park = "park"
+    probe = "probe"
+    finish = "finish"
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """What is left to do. Children are named by id; both lists are used up from their ends."""
+
+    goal: Goal
+    stops: list[str] = field(default_factory=list)
+    """In start order, since the newest is stopped first."""
+    starts: list[str] = field(default_factory=list)
+    """In reverse start order."""
+    pending: int = 0
+    """Answers that are still to come."""
+    culprit: str = ""
+    """The child that it is about, where it is about one."""
+    token: Any = None
+    """Of the request to answer."""
+    delay_s: float = 0.0
+    """The back-off to set when the stops are done."""
+    exit: Exit | None = None
+    """With what the supervisor ends."""
+    last: tuple[Effect, ...] = ()
+    """What there is to be done at the end of a plan that ends the supervisor, or parks it."""
+
+    def key(self) -> Hashable:
+        """All that decisions depend on."""
+        stops, starts = tuple(self.stops), tuple(self.starts)
+        said = tuple(effect for effect in self.last if isinstance(effect, Finished))
+        return (self.goal, stops, starts, self.culprit, self.delay_s, said)
+
+    def copy(self) -> Plan:
+        """An independent plan, equal to this one."""
+        twin = copy(self)
+        twin.stops, twin.starts = list(self.stops), list(self.starts)
+        return twin
 
 
 class Phase(Enum):

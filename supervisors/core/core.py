@@ -24,9 +24,9 @@ from supervisors.core import _goals
 from supervisors.core._children import Children, Life
 from supervisors.core._goals import finish, park
 from supervisors.core._intensity import RestartBudget
-from supervisors.core._plan import Goal, Plan, step, stopped
+from supervisors.core._plan import step, stopped
 from supervisors.core._requests import answer
-from supervisors.core._state import Message, Phase, State, TryAgain
+from supervisors.core._state import Goal, Message, Phase, Plan, State, TryAgain
 from supervisors.core._strategy import ends_supervisor, group_of, judge
 from supervisors.core.protocol import (
     Boot,

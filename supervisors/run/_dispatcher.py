@@ -11,10 +11,10 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from supervisors.exit import Exit
-from supervisors.run.incarnation import Vanished, Yielded
+from supervisors.run.words import Vanished, Yielded
 from supervisors.system.clock import new_token, release
 from supervisors.system.native import Lock, RLock, get_ident
 from supervisors.thread import new_thread
@@ -22,44 +22,12 @@ from supervisors.thread import new_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors.run.incarnation import Incarnation
-    from supervisors.run.runtime import Runtime
-    from supervisors.run.slot import Slot
+    from supervisors.run.ports import Home, Host, Lived
     from supervisors.system.clock import Token
     from supervisors.thread import Thread
 
-__all__ = ["Dispatcher", "OwnThreads", "SharedThread"]
-
 _MESSAGES_A_TURN = 16
 _LINGER_S = 0.05
-
-
-class Dispatcher(Protocol):
-    """Runs incarnations, and can say which have lost their thread."""
-
-    def launch(self, incarnation: Incarnation) -> None:
-        """Start *incarnation* soon, and give it turns until it has ended.
-
-        Raises:
-            ThreadRefused: it needs a thread, and none can be started. It is not run.
-        """
-        ...
-
-    def sweep(self) -> None:
-        """End with `Exit.lost` whatever was on a thread that is gone; go on without it."""
-        ...
-
-    def abandon(self, incarnation: Incarnation) -> None:
-        """It does not stop, or hangs: leave it behind, and let others go on without it."""
-        ...
-
-    def thread_of(self, incarnation: Incarnation) -> Thread | None:
-        """The thread that is running *incarnation* at this moment, if one is."""
-        ...
-
-    def close(self, timeout_s: float) -> None:
-        """Wait for threads that have nothing left to run."""
-        ...
 
 
 class _Worker:
@@ -71,8 +39,8 @@ class _Worker:
         self.began = False
         """Its thread runs, or did. (A `Thread` that has an id may not be alive yet; one that has
         begun may end before it comes to us.)"""
-        self.now: Incarnation | None = None
-        self.next: Incarnation | None = None
+        self.now: Lived | None = None
+        self.next: Lived | None = None
 
 
 class OwnThreads:
@@ -82,15 +50,15 @@ class OwnThreads:
     are restarted at once, and a new thread would cost more than all the rest of a restart.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Host) -> None:
         self._runtime = runtime
-        self._running: dict[Incarnation, _Worker] = {}
-        self._workers: dict[Slot, _Worker] = {}
+        self._running: dict[Lived, _Worker] = {}
+        self._workers: dict[Home, _Worker] = {}
         self._lock = Lock()
         """Guards who is given what; never taken by a sender."""
         self._closed = False
 
-    def launch(self, incarnation: Incarnation) -> None:
+    def launch(self, incarnation: Lived) -> None:
         """Give *incarnation* a thread.
 
         Raises:
@@ -106,8 +74,7 @@ class OwnThreads:
         def pause(seconds: float | None) -> None:
             clock.wait(token, seconds)
 
-        incarnation.pause = pause
-        incarnation.wake = incarnation.slot.mailbox.wake = wake
+        incarnation.run_by(pause, wake)
         worker, is_new = self._give(incarnation)
         if is_new:
             try:
@@ -118,14 +85,14 @@ class OwnThreads:
             worker.began = True
         poke()  # its thread may go before it has started, and somebody waits for that
 
-    def _take_back(self, worker: _Worker, incarnation: Incarnation) -> None:
+    def _take_back(self, worker: _Worker, incarnation: Lived) -> None:
         """*worker* is the slot's no more."""
         with self._lock:
             self._running.pop(incarnation, None)
             if self._workers.get(incarnation.slot) is worker:
                 del self._workers[incarnation.slot]
 
-    def _give(self, incarnation: Incarnation) -> tuple[_Worker, bool]:
+    def _give(self, incarnation: Lived) -> tuple[_Worker, bool]:
         slot = incarnation.slot
         with self._lock:
             worker = self._workers.get(slot)
@@ -148,7 +115,7 @@ class OwnThreads:
             if exit_ is not None and exit_.abnormal and not (incarnation.revoked or self._closed):
                 self._runtime.clock.wait(worker.token, _LINGER_S)
 
-    def _take(self, worker: _Worker) -> Incarnation | None:
+    def _take(self, worker: _Worker) -> Lived | None:
         """What *worker* is to run now; None: it leaves, and is given nothing more."""
         with self._lock:
             worker.token.acquire(False)
@@ -165,7 +132,7 @@ class OwnThreads:
             if self._running.pop(incarnation, None) is not None:
                 incarnation.lose(Exit.lost())
 
-    def abandon(self, incarnation: Incarnation) -> None:
+    def abandon(self, incarnation: Lived) -> None:
         """Forget the thread; it leaves by itself if it ever comes back to its mailbox."""
         if incarnation.started and incarnation.handling is None:
             incarnation.wake()  # it waits at its mailbox, or is about to: it leaves now
@@ -175,7 +142,7 @@ class OwnThreads:
             self._take_back(worker, incarnation)  # also from those that `close` waits for
             self._runtime.count_abandoned(worker.thread)
 
-    def thread_of(self, incarnation: Incarnation) -> Thread | None:
+    def thread_of(self, incarnation: Lived) -> Thread | None:
         """Its own."""
         worker = self._running.get(incarnation)
         return None if worker is None else worker.thread
@@ -197,31 +164,33 @@ class OwnThreads:
 class SharedThread:
     """One daemon thread for many incarnations, a turn each, first come first served."""
 
-    def __init__(self, name: str, runtime: Runtime) -> None:
+    def __init__(self, name: str, runtime: Host) -> None:
         self.name = name
         self._runtime = runtime
         self._clock = runtime.clock
-        self._ready: deque[Incarnation] = deque()
-        self._timers: list[tuple[float, int, Incarnation]] = []
+        self._ready: deque[Lived] = deque()
+        self._timers: list[tuple[float, int, Lived]] = []
         self._order = count()
         self._token: Token = new_token()
-        self._living: set[Incarnation] = set()
-        self._turn: Incarnation | None = None
+        self._living: set[Lived] = set()
+        self._turn: Lived | None = None
         self._thread: Thread | None = None
         self._generation = 0
         self._closed = False
         self._lock = RLock()
         """Guards who lives here and on which thread; never taken by a sender."""
 
-    def launch(self, incarnation: Incarnation) -> None:
+    def launch(self, incarnation: Lived) -> None:
         """Let *incarnation* take turns on the shared thread.
 
         Raises:
             ThreadRefused: there is none, and none can be started.
         """
-        incarnation.messages_a_turn = _MESSAGES_A_TURN
-        incarnation.pause = lambda seconds: self._yield(incarnation, seconds)
-        incarnation.slot.mailbox.wake = lambda: self._wake(incarnation)
+        incarnation.run_by(
+            lambda seconds: self._yield(incarnation, seconds),
+            lambda: self._wake(incarnation),
+            _MESSAGES_A_TURN,
+        )
         with self._lock:
             self._living.add(incarnation)
             if self._thread is None:
@@ -231,7 +200,7 @@ class SharedThread:
         release(self._token)
         self._runtime.poke()  # as with a thread of its own
 
-    def _first_thread(self, incarnation: Incarnation) -> None:
+    def _first_thread(self, incarnation: Lived) -> None:
         try:
             self._new_thread()
         except BaseException:
@@ -252,12 +221,12 @@ class SharedThread:
             self._generation += 1  # a Ctrl-C that cut the wait short: it may be there, and goes
             raise
 
-    def _wake(self, incarnation: Incarnation) -> None:
+    def _wake(self, incarnation: Lived) -> None:
         self._ready.append(incarnation)
         release(self._token)
         self._runtime.poke()
 
-    def _yield(self, incarnation: Incarnation, seconds: float | None) -> None:
+    def _yield(self, incarnation: Lived, seconds: float | None) -> None:
         if incarnation.revoked:
             raise Yielded  # left behind: the heap is no longer its thread's
         if seconds is not None:
@@ -286,7 +255,7 @@ class SharedThread:
                 with self._lock:
                     self._living.discard(incarnation)
 
-    def _next(self) -> Incarnation | None:
+    def _next(self) -> Lived | None:
         now_s = self._clock.now_s()
         while self._timers and self._timers[0][0] <= now_s:
             self._ready.append(heapq.heappop(self._timers)[2])
@@ -327,7 +296,7 @@ class SharedThread:
         Where none can be started, who lives here waits for the next sweep; but whoever was about
         to start has failed to, since there somebody waits.
         """
-        unborn: list[Incarnation] = []
+        unborn: list[Lived] = []
         refused: BaseException | None = None
         with self._lock:
             if self._thread is not gone:
@@ -346,7 +315,7 @@ class SharedThread:
         if refused is not None:
             self._runtime.on_refused(refused)
 
-    def abandon(self, incarnation: Incarnation) -> None:
+    def abandon(self, incarnation: Lived) -> None:
         """Take *incarnation* out; if it is the one that runs, the others get a new thread."""
         with self._lock:
             self._living.discard(incarnation)
@@ -360,7 +329,7 @@ class SharedThread:
         self._replace(stuck)
         self._runtime.poke()  # to be swept if there was no thread
 
-    def thread_of(self, incarnation: Incarnation) -> Thread | None:
+    def thread_of(self, incarnation: Lived) -> Thread | None:
         """The shared one, while it is *incarnation*'s turn."""
         return self._thread if self._turn is incarnation else None
 

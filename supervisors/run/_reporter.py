@@ -26,11 +26,9 @@ from supervisors.thread import new_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from supervisors.run.runtime import Runtime
+    from supervisors.run.ports import Host
     from supervisors.system.clock import Token
     from supervisors.thread import Thread
-
-__all__ = ["Reporter"]
 
 _IN_ALL: Final = 100
 _PERIOD_S: Final = 60.0
@@ -58,7 +56,7 @@ class Reporter:
         threaded: on a thread of its own.
     """
 
-    def __init__(self, runtime: Runtime, *, threaded: bool = True) -> None:
+    def __init__(self, runtime: Host, *, threaded: bool = True) -> None:
         self._runtime = runtime
         self._threaded = threaded
         self._waiting: deque[Report | Token] = deque()

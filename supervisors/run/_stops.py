@@ -15,23 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from pykka._envelope import Envelope
 
-from supervisors.exit import Exit
+from supervisors.run.words import ShutDown
 
 if TYPE_CHECKING:
-    from supervisors.run.slot import Slot
-
-__all__ = ["ShutDown", "answer_stops"]
+    from supervisors.run.ports import Home
 
 
-class ShutDown:
-    """A supervisor's word to one incarnation: stop now, before your backlog."""
-
-    def __init__(self, number: int, exit: Exit | None = None) -> None:
-        self.number = number
-        self.exit = exit or Exit.shutdown()
-
-
-def answer_stops(slot: Slot, number: int, in_hand: Envelope[Any] | None = None) -> None:
+def answer_stops(slot: Home, number: int, in_hand: Envelope[Any] | None = None) -> None:
     """The life *number* is over: answer and take out the words that were for it, or for older ones.
 
     Args:

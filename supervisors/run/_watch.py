@@ -24,12 +24,8 @@ from supervisors.system.native import get_ident
 from supervisors.thread import new_thread
 
 if TYPE_CHECKING:
-    from supervisors.run._dispatcher import Dispatcher
-    from supervisors.run.incarnation import Incarnation
-    from supervisors.run.runtime import Runtime
+    from supervisors.run.ports import Dispatcher, Host, Lived
     from supervisors.thread import Thread
-
-__all__ = ["HANG_FACTOR", "Watch"]
 
 HANG_FACTOR = 10
 """After so many deadlines an actor hangs, moved or not."""
@@ -40,14 +36,14 @@ _FRAMES = 12
 class Watch:
     """The sweep of one runtime, on a thread of its own."""
 
-    def __init__(self, runtime: Runtime, interval_s: float) -> None:
+    def __init__(self, runtime: Host, interval_s: float) -> None:
         self._runtime = runtime
         self._interval_s = interval_s
         self._token = new_token()
         self._armed = False
         self._stopped = False
         self._thread: Thread | None = None
-        self._suspects: dict[Incarnation, tuple[float, object]] = {}
+        self._suspects: dict[Lived, tuple[float, object]] = {}
 
     def poke(self) -> None:
         """Something was sent. Any thread, re-entrant; costs one look at a flag."""
@@ -106,7 +102,7 @@ class Watch:
             if over_s >= deadline_s and self._hangs(incarnation, thread, over_s / deadline_s):
                 self._give_up(dispatcher, incarnation, over_s)
 
-    def _hangs(self, incarnation: Incarnation, thread: Thread, deadlines: float) -> bool:
+    def _hangs(self, incarnation: Lived, thread: Thread, deadlines: float) -> bool:
         if deadlines >= HANG_FACTOR:
             return True
         seen = incarnation.busy_since_s, _position(thread)
@@ -114,7 +110,7 @@ class Watch:
         self._suspects[incarnation] = seen
         return before is not None and before[0] == seen[0] and before[1] != seen[1]
 
-    def _give_up(self, dispatcher: Dispatcher, incarnation: Incarnation, over_s: float) -> None:
+    def _give_up(self, dispatcher: Dispatcher, incarnation: Lived, over_s: float) -> None:
         self._suspects.pop(incarnation, None)
         name = incarnation.slot.name
         detail = f"no return after {over_s:.3g} s"

@@ -22,23 +22,16 @@ from pykka._envelope import Envelope
 
 from supervisors.errors import HandlerExit, NoSuchChild
 from supervisors.exit import Exit
-from supervisors.run._stops import ShutDown
-from supervisors.run.incarnation import Crash, Ignore, Incarnation, Vanished
+from supervisors.run.words import Crash, Ignore, Revoked, ShutDown, Vanished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from supervisors.run.incarnation import Incarnation
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
 
-__all__ = ["Crash", "Revoked", "SupervisedActor"]
-
-
 A = TypeVar("A", bound="SupervisedActor")
-
-
-class Revoked(Exception):
-    """This incarnation is no longer the one in its slot. Its supervisor has booked its end."""
 
 
 class SupervisedActor(pykka.ThreadingActor):

@@ -20,18 +20,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from supervisors.exit import Exit
-from supervisors.run.incarnation import Vanished, Yielded
 from supervisors.run.runtime import Runtime
+from supervisors.run.words import Vanished, Yielded
 from supervisors.system.clock import Token
 
 if TYPE_CHECKING:
-    from supervisors.run._dispatcher import Dispatcher
-    from supervisors.run.incarnation import Incarnation
+    from supervisors.run.ports import Dispatcher, Home, Lived
     from supervisors.run.ref import Ref
-    from supervisors.run.slot import Slot
     from supervisors.thread import Thread
-
-__all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
 
 _EPOCH_NS = 1_700_000_000_000_000_000
 
@@ -96,13 +92,13 @@ class DeterministicRuntime(Runtime):
         """One line per step: who ran, in which life, and what it was handed."""
         self._seeds = count(seed << 32)
         self._rng = random.Random(seed)  # noqa: S311 -- a schedule, not a secret
-        self._ready: dict[Incarnation, None] = {}
-        self._living: set[Incarnation] = set()
-        self._running: set[Incarnation] = set()
-        self._suspended: set[Slot] = set()
-        self._timers: list[tuple[float, int, Incarnation]] = []
+        self._ready: dict[Lived, None] = {}
+        self._living: set[Lived] = set()
+        self._running: set[Lived] = set()
+        self._suspended: set[Home] = set()
+        self._timers: list[tuple[float, int, Lived]] = []
         self._order = count()
-        self._lost: list[Incarnation] = []
+        self._lost: list[Lived] = []
 
     def __repr__(self) -> str:
         return f"<DeterministicRuntime seed {self.seed}, {self.virtual.time_s:g} s>"
@@ -126,20 +122,22 @@ class DeterministicRuntime(Runtime):
 
     # -- Dispatcher -------------------------------------------------------------------------------
 
-    def launch(self, incarnation: Incarnation) -> None:
+    def launch(self, incarnation: Lived) -> None:
         """Make *incarnation* ready."""
-        incarnation.messages_a_turn = 1
-        incarnation.pause = lambda seconds: self._yield(incarnation, seconds)
-        incarnation.slot.mailbox.wake = lambda: self._wake(incarnation)
+        incarnation.run_by(
+            lambda seconds: self._yield(incarnation, seconds),
+            lambda: self._wake(incarnation),
+            messages_a_turn=1,
+        )
         self._living.add(incarnation)
         self._wake(incarnation)
 
-    def abandon(self, incarnation: Incarnation) -> None:
+    def abandon(self, incarnation: Lived) -> None:
         """Never run *incarnation* again."""
         self._living.discard(incarnation)
         self.count_abandoned(None)
 
-    def thread_of(self, incarnation: Incarnation) -> Thread | None:
+    def thread_of(self, incarnation: Lived) -> Thread | None:
         """None: nothing hangs here but the whole test."""
         return None
 
@@ -149,10 +147,10 @@ class DeterministicRuntime(Runtime):
         for incarnation in lost:
             incarnation.lose(Exit.lost())
 
-    def _wake(self, incarnation: Incarnation) -> None:
+    def _wake(self, incarnation: Lived) -> None:
         self._ready[incarnation] = None
 
-    def _yield(self, incarnation: Incarnation, seconds: float | None) -> None:
+    def _yield(self, incarnation: Lived, seconds: float | None) -> None:
         if seconds is not None and seconds <= 0:
             self._wake(incarnation)
         elif seconds is not None:
@@ -182,7 +180,7 @@ class DeterministicRuntime(Runtime):
         finally:
             self.resume(ref)
 
-    def _may_run(self) -> list[Incarnation]:
+    def _may_run(self) -> list[Lived]:
         self._ready = {one: None for one in self._ready if one in self._living}
         busy = self._running  # an actor that waits for another's answer, below us on the stack
         return [o for o in self._ready if o not in busy and o.slot not in self._suspended]
@@ -200,7 +198,7 @@ class DeterministicRuntime(Runtime):
         self.trace.append(f"{chosen.slot.name}#{chosen.number} {chosen.last or '-'}")
         return True
 
-    def _run(self, incarnation: Incarnation) -> None:
+    def _run(self, incarnation: Lived) -> None:
         self._running.add(incarnation)
         try:
             ended = incarnation.take_turn()

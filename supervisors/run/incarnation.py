@@ -24,47 +24,18 @@ from supervisors.exit import Exit
 from supervisors.run._stops import answer_stops
 from supervisors.run.mailbox import Wait
 from supervisors.run.tick import TICK
+from supervisors.run.words import Crash, Ignore, Left, Stopped, Vanished, Yielded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors.run.actor import SupervisedActor
+    from supervisors.run.ports import Body
     from supervisors.run.reports import Place
     from supervisors.run.slot import Slot
-
-__all__ = ["Crash", "Ignore", "Incarnation", "Left", "Vanished", "Yielded"]
-
 
 _NO_END = 1 << 60
 _NOTHING = object()
 """In place of a message that was told, and is done with."""
-
-
-class Ignore(Exception):
-    """Raise it in ``on_start``: the child chooses not to run (OTP's ``ignore``). No failure."""
-
-
-class Crash:
-    """A message that makes an actor raise *error*: what `on_receive` raised, or a test's wish."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-class Left(BaseException):
-    """The incarnation was revoked: leave the loop, post nothing."""
-
-
-class Vanished(BaseException):
-    """Testing: the thread goes, and nobody is told (`supervisors.testing.end_thread`)."""
-
-
-class Stopped(BaseException):
-    """The actor has ended by a message that was told: leave the loop, as Pykka's own would."""
-
-
-class Yielded(BaseException):
-    """Nothing to do, or the turn is over: give the shared thread back."""
 
 
 class Incarnation:
@@ -73,7 +44,7 @@ class Incarnation:
     def __init__(self, slot: Slot, number: int) -> None:
         self.slot = slot
         self.number = number
-        self.actor: SupervisedActor | None = None
+        self.actor: Body | None = None
         self.pause: Callable[[float | None], None] = _no_host
         self.wake: Callable[[], None] = _nobody_waits
         """Ends its pause, also when the mailbox wakes another one by now. Any thread."""
@@ -100,6 +71,24 @@ class Incarnation:
 
     def __repr__(self) -> str:
         return f"<Incarnation {self.number} of {self.slot.name}>"
+
+    def run_by(
+        self,
+        pause: Callable[[float | None], None],
+        wake: Callable[[], None],
+        messages_a_turn: int | None = None,
+    ) -> None:
+        """Take a dispatcher's way to wait and to be woken, before the first turn.
+
+        Args:
+            pause: waits so many seconds, or for ever; or leaves by `Yielded`.
+            wake: ends that; any thread. From now on a message in the mailbox calls it, too.
+            messages_a_turn: after so many a shared thread is somebody else's; None is no bound.
+        """
+        self.pause = pause
+        self.wake = self.slot.mailbox.wake = wake
+        if messages_a_turn is not None:
+            self.messages_a_turn = messages_a_turn
 
     def is_over(self) -> bool:
         """`finished`, read anew: it may change at any moment. Any thread."""
@@ -345,7 +334,7 @@ class Incarnation:
         gained, flight.progressed = flight.progressed > 0, 0
         return gained
 
-    def _actor(self) -> SupervisedActor:
+    def _actor(self) -> Body:
         assert self.actor is not None
         return self.actor
 

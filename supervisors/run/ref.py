@@ -23,24 +23,21 @@ from supervisors.errors import NotRunning
 from supervisors.exit import Exit
 from supervisors.run._letters import Letter
 from supervisors.run._messages import is_question
-from supervisors.run._stops import ShutDown, answer_stops
+from supervisors.run._stops import answer_stops
 from supervisors.run._zombies import LEFT_BEHIND, is_left_behind
-from supervisors.run.actor import Crash, Revoked
+from supervisors.run.words import Crash, Revoked, ShutDown
 from supervisors.system.process import SAME, notice_fork
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from supervisors.run.actor import SupervisedActor
-    from supervisors.run.slot import Slot
+    from supervisors.run.ports import Home
 
-    A = TypeVar("A", bound=SupervisedActor, default=Any)  # `Ref` alone is a `Ref[Any]`
+    A = TypeVar("A", bound=pykka.Actor, default=Any)  # `Ref` alone is a `Ref[Any]`
 else:
     from typing import TypeVar
 
     A = TypeVar("A")
-
-__all__ = ["Ref", "turn_away"]
 
 _NEEDS_AN_ENVELOPE = frozenset((_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, Envelope))
 """Pykka's own messages, all that `pykka.messages` has: its loop is to see them."""
@@ -53,7 +50,7 @@ _WORDS_OF_OURS = (Crash, ShutDown, to.ChildUp, to.ChildIgnored, to.ChildFailed, 
 class _Door:
     """The senders' side of a slot's mailbox, in the form of a Pykka inbox."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Home) -> None:
         self._slot = slot
 
     def put(self, envelope: Envelope[Any]) -> None:
@@ -80,7 +77,7 @@ class _Door:
         return not self._slot.mailbox.user
 
 
-def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
+def _stop_present(slot: Home, envelope: Envelope[Any]) -> None:
     """Pykka's stop, for the present incarnation: the next one must not find it (ADR-0002)."""
     life = slot.current
     if life is not None and not life.finished:
@@ -91,7 +88,7 @@ def _stop_present(slot: Slot, envelope: Envelope[Any]) -> None:
         envelope.reply_to.set(None)
 
 
-def _bounce(slot: Slot, envelope: Envelope[Any], why: str = "not found") -> None:
+def _bounce(slot: Home, envelope: Envelope[Any], why: str = "not found") -> None:
     """A message to an address that has ended: a dead letter, and an error to who asked."""
     if envelope.reply_to is not None:
         envelope.reply_to.set_exception((pykka.ActorDeadError, _dead(slot, why), None))
@@ -102,18 +99,18 @@ def _bounce(slot: Slot, envelope: Envelope[Any], why: str = "not found") -> None
         slot.runtime.dead_letters.keep(Letter(slot.name, envelope.message, "ended", 0))
 
 
-def _dead(slot: Slot, why: str) -> pykka.ActorDeadError:
+def _dead(slot: Home, why: str) -> pykka.ActorDeadError:
     return pykka.ActorDeadError(f"{slot.ref} {why}")
 
 
-def _refuse(slot: Slot, message: Any) -> None:
+def _refuse(slot: Home, message: Any) -> None:
     """*message* is the word of a ghost (`run/_zombies.py`)."""
     if not isinstance(message, (_ActorStop, *_WORDS_OF_OURS)):
         slot.runtime.dead_letters.keep(Letter(slot.name, message, "sender was given up", 0))
     raise Revoked
 
 
-def _bounce_rest(slot: Slot) -> None:
+def _bounce_rest(slot: Home) -> None:
     """Empty the lanes of a slot that has ended; each message is bounced once.
 
     What is left in a mailbox that was lent is its owner's; who asked there is answered.
@@ -129,7 +126,7 @@ def _bounce_rest(slot: Slot) -> None:
         _bounce(slot, found if type(found) is Envelope else Envelope(found), _NO_MORE)
 
 
-def turn_away(slot: Slot) -> None:
+def turn_away(slot: Home) -> None:
     """A supervisor is down: who waits for an answer hears so; all else is for its next life."""
     for item in slot.mailbox.drain():
         envelope = item if type(item) is Envelope else Envelope(item)
@@ -146,7 +143,7 @@ class Ref(pykka.ActorRef[A]):
     incarnation normally; whether there is a next one is the restart type's business.
     """
 
-    def __init__(self, slot: Slot, actor_class: type[A]) -> None:
+    def __init__(self, slot: Home, actor_class: type[A]) -> None:
         # not Pykka's __init__: it would bind us to one incarnation's inbox and stop event
         self.actor_class = actor_class
         self.actor_urn = uuid.uuid4().urn
@@ -233,7 +230,7 @@ class Ref(pykka.ActorRef[A]):
         return not _has_ended(self._slot)
 
 
-def _has_ended(slot: Slot) -> bool:
+def _has_ended(slot: Home) -> bool:
     """Nobody will come for what is sent there: it has ended, or is about to. Any thread.
 
     The address of a temporary child ends when its supervisor hears that its only life is over.

@@ -11,10 +11,10 @@ from supervisors.core.protocol import OneLife
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 from supervisors.exit import Exit
-from supervisors.run._stops import ShutDown
 from supervisors.run._witness import report_lost_tree
-from supervisors.run.incarnation import Ignore, Incarnation
+from supervisors.run.incarnation import Incarnation
 from supervisors.run.runtime import CONTROL, Runtime
+from supervisors.run.words import Ignore, ShutDown
 from supervisors.system.clock import new_token, release
 from supervisors.system.process import this_process
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from supervisors.run.events import Listener
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
-    from supervisors.run.supervisor import Supervisor
     from supervisors.system.clock import Clock
-
-__all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
 A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
@@ -352,24 +349,28 @@ class _Parent:
 
 
 def start_tree(
-    cls: type[Supervisor],
+    cls: type[SupervisedActor],
     spec: SupervisorSpec,
     clock: Clock | None,
     runtime: Runtime | None,
 ) -> SupervisorRef:
-    """See `Supervisor.start`."""
+    """Start *cls* as the root of a tree, and wait until it is up. See `Supervisor.start`.
+
+    The root is told what it starts: any actor that takes a spec and a runtime, and posts its own
+    `ChildUp`. So this file knows no supervisor, and `run/supervisor.py` may know this one.
+    """
     runtime = runtime or Runtime(clock)
     parent = _Parent(runtime)
     path = (_ROOT,)
     root = ChildSpec(_ROOT, spec, type="supervisor")
     slot = runtime.slot(path, root, cls, parent.post)
-    slot.current = Incarnation(slot, 1)
+    slot.current = life = Incarnation(slot, 1)
     runtime.on_refused = parent.refused
     runtime.is_starting = True
     try:
-        cls.incarnate(slot.current, (spec, runtime), {})
+        cls.incarnate(life, (spec, runtime), {})
         runtime.start()
-        runtime.dispatcher(CONTROL).launch(slot.current)
+        runtime.dispatcher(CONTROL).launch(life)
     except Exception as error:  # it can't be made, or there is no thread for it
         _undo(runtime, slot)
         raise ChildStartError(_ROOT, error) from error

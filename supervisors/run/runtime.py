@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from supervisors.exit import Exit
 from supervisors.run._answer import Answer
-from supervisors.run._dispatcher import Dispatcher, OwnThreads, SharedThread
+from supervisors.run._dispatcher import OwnThreads, SharedThread
 from supervisors.run._letters import Letters
 from supervisors.run._reporter import Reporter
 from supervisors.run._watch import Watch
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from supervisors.core.spec import ChildSpec
-    from supervisors.run.incarnation import Incarnation
     from supervisors.run.mailbox import Mailbox
+    from supervisors.run.ports import Dispatcher, Home, Lived
     from supervisors.run.reports import Teller
     from supervisors.thread import Thread
-
-__all__ = ["CONTROL", "Runtime"]
 
 CONTROL = "supervisors"
 """Name of the shared thread that all supervisors of a tree take turns on."""
@@ -110,7 +108,7 @@ class Runtime:
             self.shared[name] = SharedThread(name, self)
         return self.shared[name]
 
-    def dispatcher_of(self, slot: Slot) -> Dispatcher:
+    def dispatcher_of(self, slot: Home) -> Dispatcher:
         """Who runs *slot*."""
         nested = slot.spec.type == "supervisor"
         return self.dispatcher(CONTROL if nested else slot.spec.dispatcher)
@@ -194,7 +192,7 @@ class Runtime:
                     self._abandoned.remove(thread)
         return len(self._abandoned)
 
-    def threads_left(self, lives: Iterable[Incarnation]) -> int:
+    def threads_left(self, lives: Iterable[Lived]) -> int:
         """Threads that are stuck: on one of *lives* at this moment, or left behind before.
 
         An actor that waits for a message holds up nobody; of those that share a thread one has it.

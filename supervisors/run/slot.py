@@ -25,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors.core.spec import ChildSpec
-    from supervisors.run.incarnation import Incarnation
+    from supervisors.run.ports import Host, Lived
     from supervisors.run.reports import Fault
-    from supervisors.run.runtime import Runtime
-
-__all__ = ["Slot"]
 
 
 class Slot:
@@ -49,7 +46,7 @@ class Slot:
         path: tuple[str, ...],
         spec: ChildSpec,
         actor_class: type[Any],
-        runtime: Runtime,
+        runtime: Host,
         post: Callable[[Any], None],
         mailbox: Mailbox | None = None,
     ) -> None:
@@ -70,7 +67,7 @@ class Slot:
         """The slot of its supervisor; None for the root."""
         self.below: dict[str, Slot] = {}
         """The slots of its children, if a supervisor is in it."""
-        self.current: Incarnation | None = None
+        self.current: Lived | None = None
         self.due_s: float | None = None
         self.last_exit: Exit | None = None
         self.last_fault: Fault | None = None
@@ -111,7 +108,7 @@ class Slot:
             found.extend(list(slot.below.values()))
         return found[1:]
 
-    def next_envelope(self, now_s: float, life: Incarnation) -> Envelope[Any] | Wait:
+    def next_envelope(self, now_s: float, life: Lived) -> Envelope[Any] | Wait:
         """What *life* is to do next, or how long it may wait. Consumer's thread."""
         if self.due_s is not None and now_s >= self.due_s and not self.mailbox.system:
             self.due_s = None
@@ -125,7 +122,7 @@ class Slot:
             return self._take(found, now_s, life)
         return found if type(found) is Envelope else Envelope(found)
 
-    def _take(self, count: int, now_s: float, life: Incarnation) -> Envelope[Any] | Wait:
+    def _take(self, count: int, now_s: float, life: Lived) -> Envelope[Any] | Wait:
         """A batch; none for a life that was given up meanwhile (it would be nobody's)."""
         with self.fence:
             if life.revoked:
@@ -170,7 +167,7 @@ class Slot:
             error = pykka.ActorDeadError(f"{self.name} did not survive the question: {exit_}")
             envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
 
-    def put_back(self, envelope: Envelope[Any], life: Incarnation) -> None:
+    def put_back(self, envelope: Envelope[Any], life: Lived) -> None:
         """*life* was given up as it took *envelope*. Its thread, under the fence.
 
         It goes before all that waits. If another life is at work already it may have taken what

@@ -21,13 +21,15 @@ from supervisors.core.core import SupervisorCore
 from supervisors.core.spec import Restart, Shutdown, SupervisorSpec
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 from supervisors.exit import Exit, ExitKind, shown
-from supervisors.run._stops import ShutDown, answer_stops
+from supervisors.run._stops import answer_stops
 from supervisors.run._witness import Witness
 from supervisors.run.actor import SupervisedActor
 from supervisors.run.events import LifecycleEvent
 from supervisors.run.incarnation import Incarnation
 from supervisors.run.ref import turn_away
+from supervisors.run.root import start_tree
 from supervisors.run.tick import TICK
+from supervisors.run.words import ShutDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock
-
-__all__ = ["Supervisor"]
 
 _EVENTS = get_args(to.Event)
 _STARTS = {to.ChildUp: "up", to.ChildFailed: "failed", to.ChildIgnored: "ignored"}
@@ -77,8 +77,6 @@ class Supervisor(SupervisedActor):
         Raises:
             ChildStartError: a child did not start; those before it have been stopped again.
         """
-        from supervisors.run.root import start_tree
-
         return start_tree(cls, spec, clock, runtime)
 
     def _last_number(self) -> int:

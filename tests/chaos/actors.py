@@ -19,7 +19,7 @@ import pykka
 
 from supervisors import Exit, InFlight, Ref, SupervisedActor
 from supervisors.errors import MailboxFull
-from supervisors.run.incarnation import Vanished
+from supervisors.run.words import Vanished
 
 __all__ = ["BatchActor", "Books", "Message", "PlainActor"]
 

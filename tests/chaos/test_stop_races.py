@@ -17,7 +17,7 @@ import pytest
 from supervisors import ChildSpec, Runtime, SupervisedActor, Supervisor, SupervisorSpec
 from supervisors.core.spec import BRUTAL_KILL, ExtraArgs, Strategy
 from supervisors.run._letters import Letters
-from supervisors.run._stops import ShutDown
+from supervisors.run.words import ShutDown
 from supervisors.system.clock import SystemClock, new_token
 from supervisors.testing import crash, end_thread
 from tests.chaos.storm import poll

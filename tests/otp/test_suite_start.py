@@ -15,7 +15,7 @@ from supervisors import (
     SupervisorSpec,
 )
 from supervisors.errors import ChildStartError, SpecError
-from supervisors.run.incarnation import Ignore
+from supervisors.run.words import Ignore
 from tests.otp.tree import AnyChildSpec, AnySupervisorSpec, Child, Faulty, Stage, refusal, spec
 
 

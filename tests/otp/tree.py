@@ -25,9 +25,9 @@ from supervisors import (
     SupervisorSpec,
 )
 from supervisors.errors import ChildError
-from supervisors.run._stops import ShutDown
 from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.run.ref import Ref
+from supervisors.run.words import ShutDown
 from supervisors.testing import crash, end_thread
 
 __all__ = [

@@ -9,7 +9,7 @@ from supervisors import Runtime
 from supervisors.errors import ChildStartError, ThreadRefused
 from supervisors.exit import Exit
 from supervisors.run._dispatcher import SharedThread
-from supervisors.run.incarnation import Vanished
+from supervisors.run.words import Vanished
 from supervisors.testing import end_thread
 from supervisors.thread import TreeThread, is_want_of_threads
 from tests.supervisors.live import WITHIN_S, child, inner, tree_of
@@ -109,6 +109,9 @@ class Stub:
         self.started, self.goes, self.turns, self.lost = started, goes, 0, []
         self.slot = type("", (), {"mailbox": type("", (), {})()})()
         self.revoked = False
+
+    def run_by(self, pause, wake, messages_a_turn=None):
+        self.wake = wake
 
     def take_turn(self):
         self.turns += 1

@@ -16,9 +16,10 @@ from pykka._envelope import Envelope
 
 from supervisors import Exit, MailboxSpec, SupervisedActor
 from supervisors.errors import ChildStartError, NotRunning
-from supervisors.run._stops import ShutDown, answer_stops
+from supervisors.run._stops import answer_stops
 from supervisors.run.deterministic import DeterministicRuntime
 from supervisors.run.mailbox import Mailbox
+from supervisors.run.words import ShutDown
 from tests.supervisors.live import WITHIN_S, ChildSpec, Wait, child, inner, tree_of
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisors.run.incarnation import Vanished
+from supervisors.run.words import Vanished
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.signals import Instrument, Signals
