@@ -1,6 +1,6 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
-from supervisors import _interpreter as _interpreter  # first: it may refuse
+import supervisors.system.interpreter  # noqa: F401 -- first: it may refuse
 from supervisors.core.inflight import InFlight
 from supervisors.core.protocol import ChildCounts, OneLife
 from supervisors.core.spec import (

@@ -5,8 +5,8 @@ for its first frame is gone by then and says nothing (within 24 KB of a limit on
 3.11 to 3.13), so whoever started it would wait for ever, and a whole tree with it. Here that
 wait has a limit. A thread that comes later still finds that nobody counts on it, and goes.
 
-Where gevent has patched `threading` (`system/native.py`), a `NativeThread` is made in its place, which
-keeps the same rules.
+Where gevent has patched `threading` (`system/native.py`), a `NativeThread` is made in its place,
+which keeps the same rules.
 
 It decides nothing about who is run: that is the dispatchers' (`run/_dispatcher.py`).
 """
@@ -45,12 +45,21 @@ class Thread(Protocol):
     """What the packages need of a thread; `threading.Thread` has it."""
 
     @property
-    def ident(self) -> int | None: ...
+    def ident(self) -> int | None:
+        """Its id as Python counts them; used again once it has ended."""
+
     @property
-    def native_id(self) -> int | None: ...
-    def start(self) -> None: ...
-    def is_alive(self) -> bool: ...
-    def join(self, timeout: float | None = None) -> None: ...
+    def native_id(self) -> int | None:
+        """Its id in the operating system, by which CPU time is asked for."""
+
+    def start(self) -> None:
+        """Let it run."""
+
+    def is_alive(self) -> bool:
+        """Whether it has begun and has not ended."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, or *timeout* seconds."""
 
 
 def new_thread(target: Callable[[], object], name: str) -> Thread:

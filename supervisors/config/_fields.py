@@ -29,8 +29,6 @@ from supervisors.core.spec import (
     SupervisorSpec,
 )
 
-__all__ = ["NONE", "PARTS", "SHAPES", "Shape", "default_of", "keys_of", "meaning_of", "may_be_none"]
-
 Shape = Mapping[str, Any]
 
 NONE = "none"

@@ -21,8 +21,6 @@ from supervisors.run.actor import SupervisedActor
 
 T = TypeVar("T")
 
-__all__ = ["Guard", "Path", "Reader", "actor_named", "anything"]
-
 Path: TypeAlias = tuple[str, ...]
 """Ids of children from the root down; ``()`` is the root itself."""
 

@@ -21,8 +21,6 @@ from supervisors.core.spec import ChildSpec, MailboxSpec, SupervisorSpec
 if TYPE_CHECKING:
     from supervisors.config._reader import Guard, Path
 
-__all__ = ["of_a_tree", "of_overrides"]
-
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CHILDREN_MEAN = "Children by their ids, in start order."
 

@@ -17,8 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-__all__ = ["NotToml", "header", "pair"]
-
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 

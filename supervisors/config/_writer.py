@@ -15,8 +15,6 @@ from supervisors.errors import ConfigError
 if TYPE_CHECKING:
     from supervisors.config._reader import Guard, Path
 
-__all__ = ["Writer"]
-
 _FILE = "<spec>"
 
 

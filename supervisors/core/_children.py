@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from supervisors.core.protocol import ChildDown, ChildState, TimerKey
     from supervisors.core.spec import ChildSpec
 
-__all__ = ["Child", "Children", "Life"]
-
 
 class Life(Enum):
     """Where a child is; what OTP keeps in the place of the pid."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from supervisors.core._children import Child
     from supervisors.core._state import State
 
-__all__ = ["done", "finish", "start_failed", "start_ignored", "started"]
-
 
 def finish(state: State, last: Finished) -> None:
     """Plan to stop all children and end. No timer survives this."""

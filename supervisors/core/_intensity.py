@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["RestartBudget"]
-
 
 class RestartBudget:
     """The restarts of one supervisor, whichever child they were for."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from supervisors.core.protocol import TimerKey
     from supervisors.core.spec import SupervisorSpec
 
-__all__ = ["Parking"]
-
 
 @dataclass(slots=True)
 class Parking:

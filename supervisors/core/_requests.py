@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from supervisors.core._state import State
 
-__all__ = ["answer"]
-
 
 class _Mark:
     """In place of a value."""

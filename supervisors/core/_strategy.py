@@ -1,7 +1,7 @@
 """OTP's rules about one child: is it restarted, who else is, was its stop a clean one.
 
-Part of the pure core, and the part to read beside supervision.md, B1. Nothing
-here has a state; `_core` asks, and carries out.
+Part of the pure core, and the part to read beside ``docs/supervision.md``. Nothing
+here has a state; `core` asks, and carries out.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from supervisors.core._children import Child, Children
     from supervisors.core.spec import ChildSpec, SupervisorSpec
     from supervisors.exit import Exit
-
-__all__ = ["Verdict", "ends_supervisor", "group_of", "judge", "was_clean"]
 
 
 class Verdict(NamedTuple):

@@ -1,6 +1,6 @@
 """What a single field of a specification may hold, said in one sentence each.
 
-`_spec` and `_backoff` check themselves with these. Each returns the value or
+`spec` and `backoff` check themselves with these. Each returns the value or
 raises `SpecError` with the field, the value, and what is allowed.
 """
 

@@ -6,7 +6,7 @@ restart and stop agrees (`tests/otp`). It is told the time, carries out
 nothing, and never waits, so a test of it is a list of values.
 
 Where to look: `_strategy` has the rules about one child, `_intensity` and
-`_backoff` whether and when to restart, `_parking` what to do instead of
+`backoff` whether and when to restart, `_parking` what to do instead of
 giving up, `_requests` the questions from outside, `_plan` and `_goals` stops
 and starts in order. This file is the way an event takes.
 

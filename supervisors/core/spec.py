@@ -5,7 +5,7 @@ and a child may be a `SupervisorSpec` again. Whatever can be wrong with one is
 said when it is made, by a `SpecError` that names field, value and what is
 allowed; no supervisor ever sees a wrong one.
 
-Words, defaults and forbidden combinations are OTP's (supervision.md, B1).
+Words, defaults and forbidden combinations are OTP's (``docs/supervision.md``).
 Ours besides: mailbox, dispatcher, back-off, ``count_progress``, parking.
 
 What may be given is more than what is kept: a word for a member, a list for a tuple. So each
@@ -132,7 +132,7 @@ class ChildSpec:
     start_timeout_s: float | None = None
     """Seconds that a start may take; then it has failed and its thread is abandoned. None: any."""
     hang_after_s: float | None = None
-    """Seconds that one message may take; then the actor is judged by `_watch`. None: any."""
+    """Seconds that one message may take; then the actor is judged by `run/_watch.py`. None: any."""
     redeliver: int = 0
     """How often a message that the actor crashed on is handed out again, before it is
     quarantined."""

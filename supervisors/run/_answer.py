@@ -17,8 +17,6 @@ from supervisors.system.process import this_process
 if TYPE_CHECKING:
     from supervisors.system.clock import Clock
 
-__all__ = ["Answer"]
-
 T = TypeVar("T")
 
 

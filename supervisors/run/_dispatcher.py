@@ -2,7 +2,7 @@
 
 A dispatcher belongs to a `Runtime`, which outlives every incarnation. An own
 thread is for what does I/O; a shared one for the many small actors whose wake-ups
-would cost more than their work (performance.md, "Few threads"). The third kind, for
+would cost more than their work (a switch of threads costs more than a message). The third kind, for
 tests, is `run/deterministic.py`.
 """
 
@@ -22,7 +22,7 @@ from supervisors.thread import new_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors.run.ports import Home, Host, Lived
+    from supervisors.run._ports import Home, Host, Lived
     from supervisors.system.clock import Token
     from supervisors.thread import Thread
 

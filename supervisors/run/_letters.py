@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Letter", "Letters"]
-
 
 class Letter(NamedTuple):
     """One message that was not handled."""

@@ -14,8 +14,6 @@ from pykka._envelope import Envelope
 
 from supervisors.errors import MailboxFull
 
-__all__ = ["answer", "bare", "emptied", "first", "is_question", "own_size"]
-
 
 def own_size(item: Any) -> int:
     """Bytes of a message that has a length in bytes; 0 for any other."""

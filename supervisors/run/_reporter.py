@@ -26,7 +26,7 @@ from supervisors.thread import new_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from supervisors.run.ports import Host
+    from supervisors.run._ports import Host
     from supervisors.system.clock import Token
     from supervisors.thread import Thread
 

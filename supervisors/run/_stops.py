@@ -18,7 +18,7 @@ from pykka._envelope import Envelope
 from supervisors.run.words import ShutDown
 
 if TYPE_CHECKING:
-    from supervisors.run.ports import Home
+    from supervisors.run._ports import Home
 
 
 def answer_stops(slot: Home, number: int, in_hand: Envelope[Any] | None = None) -> None:

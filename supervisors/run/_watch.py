@@ -24,7 +24,7 @@ from supervisors.system.native import get_ident
 from supervisors.thread import new_thread
 
 if TYPE_CHECKING:
-    from supervisors.run.ports import Dispatcher, Host, Lived
+    from supervisors.run._ports import Dispatcher, Host, Lived
     from supervisors.thread import Thread
 
 HANG_FACTOR = 10

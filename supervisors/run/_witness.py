@@ -1,8 +1,8 @@
 """Who makes the reports of one supervisor: of its children's ends, and of its own fate.
 
-The pure core says what OTP would log (`_protocol.Report`), and what follows; here the two are put
-together, with where it was raised. Control thread. Nothing is told here (`run/_reporter.py`), and no
-code of a user's runs: errors are handed on as they are.
+The pure core says what OTP would log (`protocol.Report`), and what follows; here the two are put
+together, with where it was raised. Control thread. Nothing is told here (`run/_reporter.py`), and
+no code of a user's runs: errors are handed on as they are.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from supervisors.core.core import SupervisorCore
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
-
-__all__ = ["Witness", "report_lost_tree"]
 
 _Follows = Sequence[to.Effect]
 

@@ -18,8 +18,6 @@ from supervisors.system.process import InChild
 if TYPE_CHECKING:
     from supervisors.thread import Thread
 
-__all__ = ["LEFT_BEHIND", "is_left_behind", "leave_behind"]
-
 LEFT_BEHIND: dict[int, Thread] = {}
 """By thread id. An id is used again when its thread has ended, so it alone proves nothing."""
 

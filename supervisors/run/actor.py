@@ -1,14 +1,14 @@
 """SupervisedActor: a Pykka actor whose end is always reported.
 
-The border to Pykka, and the only place that bends it. What is overridden, why
-(supervision.md A2), and nothing else:
+The border to Pykka, and the only place that bends it. What is overridden, why, and
+nothing else:
 
 - ``_create_actor_inbox``: the inbox is a view of the slot's mailbox;
 - ``_start_actor_loop``: a dispatcher runs the actor, not a thread of Pykka's;
-- ``_actor_loop_setup``: a failing ``on_start`` is kept, whatever it raises (rows 4, 5);
+- ``_actor_loop_setup``: a failing ``on_start`` is kept, whatever it raises;
 - ``_handle_receive``: a ``BaseException`` becomes an ordinary crash, so that Pykka
-  never reaches ``ActorRegistry.stop_all()``, which would stop every actor of the host (row 6);
-- ``_handle_failure``, ``_stop``: no registry, no log line of Pykka's (rows 12, 14).
+  never reaches ``ActorRegistry.stop_all()``, which would stop every actor of the host;
+- ``_handle_failure``, ``_stop``: no registry, no log line of Pykka's.
 
 Used outside a supervisor it is a plain `pykka.ThreadingActor`; `tests/supervisors/test_alone.py`.
 """
@@ -27,9 +27,11 @@ from supervisors.run.words import Crash, Ignore, Revoked, ShutDown, Vanished
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from supervisors.run.incarnation import Incarnation
+    from supervisors.run._incarnation import Incarnation
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
+
+__all__ = ["SupervisedActor"]
 
 A = TypeVar("A", bound="SupervisedActor")
 

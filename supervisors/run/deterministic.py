@@ -3,7 +3,7 @@
 The same actors, supervisors and mailboxes as in production, stepped one message at a
 time by the test's own thread. Which of the ready ones is next is drawn from a seeded
 generator, so a seed is a schedule: the same seed gives the same trace, another seed
-another interleaving, and a failure can be replayed (supervision.md E7).
+another interleaving, and a failure can be replayed.
 
 Time stands still but for `advance`, or for somebody who waits: a wait of the test's
 thread (a question, ``stop``, ``flush``) runs the tree, and when nothing is left to run it
@@ -25,9 +25,11 @@ from supervisors.run.words import Vanished, Yielded
 from supervisors.system.clock import Token
 
 if TYPE_CHECKING:
-    from supervisors.run.ports import Dispatcher, Home, Lived
+    from supervisors.run._ports import Dispatcher, Home, Lived
     from supervisors.run.ref import Ref
     from supervisors.thread import Thread
+
+__all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
 
 _EPOCH_NS = 1_700_000_000_000_000_000
 

@@ -1,7 +1,7 @@
 """The mailbox of a slot: bounded, two lanes, coalescing, and never lost with its actor.
 
 In Pykka the inbox is an attribute of the actor, so a crash loses the backlog. Here
-it belongs to the *slot* (ADR-0002); an incarnation gets a view of it (`_actor.py`).
+it belongs to the *slot* (ADR-0002); an incarnation gets a view of it (`run/_incarnation.py`).
 
 Two lanes: what steers an actor (stop, questions, a supervisor's word) overtakes
 the backlog and is never bounded. User items are bounded in count and in bytes;
@@ -76,7 +76,7 @@ class Mailbox:
         self.queued_bytes = 0
         self.wake: Callable[[], None] = _asleep
         self.parked = False
-        """Nobody will take from here for now; counts as having room (architecture.md)."""
+        """Nobody will take from here for now; counts as having room."""
         self.refused = 0
         self.interrupted: set[int] = set()
         """Threads whose `append` put its item in, and was then broken off by Ctrl-C."""

@@ -2,7 +2,7 @@
 
 Pykka's own ref is bound to one inbox object and one stop event, so it dies with
 its actor. A `Ref` is bound to a slot: what is told while the child is being
-restarted waits in the slot's mailbox (supervision.md E1). After the slot has
+restarted waits in the slot's mailbox. After the slot has
 ended, messages are counted as undelivered and never raise into the sender.
 """
 
@@ -31,13 +31,15 @@ from supervisors.system.process import SAME, notice_fork
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from supervisors.run.ports import Home
+    from supervisors.run._ports import Home
 
     A = TypeVar("A", bound=pykka.Actor, default=Any)  # `Ref` alone is a `Ref[Any]`
 else:
     from typing import TypeVar
 
     A = TypeVar("A")
+
+__all__ = ["Ref", "turn_away"]
 
 _NEEDS_AN_ENVELOPE = frozenset((_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, Envelope))
 """Pykka's own messages, all that `pykka.messages` has: its loop is to see them."""

@@ -11,8 +11,8 @@ from supervisors.core.protocol import OneLife
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, NoSuchChild, NotRunning
 from supervisors.exit import Exit
+from supervisors.run._incarnation import Incarnation
 from supervisors.run._witness import report_lost_tree
-from supervisors.run.incarnation import Incarnation
 from supervisors.run.runtime import CONTROL, Runtime
 from supervisors.run.words import Ignore, ShutDown
 from supervisors.system.clock import new_token, release
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock
+
+__all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
 
 A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
@@ -354,11 +356,7 @@ def start_tree(
     clock: Clock | None,
     runtime: Runtime | None,
 ) -> SupervisorRef:
-    """Start *cls* as the root of a tree, and wait until it is up. See `Supervisor.start`.
-
-    The root is told what it starts: any actor that takes a spec and a runtime, and posts its own
-    `ChildUp`. So this file knows no supervisor, and `run/supervisor.py` may know this one.
-    """
+    """See `Supervisor.start`: it says what is started, so this file need know no supervisor."""
     runtime = runtime or Runtime(clock)
     parent = _Parent(runtime)
     path = (_ROOT,)

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from supervisors.core.spec import ChildSpec
+    from supervisors.run._ports import Dispatcher, Home, Lived
     from supervisors.run.mailbox import Mailbox
-    from supervisors.run.ports import Dispatcher, Home, Lived
     from supervisors.run.reports import Teller
     from supervisors.thread import Thread
+
+__all__ = ["CONTROL", "Runtime"]
 
 CONTROL = "supervisors"
 """Name of the shared thread that all supervisors of a tree take turns on."""

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors.core.spec import ChildSpec
-    from supervisors.run.ports import Host, Lived
+    from supervisors.run._ports import Host, Lived
     from supervisors.run.reports import Fault
+
+__all__ = ["Slot"]
 
 
 class Slot:

@@ -21,11 +21,11 @@ from supervisors.core.core import SupervisorCore
 from supervisors.core.spec import Restart, Shutdown, SupervisorSpec
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 from supervisors.exit import Exit, ExitKind, shown
+from supervisors.run._incarnation import Incarnation
 from supervisors.run._stops import answer_stops
 from supervisors.run._witness import Witness
 from supervisors.run.actor import SupervisedActor
 from supervisors.run.events import LifecycleEvent
-from supervisors.run.incarnation import Incarnation
 from supervisors.run.ref import turn_away
 from supervisors.run.root import start_tree
 from supervisors.run.tick import TICK
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock
+
+__all__ = ["Supervisor"]
 
 _EVENTS = get_args(to.Event)
 _STARTS = {to.ChildUp: "up", to.ChildFailed: "failed", to.ChildIgnored: "ignored"}

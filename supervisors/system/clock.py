@@ -3,7 +3,7 @@
 Everything that waits does so through a `Clock`, on a *token*: a raw lock that is
 held while there is nothing to do. Releasing a raw lock is re-entrant and takes
 no Python-level lock, so a waiter may be woken from a signal handler or a
-finaliser (supervision.md A3, "Re-entrancy").
+finaliser (``docs/adr/0006-emit-without-lock-or-system-call.md``).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class SystemClock:
     """`time.time_ns` itself, for the same reason."""
 
     wait = staticmethod(wait)
-    """`_native.wait`: a gevent hub goes on meanwhile."""
+    """`native.wait`: a gevent hub goes on meanwhile."""
 
 
 def give_way(seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisors._interpreter import refuse_free_threading
+from supervisors.system.interpreter import refuse_free_threading
 
 
 def test_a_free_threaded_build_is_refused():

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping, Sequence
 
     import pykka
@@ -28,6 +27,14 @@ if TYPE_CHECKING:
     from supervisors.thread import Thread
 
 
+class Flag(Protocol):
+    """Set once, and looked at from any thread: a `threading.Event`, as Pykka's actors have."""
+
+    def is_set(self) -> bool:
+        """Whether it has been set."""
+        ...
+
+
 class Body(Protocol):
     """What an actor is to its incarnation: Pykka's loop, and how it came to its end.
 
@@ -35,10 +42,14 @@ class Body(Protocol):
     """
 
     reports_own_start: ClassVar[bool]
-    actor_stopped: threading.Event
     _start_error: BaseException | None
     _exit: Exit | None
     _vanished: bool
+
+    @property
+    def actor_stopped(self) -> Flag:
+        """Set when the actor is to handle nothing more."""
+        ...
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message; what it raises is a crash."""

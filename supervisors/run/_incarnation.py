@@ -2,7 +2,7 @@
 
 To Pykka it is the actor's inbox (``put``, ``get``, ``empty`` and nothing else), and
 that is the whole trick: ``get`` runs in the actor's thread outside Pykka's own
-``try``, so it can leave the loop (supervision.md A1, E7). ``empty`` always says
+``try``, so it can leave the loop. ``empty`` always says
 True, so that a dying actor does not throw its slot's backlog away.
 
 Messages that were told, and are nothing special, never reach Pykka's loop: ``get`` hands
@@ -29,7 +29,7 @@ from supervisors.run.words import Crash, Ignore, Left, Stopped, Vanished, Yielde
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors.run.ports import Body
+    from supervisors.run._ports import Body
     from supervisors.run.reports import Place
     from supervisors.run.slot import Slot
 
