@@ -27,7 +27,8 @@ from telemetry_actors.event.envelope import (
 from telemetry_actors.event.ids import new_event_id
 from telemetry_actors.event.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.observe.status import Status, StopReport
+from telemetry_actors.lifecycle.report import StopReport
+from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.settings import TelemetrySettings
 

@@ -31,12 +31,12 @@ from telemetry_actors.errors import AlreadyRunning, SettingsError
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.life.settings_said import is_off_by_mistake
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.settings.neutral_names import ENABLED
 from telemetry_actors.settings.origin import ORIGIN
-from telemetry_actors.settings.said import is_off_by_mistake
 
 __all__ = [
     "emit",

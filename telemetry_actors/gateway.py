@@ -30,14 +30,15 @@ from telemetry_actors.life.cut_short import last_cause
 from telemetry_actors.life.draining import flush_life, held_in_memory
 from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.life.life import Life
+from telemetry_actors.life.settings_said import check_files, say_of_settings
 from telemetry_actors.life.stopping import Stopping, end_unbuilt
 from telemetry_actors.lifecycle.exit import is_ending, when_exiting
+from telemetry_actors.lifecycle.report import StopReport
 from telemetry_actors.observe.reading import read_ledger, read_status
-from telemetry_actors.observe.status import Status, StopReport
+from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.settings.said import check_files, say_of_settings
 from telemetry_actors.sinks.given import check_sinks
 
 __all__ = ["TelemetryGateway"]

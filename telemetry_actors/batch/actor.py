@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
 from supervisors.system.native import gently
 from telemetry_actors.base.inside import inside_the_tree
-from telemetry_actors.books.books import Books, Drop, Ending, RecordEnd
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Item, Ticket
+from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.redaction.redaction import without_secrets, words_of
 
 __all__ = [

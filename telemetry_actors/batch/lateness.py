@@ -1,8 +1,4 @@
-"""How late the tree is, and giving way to it: the one exception to "emit() never waits" (g02).
-
-A host that makes a short system call every millisecond takes the GIL back before any
-other thread has it: our threads then wait for ever, and nothing that they do
-themselves helps (performance.md, "Starvation"). Who emits can: it lets go for 50 µs.
+"""How late the tree is.
 
 *Overdue* is what a thread of ours should have done by now and has not: a batch that its
 consumer should have taken, or is still at work on. Time in a linger, on the wire, in a back-off
@@ -12,24 +8,13 @@ batch in, since a starved consumer can't. ADR-0015.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from supervisors import Clock, InFlight, Mailbox, Slot
-from supervisors.system.clock import give_way
-from supervisors.system.native import get_ident, has_greenlets
 
 if TYPE_CHECKING:
     from telemetry_actors.tree.whole import Holder
-
-__all__ = ["Lateness", "Pauses", "in_signal_handler", "may_give_way"]
-
-LATE_S: Final = 0.25
-PAUSE_S: Final = 50e-6
-_DEEPEST: Final = 200
-_VARARGS: Final = 0x04
 
 
 class Lateness:
@@ -89,66 +74,3 @@ def _emitted_at(items: Any) -> int | None:
     except IndexError:  # it is empty, or has just become so
         return None
     return emitted_at
-
-
-class Pauses:
-    """Gives way while the tree is starved. The caller of `emit()`'s thread."""
-
-    def __init__(self, lateness: Lateness) -> None:
-        self.lateness = lateness
-        self.count = 0
-
-    def look(self) -> None:
-        """Give way for 50 µs if something is 0.25 s overdue, and this is a place to wait in."""
-        if self.lateness.overdue_s() > LATE_S and may_give_way():
-            self.count += 1
-            give_way(PAUSE_S)
-
-
-def may_give_way() -> bool:
-    """Whether the calling thread may wait: not on a hub, in an event loop, in a signal handler."""
-    modules = sys.modules
-    if has_greenlets():
-        return False
-    for module, running in (("asyncio", "get_running_loop"), ("trio.lowlevel", "current_task")):
-        if module in modules and _runs(getattr(modules[module], running)):
-            return False
-    threading = modules.get("threading")
-    if threading is not None and get_ident() != threading.main_thread().ident:
-        return True  # signal handlers run on the main thread alone
-    return not in_signal_handler(sys._getframe())
-
-
-def _runs(ask: Any) -> bool:
-    try:
-        ask()
-    except RuntimeError:
-        return False
-    return True
-
-
-def in_signal_handler(frame: FrameType | None) -> bool:
-    """Whether *frame* is called by a signal handler: one that was handed the frame it interrupts.
-
-    Python marks it by nothing else. True as well where the stack is too deep to tell.
-    """
-    for _ in range(_DEEPEST):
-        if frame is None:
-            return False
-        back = frame.f_back
-        if back is not None and _was_handed(frame, back):
-            return True
-        frame = back
-    return True
-
-
-def _was_handed(frame: FrameType, back: FrameType) -> bool:
-    code = frame.f_code
-    starred = bool(code.co_flags & _VARARGS)
-    if code.co_argcount < 2 and not starred:
-        return False
-    values, names = frame.f_locals, code.co_varnames
-    if any(values.get(name) is back for name in names[: code.co_argcount]):
-        return True
-    more = values.get(names[code.co_argcount + code.co_kwonlyargcount]) if starred else ()
-    return type(more) is tuple and any(value is back for value in more)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from supervisors import InFlight, Mailbox
-from telemetry_actors.books.books import Drop
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.event.signals import SignalKind
 
 if TYPE_CHECKING:

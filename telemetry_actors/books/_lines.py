@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from telemetry_actors.books.books import Drop
+    from telemetry_actors.books.ends import Drop
 
 __all__ = ["Join", "Line", "Tally", "worse"]
 

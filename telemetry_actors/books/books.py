@@ -18,52 +18,16 @@ from typing import NamedTuple
 
 from supervisors import InFlight
 from supervisors.system.native import Lock
-from telemetry_actors.base.crashes import tell_raised
 from telemetry_actors.base.timing import Timing
+from telemetry_actors.batch.crashes import tell_raised
 from telemetry_actors.books._lines import Join, Line, Tally, worse
-from telemetry_actors.books.dead_letters import Among, DeadLetter, DeadLetters
+from telemetry_actors.books.dead_letters import DeadLetter, DeadLetters
+from telemetry_actors.books.ends import Drop, Ending, OnEnd, RecordEnd
 from telemetry_actors.books.ledger import Admission, Outcome, Reason
 from telemetry_actors.books.room import Room
-from telemetry_actors.event.envelope import Item, Ticket
+from telemetry_actors.event.envelope import Item
 from telemetry_actors.event.signals import SignalKind
-
-__all__ = ["Books", "Drop", "Ending", "OnEnd", "RecordEnd"]
-
-
-class Drop(NamedTuple):
-    """Why and where an event ends as dropped."""
-
-    reason: Reason
-    stage: str
-    error: str = ""
-    """Type and digest of the exception or the receiver's word; never content."""
-    among: Among | None = None
-    """Which of them it was is assumed (``partial_success`` names a number)."""
-
-
-class Ending(NamedTuple):
-    """The end of one event that has no record under way."""
-
-    item: Item
-    drop: Drop | None = None
-    """None = exported."""
-    duplicate: bool = False
-    measured: bool = False
-    """Its measurements have been recorded."""
-
-
-class RecordEnd(NamedTuple):
-    """The end of one record at one sink."""
-
-    item: Item
-    ordinal: int
-    """Which of the event's records of that kind."""
-    drop: Drop | None
-    """None = exported."""
-
-
-OnEnd = Callable[[Outcome, DeadLetter | None], None]
-"""Told of one event's outcome, with its letter if it was dropped; on a thread of the tree."""
+from telemetry_actors.event.ticket import Ticket
 
 
 class _Told(NamedTuple):

@@ -18,24 +18,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COMMON_SHARES", "OWN_SHARES", "Room", "Share"]
+from telemetry_actors.event.ticket import Share
 
 OWN_SHARES: Final = 4096
 COMMON_SHARES: Final = 256
-
-
-class Share:
-    """What one tenant has in memory, or a few of them together. Numbers: any thread."""
-
-    __slots__ = ("event_bytes", "events", "tenant_id")
-
-    def __init__(self, tenant_id: str) -> None:
-        self.tenant_id = tenant_id
-        self.events = 0
-        self.event_bytes = 0
-
-    def __repr__(self) -> str:
-        return f"<Share {self.events} events, {self.event_bytes} B>"
 
 
 _NONE: Final = Share("")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from telemetry_actors.errors import SettingsError
+from telemetry_actors.life.settings_said import check_files
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.settings.said import check_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,9 +28,10 @@ from telemetry_actors.door.pressure import Pressure
 from telemetry_actors.door.trace_providers import TraceProviders
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.decoding import MAX_VALUES, has_too_many
-from telemetry_actors.event.envelope import OVERHEAD_BYTES, Envelope, Ticket
+from telemetry_actors.event.envelope import OVERHEAD_BYTES, Envelope
 from telemetry_actors.event.ids import SURELY_SHORT, bounded_id, event_ids
 from telemetry_actors.event.sanitise import sanitise, text
+from telemetry_actors.event.ticket import Ticket
 
 __all__ = ["Door", "Intake"]
 

@@ -11,17 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from supervisors.system.native import get_ident
-from telemetry_actors.books.books import Drop, Ending
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Admission, Reason
 from telemetry_actors.door.entries import UNKNOWN_CASE
 from telemetry_actors.door.gating import as_it_may_travel
 from telemetry_actors.event.decoding import has_too_many
-from telemetry_actors.event.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.event.envelope import Envelope, charge_of
 from telemetry_actors.event.ids import bounded_id
+from telemetry_actors.event.ticket import Ticket
 
 if TYPE_CHECKING:
-    from telemetry_actors.books.books import OnEnd
     from telemetry_actors.books.dead_letters import DeadLetter
+    from telemetry_actors.books.ends import OnEnd
     from telemetry_actors.door.entries import Entry
     from telemetry_actors.event.envelope import Item
     from telemetry_actors.life.life import Life

@@ -26,13 +26,13 @@ from pydantic import (
     field_validator,
 )
 
-from telemetry_actors.books.room import Share
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.decoding import TooLarge, decoded
 from telemetry_actors.event.forms import id_of_any
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.event.marks import distinct
 from telemetry_actors.event.sanitise import key_text
+from telemetry_actors.event.ticket import Ticket
 
 __all__ = [
     "DEGRADED",
@@ -43,7 +43,6 @@ __all__ = [
     "Item",
     "TelemetryContext",
     "TelemetryEnvelope",
-    "Ticket",
     "base64_bytes",
     "charge_of",
     "claim_of",
@@ -97,32 +96,6 @@ class TelemetryContext(BaseModel):
     app_id: _Id | None = None
     app_name: str | None = None
     workspace_name: str | None = None
-
-
-class Ticket(NamedTuple):
-    """What this process knows of an admitted event. Never packed."""
-
-    serial: int
-    """Admission serial: unique in the process, rising."""
-    case_index: int
-    """Column of the books."""
-    charged_bytes: int
-    """What the event weighs in every mailbox."""
-    companion: Any = None
-    """The host's trace manager, until the router takes it off."""
-    place: int | None = None
-    """Where the event is in the journal; None: it is not in one."""
-    measured: bool = False
-    """A replay: its measurements were recorded before, and are not recorded again."""
-    thread: int = 0
-    """Ident of the thread that emitted it: order is kept per thread, tenant and case (g07)."""
-    packed: bytes | None = None
-    """The payload of an off-loaded event that trace managers get, until the router takes it."""
-    bridged: bool = False
-    """A broker has it until its outcome, and delivers it again if this process ends before."""
-    share: Share | None = None
-    """Of its tenant: what it takes of the room in memory is counted there. None: it takes none,
-    since it is on disk alone."""
 
 
 class Envelope(NamedTuple):

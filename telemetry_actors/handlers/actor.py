@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, SinkItem, forward_records
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.cases import TelemetryCase

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors.batch.places import taken_out
-from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life.life import GATEWAY, Life
 
 if TYPE_CHECKING:

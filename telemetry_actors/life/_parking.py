@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from telemetry_actors.base.crashes import cause_below
 from telemetry_actors.base.log import error, warn
+from telemetry_actors.base.outage import duration
+from telemetry_actors.batch.crashes import cause_below
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.life.burial import bury
 from telemetry_actors.observe.counts import counted_as_parked
-from telemetry_actors.sinks.outages import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from supervisors.system.clock import new_token, release
-from telemetry_actors.base.crashes import in_short
 from telemetry_actors.base.log import warn
+from telemetry_actors.batch.crashes import in_short
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
 from telemetry_actors.ports import Interruptible

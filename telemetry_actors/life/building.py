@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from supervisors import Runtime
 from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.log import say, warn
+from telemetry_actors.base.outage import duration
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Item, claim_of
 from telemetry_actors.event.signals import SignalKind
@@ -28,7 +29,6 @@ from telemetry_actors.redaction.redaction import place_of, without_secrets
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks.aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks.health import Endpoint, SinkHealth
-from telemetry_actors.sinks.outages import duration
 from telemetry_actors.sinks.patience import patience_of
 from telemetry_actors.sinks.resource import package_version
 from telemetry_actors.sinks.retry import StopBudget

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from supervisors import ExitKind, InFlight, Mailbox, Slot
 from telemetry_actors.batch.actor import crash_reason_of, describe
 from telemetry_actors.batch.places import held, taken_out
-from telemetry_actors.books.books import Drop, Ending, RecordEnd
+from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.signals import Signals
 
 if TYPE_CHECKING:
-    from telemetry_actors.event.envelope import Ticket
     from telemetry_actors.event.signals import SignalKind
+    from telemetry_actors.event.ticket import Ticket
     from telemetry_actors.life.life import Life
     from telemetry_actors.tree.whole import Holder
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors.run.reports import places_of_thread
-from telemetry_actors.base.crashes import where_users
+from telemetry_actors.batch.crashes import where_users
 from telemetry_actors.sinks.health import causes_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.places import held
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
 from telemetry_actors.lifecycle.exit import is_ending

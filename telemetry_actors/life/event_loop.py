@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from telemetry_actors.life.aside import run_aside
-from telemetry_actors.observe.status import StopReport
+from telemetry_actors.lifecycle.report import StopReport
 
 __all__ = ["AsyncSide", "NoThread", "run_beside"]
 

@@ -25,14 +25,15 @@ from supervisors.errors import NoSuchChild
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import Lock, acquire
 from supervisors.thread import is_want_of_threads
-from telemetry_actors.base.crashes import tell
-from telemetry_actors.batch.lateness import Lateness, Pauses
+from telemetry_actors.batch.crashes import tell
+from telemetry_actors.batch.lateness import Lateness
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.mistakes import Losses
 from telemetry_actors.door.entries import entries_of
 from telemetry_actors.door.gating import as_it_may_travel
+from telemetry_actors.door.giving_way import Pauses
 from telemetry_actors.door.intake import Door, Intake
 from telemetry_actors.door.pressure import Pressure, max_ages_ns
 from telemetry_actors.door.strict import StrictIntake
@@ -121,7 +122,8 @@ class Life:
             ),
             lambda item: item[0][2],
         )
-        self.pauses = Pauses(Lateness(clock, gateway.linger_s))
+        self.lateness = Lateness(clock, gateway.linger_s)
+        self.pauses = Pauses(self.lateness.overdue_s)
         self.providers = Mailbox(
             MailboxSpec(
                 max_items=settings.providers.mailbox_calls,
@@ -302,7 +304,7 @@ class Life:
         except BaseException:
             self.tree, self.slots = None, {}
             raise
-        self.pauses.lateness.watch(tree.holders, self.slots)
+        self.lateness.watch(tree.holders, self.slots)
 
     @property
     def has_given_runtime(self) -> bool:

@@ -15,9 +15,9 @@ from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.batch.places import taken_out
-from telemetry_actors.books.books import Drop, Ending
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
 from telemetry_actors.life._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.life.aside import Aside, run_aside
@@ -26,7 +26,7 @@ from telemetry_actors.life.cut_short import cut_short, last_cause
 from telemetry_actors.life.draining import await_tree, drain_life, held_count, is_empty
 from telemetry_actors.life.life import Life
 from telemetry_actors.lifecycle.exit import words_of_loss
-from telemetry_actors.observe.status import StopReport
+from telemetry_actors.lifecycle.report import StopReport
 
 if TYPE_CHECKING:
     from telemetry_actors.stores.journal import Journal

@@ -28,7 +28,7 @@ from supervisors.thread import new_thread
 from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.base.told_later import tell_now
 from telemetry_actors.lifecycle.budget import EndBudget
-from telemetry_actors.observe.status import StopReport
+from telemetry_actors.lifecycle.report import StopReport
 
 __all__ = [
     "Stoppable",

@@ -171,7 +171,7 @@ def mailbox_status(life: Life, holder: Holder) -> MailboxStatus:
         bytes_capacity=mailbox.spec.max_bytes,
         in_hand=len(flight.batch) if flight is not None else 0,
         oldest_age_s=max(age_s, 0.0),  # a wall clock may be set back
-        overdue_s=life.pauses.lateness.overdue_at_s(mailbox, slot) if slot is not None else 0.0,
+        overdue_s=life.lateness.overdue_at_s(mailbox, slot) if slot is not None else 0.0,
     )
 
 

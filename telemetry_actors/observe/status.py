@@ -31,7 +31,6 @@ __all__ = [
     "RefusedTenantStatus",
     "SinkStatus",
     "Status",
-    "StopReport",
     "TimingStatus",
     "TreeNode",
     "ValuesStatus",
@@ -343,20 +342,3 @@ class Status(StatusModel):
         from telemetry_actors.observe._samples import samples
 
         return exposition(samples(self))
-
-
-class StopReport(StatusModel):
-    """What `stop()` did with what was still there."""
-
-    drained: bool
-    """Everything accepted had its outcome in time."""
-    metrics_exported: bool
-    shutdown: int
-    """Events dropped as ``shutdown``."""
-    unconfirmed: int
-    """Events whose last request had not been answered."""
-    kept: int = 0
-    """Events that the journal keeps for the next start; the ledger has them in flight."""
-    seconds: float
-    threads_left: int
-    """Threads that were stuck and have been left behind."""

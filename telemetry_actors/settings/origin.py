@@ -1,6 +1,6 @@
 """Where settings have come from: what the environment said, and what is odd about it.
 
-Made by `settings/_environment.py` while it reads, kept by `settings.py`, told by `settings/said.py` on a
+Made by `settings/_environment.py` while it reads, kept by `settings.py`, told by `life/settings_said.py` on a
 thread that may write to a log. Pure. Never in it: the text of anything but a switch.
 """
 

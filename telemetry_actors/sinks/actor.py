@@ -16,16 +16,17 @@ from typing import Any
 
 from supervisors import Clock, InFlight
 from telemetry_actors.base.breaker import Breaker
-from telemetry_actors.base.crashes import tell_raised
-from telemetry_actors.base.misfit import answer_of
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.batch.actor import BatchActor, SinkItem
-from telemetry_actors.books.books import Books, Drop, RecordEnd
+from telemetry_actors.batch.crashes import tell_raised
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import Among
+from telemetry_actors.books.ends import Drop, RecordEnd
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.redaction.redaction import words_of
+from telemetry_actors.sinks._answer_of import answer_of
 from telemetry_actors.sinks.retry import RetryPlan, StopBudget
 
 __all__ = ["RecordSinkActor", "ends_given_up"]

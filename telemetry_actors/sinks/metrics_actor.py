@@ -20,7 +20,6 @@ from supervisors import TICK, Clock, SupervisedActor
 from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.base.log import warn
-from telemetry_actors.base.misfit import answer_of
 from telemetry_actors.base.timing import Timing
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.event.own_metrics import is_own
@@ -33,6 +32,7 @@ from telemetry_actors.ports import (
     Sink,
     Verdict,
 )
+from telemetry_actors.sinks._answer_of import answer_of
 from telemetry_actors.sinks.retry import StopBudget
 
 __all__ = ["Collect", "Collected", "MetricSinkActor"]

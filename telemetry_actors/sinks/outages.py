@@ -1,20 +1,14 @@
 """What fails, told: once with its cause and address, once a minute while it lasts, and the end.
 
-`Outages` is for endpoints of sinks, which fail for several causes at once; `Outage` for all else (a
-journal, a store). Called on whatever thread finds out; two at once may say a line too many, and
+Of one endpoint, which may fail for several causes at once; `base/outage.py` is for all else. Called on whatever thread finds out; two at once may say a line too many, and
 nothing worse. Never waits, and never says a line per request.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from telemetry_actors.base.log import warn
+from telemetry_actors.base.outage import SUMMARY_S, counted, duration
 from telemetry_actors.ports import ExportResult, Verdict
-
-__all__ = ["Outage", "Outages"]
-
-_SUMMARY_S: Final = 60.0
 
 
 class _Outage:
@@ -27,42 +21,6 @@ class _Outage:
         self.since_s = self.said_s = now_s
         self.kinds: set[str] = set()
         self.failures = 0
-
-
-class Outage:
-    """Of one thing.
-
-    Args:
-        of: which; another one's lines are bounded by themselves.
-    """
-
-    def __init__(self, of: str) -> None:
-        self._of = of
-        self._since_s: float | None = None
-        self._said_s = 0.0
-        self._failures = 0
-        self._said_ill = False
-        """What the last line said."""
-
-    def failed(self, now_s: float, message: str, *args: object) -> None:
-        """It has failed (again). *message* says what does, where, why, and what follows from it."""
-        self._failures += 1
-        if self._since_s is None:
-            self._since_s = self._said_s = now_s
-            self._failures = 1
-            self._said_ill = warn(message, *args, of=self._of) or self._said_ill
-        elif now_s - self._said_s >= _SUMMARY_S:
-            self._said_s = now_s
-            lasts = duration(now_s - self._since_s)
-            words = f"for %s now, and %s: {message}"
-            said = warn(words, lasts, counted(self._failures, "failure"), *args, of=self._of)
-            self._said_ill = said or self._said_ill
-
-    def over(self, message: str, *args: object) -> None:
-        """It works. Said if the last line said that it fails; now, or when it next works."""
-        self._since_s = None
-        if self._said_ill:
-            self._said_ill = not warn(message, *args, of=self._of)
 
 
 class Outages:
@@ -97,7 +55,7 @@ class Outages:
                 self._said_well = False
         outage.kinds.add(kind)
         outage.failures += 1
-        if now_s - outage.said_s >= _SUMMARY_S:
+        if now_s - outage.said_s >= SUMMARY_S:
             outage.said_s = now_s
             self._said_well = False
             warn(
@@ -156,22 +114,3 @@ def words_of_failure(result: ExportResult, place: str) -> str:
         what = f"{result.rejected} records of a request were rejected"
     said = f": {result.message}" if result.message else ""
     return f"({what}{said}) at {result.url or place}"
-
-
-def counted(number: int, what: str) -> str:
-    """As one says it.
-
-    >>> counted(1, "request"), counted(41, "request")
-    ('1 request', '41 requests')
-    """
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def duration(seconds: float) -> str:
-    """In the unit that fits.
-
-    >>> duration(0.4), duration(70), duration(7200)
-    ('0 s', '70 s', '120 min')
-    """
-    seconds = max(0.0, seconds)  # a wall clock may go back
-    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from supervisors import TICK, InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, forward
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.event.envelope import Item, claim_of
 from telemetry_actors.ports import DedupStore
 

@@ -19,9 +19,10 @@ from enum import Enum
 from typing import Any, Final
 
 from supervisors import Clock, InFlight, Mailbox, Revoked, Slot
-from telemetry_actors.base.crashes import tell_raised
 from telemetry_actors.batch.actor import BatchActor, forward
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.batch.crashes import tell_raised
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.ports import Errand, PayloadKeeper

@@ -12,10 +12,11 @@ from typing import Any
 
 from supervisors import InFlight, Revoked
 from supervisors.system.native import call_host
-from telemetry_actors.base.crashes import tell_raised
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.batch.actor import BatchActor
-from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.batch.crashes import tell_raised
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, unpack_map
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from supervisors import InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, forward
-from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, Item
 

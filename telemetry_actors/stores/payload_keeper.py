@@ -21,9 +21,9 @@ from supervisors import Clock
 from supervisors.system.native import Lock
 from telemetry_actors.base.breaker import Breaker, BreakerState
 from telemetry_actors.base.log import say
+from telemetry_actors.base.outage import Outage
 from telemetry_actors.ports import PayloadStore, Unfit
 from telemetry_actors.settings import PayloadStoreSettings
-from telemetry_actors.sinks.outages import Outage
 from telemetry_actors.stores._keys import payload_key
 from telemetry_actors.stores.jobs import Errand, Hands, of_the_payload
 from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory

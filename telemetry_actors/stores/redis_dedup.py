@@ -22,9 +22,9 @@ from typing import Any
 from supervisors import Clock
 from supervisors.system.native import Lock
 from telemetry_actors.base.breaker import Breaker, BreakerState
+from telemetry_actors.base.outage import Outage
 from telemetry_actors.ports import Claim, DedupHealth
 from telemetry_actors.settings import DedupSettings
-from telemetry_actors.sinks.outages import Outage
 from telemetry_actors.stores._claim_notes import ClaimNotes, Note
 from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink, shown

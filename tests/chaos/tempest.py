@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
 from telemetry_actors.event.signals import LogSignal, SignalKind
-from telemetry_actors.observe.status import StopReport
+from telemetry_actors.lifecycle.report import StopReport
 from telemetry_actors.ports import ExportResult
 from tests.chaos.gateway_storm import BY_ITS_ANSWERS, FAULTS, ON_A_BAD_DAY, Moody
 from tests.chaos.parts import (

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from telemetry_actors import Ledger, TelemetryGateway, TelemetrySettings
-from telemetry_actors.observe.status import Status, StopReport
+from telemetry_actors.lifecycle.report import StopReport
+from telemetry_actors.observe.status import Status
 from tests.receivers.faults import MARK, Receiver
 from tests.receivers.judge import Kept
 from tests.stopwatch import Stopwatch

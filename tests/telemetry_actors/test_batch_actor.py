@@ -10,11 +10,13 @@ from telemetry_actors.batch.actor import (
     forward,
     forward_records,
 )
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.handlers.actor import HandlerActor
 from telemetry_actors.testing import running_gateway
 

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors import InFlight
-from telemetry_actors.books.books import Books, Drop, Ending, RecordEnd
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import Among, DeadLetters
+from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Outcome, Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.event.ticket import Ticket
 
 LOGS, SPANS = SignalKind.LOGS, SignalKind.SPANS
 REJECTED = Drop(Reason.REJECTED, "sinks/logs", "no")

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from supervisors import ChildSpec, Exit, InFlight, Mailbox, MailboxSpec
-from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.handlers.actor import HandlerActor
 from telemetry_actors.life.burial import bury
 from telemetry_actors.sinks.actor import _Sending

@@ -7,7 +7,7 @@ import pytest
 from supervisors import Place, Report
 from supervisors.testing import DeterministicRuntime, crash
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.base.crashes import in_short, tell, tell_raised
+from telemetry_actors.batch.crashes import in_short, tell, tell_raised
 from telemetry_actors.testing import RecordingSink, running_gateway
 
 SECRET = "what a customer wrote"

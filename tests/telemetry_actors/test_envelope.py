@@ -17,10 +17,10 @@ from telemetry_actors.event.envelope import (
     PAYLOAD_FALLBACK_MAX_BYTES,
     PAYLOAD_SIZE_THRESHOLD_BYTES,
     Envelope,
-    Ticket,
     claim_of,
     unpack_map,
 )
+from telemetry_actors.event.ticket import Ticket
 
 VALUES = st.recursive(
     st.none()

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from telemetry_actors import TelemetryEnvelope
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.event.envelope import Envelope, Ticket, msgpack, unpack_map, with_origin
+from telemetry_actors.event.envelope import Envelope, msgpack, unpack_map, with_origin
 from telemetry_actors.event.ids import parse_uuid
 from telemetry_actors.event.json_form import from_json, to_json
+from telemetry_actors.event.ticket import Ticket
 
 OLD = {"case": "app_created", "tenant_id": "t", "event_id": "e", "payload": {"app_id": "a"}}
 

@@ -6,10 +6,11 @@ import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
 from telemetry_actors.batch.places import held, taken_out
-from telemetry_actors.books.books import Drop
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.tree.whole import Holder
 
 STAGE, SINK = ("root", "stages", "router"), ("root", "sinks", "logs")

@@ -14,7 +14,8 @@ from supervisors.run.mailbox import Wait
 from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.batch import lateness
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.testing import RecordingSink
 
 TENANT = {"tenant_id": "acme"}

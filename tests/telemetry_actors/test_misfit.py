@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 
-from telemetry_actors.base.misfit import Misfit, answer_of, where_written
+from telemetry_actors.base.misfit import Misfit, where_written
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks import RecordingSink
+from telemetry_actors.sinks._answer_of import answer_of
 
 GOOD = ExportResult(Verdict.ACCEPTED)
 

@@ -11,10 +11,10 @@ from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.base import log as _say
 from telemetry_actors.base.log import error, say, say_at_the_end, warn
+from telemetry_actors.base.outage import Outage
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks.health import Endpoint, SinkHealth
-from telemetry_actors.sinks.outages import Outage
 from telemetry_actors.testing import RecordingSink
 
 FORGED = "x\n2026-11-24 CRITICAL root: all is lost\r\x1b[2J\u2028\x85\ud800"

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings, _process, init
-from telemetry_actors.settings.said import is_off_by_mistake
+from telemetry_actors.life.settings_said import is_off_by_mistake
 
 GATEWAY = "ENTERPRISE_TELEMETRY_GATEWAY_ENABLED"
 REFUSED = (

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisors import Clock
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal._index import Index

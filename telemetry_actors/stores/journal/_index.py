@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from supervisors.system.native import Lock
-from telemetry_actors.event.envelope import Item, Ticket
+from telemetry_actors.event.envelope import Item
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stores.journal.segment import (
     ADOPTED,
     DONE,

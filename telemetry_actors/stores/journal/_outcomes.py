@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from telemetry_actors.base.log import warn
-from telemetry_actors.event.envelope import Ticket
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stores.journal._acks import MEASURED, write_acks
 from telemetry_actors.stores.journal._index import Ended, Index
 from telemetry_actors.stores.journal.segment import Segment, uid_and_number

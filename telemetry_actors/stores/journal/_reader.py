@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.event.envelope import Envelope, Item, Ticket, charge_of
+from telemetry_actors.event.envelope import Envelope, Item, charge_of
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal.segment import PENDING, Segment, place_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.stores.journal._index import Index

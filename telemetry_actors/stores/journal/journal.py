@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from supervisors import Clock
 from supervisors.system.native import Lock, acquire
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.base.outage import Outage
+from telemetry_actors.books.books import Books
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.shards import Shards
-from telemetry_actors.event.envelope import Envelope, Item, Ticket
+from telemetry_actors.event.envelope import Envelope, Item
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.observe.status import JournalStatus
 from telemetry_actors.settings import JournalSettings
-from telemetry_actors.sinks.outages import Outage
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S, Adopter
 from telemetry_actors.stores.journal._caps import Caps
 from telemetry_actors.stores.journal._home import Home

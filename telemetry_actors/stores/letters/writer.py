@@ -18,9 +18,9 @@ from supervisors.system.clock import new_token, release
 from supervisors.system.native import Lock, begin
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.base.log import warn
+from telemetry_actors.base.outage import Outage
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.settings import DeadLetterSettings
-from telemetry_actors.sinks.outages import Outage
 from telemetry_actors.stores.letters.directory import LetterDirectory
 from telemetry_actors.stores.letters.form import StoredLetter
 

@@ -4,11 +4,13 @@ import msgpack
 import pytest
 
 from supervisors.testing import FakeClock
-from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import Signals
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.handlers import DEFINITIONS, MappingSettings
 from telemetry_actors.handlers.actor import HandlerActor
 from telemetry_actors.sinks.aggregates import MetricAggregates

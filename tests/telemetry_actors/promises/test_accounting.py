@@ -7,8 +7,8 @@ import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
-from telemetry_actors.event.envelope import Ticket
 from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway
 from telemetry_actors.tree import whole as tree

@@ -14,8 +14,9 @@ from telemetry_actors.door.arrival import CELERY, take_arrival
 from telemetry_actors.door.readmission import let_in
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.decoding import MAX_VALUES
-from telemetry_actors.event.envelope import Envelope, Ticket, charge_of
+from telemetry_actors.event.envelope import Envelope, charge_of
 from telemetry_actors.event.json_form import from_json
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.stores.letters import LetterDirectory, StoredLetter
 from telemetry_actors.testing import RecordingSink, running_gateway

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from supervisors import InFlight
 from supervisors.testing import FakeClock
 from telemetry_actors.base.breaker import Breaker
-from telemetry_actors.books.books import Books, Drop
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks.actor import RecordSinkActor, _Sending
 from telemetry_actors.sinks.retry import RetryPlan, StopBudget

@@ -7,7 +7,8 @@ import pytest
 from supervisors import ChildSpec, Exit, Mailbox, MailboxSpec, Runtime, Supervisor, SupervisorSpec
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stages.lane import Lane, LaneActor
 
 WAIT_S = 5.0

@@ -3,7 +3,8 @@
 import pytest
 
 from supervisors import Mailbox, MailboxSpec
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stages import Lane
 from telemetry_actors.stages.rehydrator import _has_none
 

@@ -5,11 +5,13 @@ import shutil
 from uuid import uuid4
 
 from supervisors.testing import FakeClock
-from telemetry_actors.books.books import Books, Drop, Ending
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
+from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.shards import Shards
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal import Journal
 from telemetry_actors.stores.journal._memory_folder import files_called

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 
 from supervisors.testing import FakeClock
-from telemetry_actors.books.books import Ending
+from telemetry_actors.books.ends import Ending
 from telemetry_actors.stores.journal import _home, _live
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S
 from telemetry_actors.stores.journal._memory_folder import files_called, is_memory, new_file

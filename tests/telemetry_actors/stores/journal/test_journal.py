@@ -5,7 +5,8 @@ import os
 import pytest
 
 from supervisors.testing import FakeClock
-from telemetry_actors.event.envelope import Envelope, Ticket
+from telemetry_actors.event.envelope import Envelope
+from telemetry_actors.event.ticket import Ticket
 from tests.telemetry_actors.stores.journal.rig import CASES, Rig, ids_of, left_by_a_crash
 
 FIVE = ["a", "b", "c", "d", "e"]
