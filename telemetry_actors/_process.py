@@ -86,7 +86,7 @@ class _ProcessGateway(TelemetryGateway):
     def is_idle_here(self) -> bool:
         """Made before a fork, and not used in this process so far: it may give way to another."""
         process: Process = this_process()
-        return self._made_in is not process and self._life.state == "new" and not self._awakening
+        return self._made_in is not process and not self._has_begun() and not self._awakening
 
     def start_for_the_journal(self) -> None:
         """An earlier process left something: start by and by, also if no event ever comes (g08).
@@ -103,7 +103,7 @@ class _ProcessGateway(TelemetryGateway):
     def _start_later(self) -> None:
         self._clock.wait(new_token(), _START_AFTER_S)
         if not self.is_stopped():
-            self._life.intake.wakes()
+            self._door().intake.wakes()
 
     def _check_files(self) -> None:
         pass
@@ -116,7 +116,7 @@ class _ProcessGateway(TelemetryGateway):
         Raises:
             SettingsError: one can't.
         """
-        if not self._checked and self._here().root is None:  # one that runs uses what it has read
+        if not self._checked and not self._is_up():  # one that runs uses what it has read
             super()._check_files()
             self._checked = True
 
@@ -136,7 +136,7 @@ class _ProcessGateway(TelemetryGateway):
 
     def _say_what_is_missing(self) -> None:
         """An event starts the tree, so maybe nobody is going to stop it. The tree's thread."""
-        if self.begun_in is this_process() or self._life.root is not None:
+        if self.begun_in is this_process() or self._is_up():
             return  # whoever has called `init` or `start` stops it, too
         from telemetry_actors.lifecycle.missing_kit import advice
 

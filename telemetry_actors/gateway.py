@@ -21,6 +21,7 @@ from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.books.ledger import Admission, Ledger, Outcome
+from telemetry_actors.door.door import Door
 from telemetry_actors.door.readmission import readmit
 from telemetry_actors.door.registry import note_reader, registered_cases
 from telemetry_actors.door.trace_providers import TraceProviders
@@ -28,18 +29,23 @@ from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.life.cut_short import last_cause
 from telemetry_actors.life.draining import flush_life, held_in_memory
+from telemetry_actors.life.ending import end_unbuilt
 from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.life.life import Life
 from telemetry_actors.life.settings_said import check_files, say_of_settings
-from telemetry_actors.life.stopping import Stopping, end_unbuilt
+from telemetry_actors.life.starting import build, build_aside
+from telemetry_actors.life.stopping import Stopping, end_late
 from telemetry_actors.lifecycle.exit import is_ending, when_exiting
 from telemetry_actors.lifecycle.report import StopReport
+from telemetry_actors.observe.counts import OwnPoints
 from telemetry_actors.observe.reading import read_ledger, read_status
+from telemetry_actors.observe.sources import Sources
 from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import Sink, TraceProvider
 from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.given import check_sinks
+from telemetry_actors.sinks.health import Endpoint
 
 __all__ = ["TelemetryGateway"]
 
@@ -98,10 +104,11 @@ class TelemetryGateway(AsyncSide):
             self._clock,
             self._runtime,
             self._awaken,
+            _own_points,
             self._cases,
             self._providers,
         )
-        note_reader(life.intake)
+        note_reader(life.door.intake)
         note_hub()
         return _Begun(life, Stopping(life), {})
 
@@ -121,8 +128,8 @@ class TelemetryGateway(AsyncSide):
         self._use(self._of[process])
         for other in [known for known in self._of if known is not process]:
             parents = self._of.pop(other, None)
-            if parents is not None and parents.life.journal is not None:
-                parents.life.journal.forsake()
+            if parents is not None and parents.life.stores.journal is not None:
+                parents.life.stores.journal.forsake()
 
     def _here(self) -> Life:
         """The life of this process."""
@@ -131,7 +138,7 @@ class TelemetryGateway(AsyncSide):
         return self._life
 
     def __repr__(self) -> str:
-        return f"<TelemetryGateway {self._here().state}>"
+        return f"<TelemetryGateway {self._here().phase.state}>"
 
     def __enter__(self) -> Self:
         return self.start()
@@ -174,7 +181,7 @@ class TelemetryGateway(AsyncSide):
         """
         if not SAME[0]:  # the child of a fork looks first (g24); a byte of memory, no call (g02)
             _notice_fork()
-        return self._life.intake.emit(case, context, payload, trace_manager, event_id)
+        return self._life.door.intake.emit(case, context, payload, trace_manager, event_id)
 
     def has_room(self) -> bool:
         """Whether an event of usual size would find room now, whatever its case and tenant.
@@ -182,8 +189,8 @@ class TelemetryGateway(AsyncSide):
         For patient producers: those who wait for it are not refused for want of room.
         """
         life = self._here()
-        return life.pressure.calm(life.settings.gateway.max_context_bytes) and not (
-            life.intake.parked
+        return life.door.pressure.calm(life.settings.gateway.max_context_bytes) and not (
+            life.door.intake.parked
         )
 
     def replay(
@@ -212,9 +219,9 @@ class TelemetryGateway(AsyncSide):
             ChildStartError: a part of the tree did not start.
         """
         life = self._here()
-        if life.root is None and not life.intake.closed:
+        if life.running.root is None and not life.door.intake.closed:
             self.start()
-        return readmit(life, letter, on_end)
+        return readmit(life.door, letter, on_end)
 
     def register_trace_provider(
         self, provider: TraceProvider | Callable[[str, Mapping[str, Any], Mapping[str, Any]], Any]
@@ -247,7 +254,7 @@ class TelemetryGateway(AsyncSide):
         """
         when_exiting(self)
         note_hub()
-        self._here().build_aside()
+        build_aside(self._here())
         return self
 
     def flush(self, timeout_s: float = 10.0, *, own: bool = False) -> bool:
@@ -292,7 +299,7 @@ class TelemetryGateway(AsyncSide):
 
     def is_stopped(self) -> bool:
         """Whether `stop` has been called, in this process. Any thread."""
-        return self._here().intake.closed
+        return self._here().door.intake.closed
 
     def _exit_timeout_s(self) -> float | None:
         if self._stopping.report is not None:
@@ -315,20 +322,34 @@ class TelemetryGateway(AsyncSide):
 
     def ledger(self) -> Ledger:
         """The books at this instant. Any thread, also after `stop`."""
-        return read_ledger(self._here())
+        life = self._here()
+        if life.phase.state == "stopped":
+            end_late(life)
+        return read_ledger(life.door, life.places)
 
     def status(self) -> Status:
         """The tree at this instant. Any thread, also after `stop`."""
-        return read_status(self._here())
+        return read_status(_sources(self._here()))
 
     def dead_letters(self) -> list[DeadLetter]:
         """The last dropped events, oldest first, with reason and stage."""
-        books = self._here().books
-        with books.lock:
-            return books.dead_letters.list()
+        return self._here().books.letters()
+
+    def _endpoints(self) -> list[Endpoint]:
+        health = self._here().outlets.health.values()
+        return list({id(h.endpoint): h.endpoint for h in health}.values())
+
+    def _door(self) -> Door:
+        return self._life.door
+
+    def _has_begun(self) -> bool:
+        return self._life.phase.state != "new"
+
+    def _is_up(self) -> bool:
+        return self._life.running.root is not None
 
     def _ref(self, path: str) -> Ref:
-        return self._life.ref(path)
+        return self._life.places.ref(path)
 
     # -- starting by itself -----------------------------------------------------------------------
 
@@ -358,12 +379,12 @@ class TelemetryGateway(AsyncSide):
             sleep=self._stopping.rest,
             wait=tenacity.wait_exponential(multiplier=1, max=60),
             retry=tenacity.retry_if_exception_type(Exception),
-            stop=lambda _state: life.intake.closed,
+            stop=lambda _state: life.door.intake.closed,
             before_sleep=self._note_failed_build,
             reraise=False,
         )
         with suppress(tenacity.RetryError):  # stopped before it could be built
-            attempts(life.build)
+            attempts(build, life)
 
     def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -372,13 +393,39 @@ class TelemetryGateway(AsyncSide):
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
         words = "the tree can't be started: %s; trying again"
         warn(words, error, of="" if error is None else words_of(error), at_once=1)
-        end_unbuilt(self._life)
+        end_unbuilt(self._life.places, self._life.books)
 
     def _check_files(self) -> None:
         check_files(self._settings, self._sinks)
 
     def _say_what_is_off(self) -> None:
-        say_of_settings(self._settings, self._life.entries)
+        say_of_settings(self._settings, self._life.door.entries)
+
+
+def _own_points(life: Life) -> OwnPoints:
+    return OwnPoints(lambda: read_status(_sources(life), letters=False), lambda: life.door)
+
+
+def _sources(life: Life) -> Sources:
+    """What a look is made of, as it is now."""
+    outlets, stores = life.outlets, life.stores
+    return Sources(
+        state=life.phase.state,
+        began_ns=life.phase.began_ns,
+        clock=life.clock,
+        door=life.door,
+        places=life.places,
+        parkings=life.parkings,
+        sinks=outlets.sinks,
+        health=outlets.health,
+        bridging=outlets.bridging,
+        recorder=outlets.recorder,
+        runtime=life.running.runtime,
+        dedup=stores.dedup,
+        letters=stores.letters,
+        journal=stores.journal,
+        payloads=stores.payloads,
+    )
 
 
 def _notice_fork() -> None:

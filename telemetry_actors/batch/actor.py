@@ -9,28 +9,20 @@ one result per item, one number for the forwards done (semantics.md g14).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
 from supervisors.system.native import gently
 from telemetry_actors.base.inside import inside_the_tree
+from telemetry_actors.batch.places import Kind, Left, Place
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, Item
-from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.event.signals import SignalKind, Signals
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.redaction.redaction import without_secrets, words_of
-
-__all__ = [
-    "BatchActor",
-    "SinkItem",
-    "crash_reason_of",
-    "describe",
-    "forward",
-    "forward_records",
-]
 
 SinkItem = tuple[Ticket, Envelope, Any, int]
 """A record on its way to one sink; the number says which of its event's records it is.
@@ -86,6 +78,45 @@ class BatchActor(SupervisedActor):
     def deliver(self, flight: InFlight) -> bool:
         """Forward the results. False: not done yet (the batch comes again when due)."""
         raise NotImplementedError
+
+    # -- what nobody will finish ------------------------------------------------------------------
+
+    @classmethod
+    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+        """What of a batch in hand has no end yet and is found nowhere else. Any thread.
+
+        A stage's first step books those that end there; the others may have to wait for long.
+        """
+        done = zip(list(flight.batch), list(flight.results), strict=False)
+        left = (
+            [item for item, result in done if not isinstance(result, (Drop, str))]
+            if flight.forwarded
+            else list(flight.batch)
+        )
+        for item in left:
+            yield None, item
+
+    @classmethod
+    def give_up(cls, left: Left) -> list[Any]:
+        """End a batch that nobody will go on with. Its actor is down, or has been given up.
+
+        Returns:
+            Items that are spared, since they go on in the next process.
+        """
+        if not _cut_short(left):
+            _charge_the_last(left)
+        kept: list[Ending] = []
+        ends: list[Ending] = []
+        for end in _ends_of(left):
+            undecided = end.drop is left.drop  # what was decided before stays so
+            (kept if undecided and left.spares(end.item[0]) else ends).append(end)
+        cls.end_unsent(left)  # after the look at who is joined: it may end joins
+        left.books.end(ends)
+        return [end.item for end in kept]
+
+    @classmethod
+    def end_unsent(cls, left: Left) -> None:
+        """End the records that the batch was to send and has not. A handler's alone has any."""
 
     # -- the moves --------------------------------------------------------------------------------
 
@@ -211,3 +242,48 @@ def _offer(mailbox: Mailbox, items: list[Any]) -> list[Any]:
         return items
     mailbox.extend(items, sum(item[0].charged_bytes for item in items))
     return mailbox.drain() if mailbox.is_parked() else []
+
+
+def _cut_short(left: Left) -> bool:
+    """It was ended by the stop itself in the middle of an item, which is then no culprit."""
+    last_exit = left.slot.last_exit
+    killed = last_exit is not None and last_exit.kind is ExitKind.killed
+    return killed and left.drop.reason is Reason.SHUTDOWN
+
+
+def _charge_the_last(left: Left) -> None:
+    """The crash that was one too many costs its item, though no incarnation came after it."""
+    if left.flight.culprit() is not None:
+        stage = left.drop.stage.removesuffix("/handler")
+        words = describe(left.slot.last_exit)
+        left.flight.results.append(Drop(crash_reason_of(left.slot), stage, words))
+
+
+def _ends_of(left: Left) -> list[Ending]:
+    """The ends of a stage's batch: what was decided already stays so, the rest is the drop.
+
+    Nothing of it has been booked or has gone on before the first forward. Between two
+    forwards (a crash there is a fault of ours) what has a decision was booked, and the rest
+    has ended here only if it is found nowhere else.
+    """
+    flight, drop = left.flight, left.drop
+    if not flight.forwarded:
+        results = [*flight.results, *([None] * (len(flight.batch) - len(flight.results)))]
+        return [_decided(item, r, drop) for item, r in zip(flight.batch, results, strict=True)]
+    # A handler's first two forwards end what it dropped, and record what it measured.
+    recorded = flight.forwarded > 1
+    elsewhere = left.elsewhere()
+    return [
+        Ending((item[0], item[1]), drop, measured=recorded and type(result) is Signals)
+        for item, result in zip(flight.batch, flight.results, strict=True)
+        if type(result) is not Drop
+        and not isinstance(result, str)
+        and item[0].serial not in elsewhere
+        and not left.books.joined(item[0].serial)
+    ]
+
+
+def _decided(item: Any, result: Any, drop: Drop) -> Ending:
+    if isinstance(result, str):
+        return Ending((item[0], item[1]), duplicate=True)
+    return Ending((item[0], item[1]), result if type(result) is Drop else drop)

@@ -9,12 +9,10 @@ batch in, since a starved consumer can't. ADR-0015.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from supervisors import Clock, InFlight, Mailbox, Slot
-
-if TYPE_CHECKING:
-    from telemetry_actors.tree.whole import Holder
+from telemetry_actors.batch.places import Place
 
 
 class Lateness:
@@ -31,10 +29,10 @@ class Lateness:
         self._places: tuple[tuple[Mailbox, Slot], ...] = ()
         self._door: Mailbox | None = None
 
-    def watch(self, holders: Sequence[Holder], slots: Mapping[tuple[str, ...], Slot]) -> None:
-        """The tree runs. The first of *holders* is where `emit()` puts events."""
-        self._door = holders[0].mailbox
-        self._places = tuple((h.mailbox, slots[h.path]) for h in holders if h.path in slots)
+    def watch(self, places: Sequence[Place], slots: Mapping[tuple[str, ...], Slot]) -> None:
+        """The tree runs. The first of *places* is where `emit()` puts events."""
+        self._door = places[0].mailbox
+        self._places = tuple((p.mailbox, slots[p.path]) for p in places if p.path in slots)
 
     def overdue_s(self) -> float:
         """The most that anything is overdue, in seconds; 0.0 = all is in time."""

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from telemetry_actors.books.ends import Drop
 
-__all__ = ["Join", "Line", "Tally", "worse"]
-
 
 class Join:
     __slots__ = ("drop", "left")
@@ -31,6 +29,12 @@ class Tally:
         self.assumed: Counter[str] = Counter()
         """Of *dropped*: which record it was is assumed."""
 
+    def add(self, other: Tally) -> None:
+        """Count what *other* has counted as well."""
+        self.exported += other.exported
+        self.dropped.update(other.dropped)
+        self.assumed.update(other.assumed)
+
     def count(self, drop: Drop | None) -> None:
         if drop is None:
             self.exported += 1
@@ -48,6 +52,16 @@ class Line(Tally):
         self.made = 0
         self.by_sink: dict[str, Tally] = {}
         self.records: dict[tuple[int, int], Join] = {}
+
+    def copy(self) -> Line:
+        """For a snapshot: the counts alone."""
+        mine = Line()
+        mine.made = self.made
+        mine.add(self)
+        for sink, tally in self.by_sink.items():
+            mine.by_sink[sink] = Tally()
+            mine.by_sink[sink].add(tally)
+        return mine
 
 
 def worse(one: Drop | None, other: Drop | None) -> Drop | None:

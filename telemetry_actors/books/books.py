@@ -19,12 +19,12 @@ from typing import NamedTuple
 from supervisors import InFlight
 from supervisors.system.native import Lock
 from telemetry_actors.base.timing import Timing
-from telemetry_actors.batch.crashes import tell_raised
 from telemetry_actors.books._lines import Join, Line, Tally, worse
 from telemetry_actors.books.dead_letters import DeadLetter, DeadLetters
 from telemetry_actors.books.ends import Drop, Ending, OnEnd, RecordEnd
 from telemetry_actors.books.ledger import Admission, Outcome, Reason
 from telemetry_actors.books.room import Room
+from telemetry_actors.books.snapshot import BooksSnapshot
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.event.ticket import Ticket
@@ -40,14 +40,43 @@ class _Told(NamedTuple):
     ended: list[Ticket]
 
 
+class Listener:
+    """Told of what has ended. A base that does nothing.
+
+    Called on the thread that books, with the books' lock not held, in the order of the methods
+    here; whoever follows an event (`Books.follow`) hears of it before `on_ended`, so that the
+    journal lets go of an event last. Must not raise, and must not wait for long.
+    """
+
+    off_loaded: Container[int] = ()
+    """Serials of events that have an object in the payload store."""
+
+    def on_exported(self, items: Sequence[Item]) -> None:
+        """These were exported (dedup's claims are to last)."""
+
+    def on_dropped(self, items: Sequence[Item]) -> None:
+        """These were dropped (dedup releases their claims)."""
+
+    def on_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """The same, as dead letters (they are written to a directory)."""
+
+    def on_ended(self, tickets: Sequence[Ticket]) -> None:
+        """These have an outcome of whatever kind (the journal lets go of them)."""
+
+    def on_off_loaded_end(self, serial: int) -> None:
+        """One of *off_loaded* has its outcome (its object is deleted)."""
+
+
 class Books:
     """Outcomes of one gateway, by case.
+
+    It owns its lock: nobody else takes it, and `emit()` never needs it. Written by the tree's
+    threads; `snapshot` is for any thread.
 
     Args:
         cases: number of columns.
         dead_letters: where dropped events are kept.
-        on_dropped: told of each batch of dropped events (dedup releases their claims). Called
-            with the lock not held, as are *on_letters*, *on_ended* and whoever follows an event.
+        listener: told of what has ended.
         max_age_ns: by case, for those that expire: an older event that is taken ends ``expired``.
     """
 
@@ -55,19 +84,15 @@ class Books:
         self,
         cases: int,
         dead_letters: DeadLetters,
-        on_dropped: Callable[[Sequence[Item]], None] = lambda _items: None,
+        listener: Listener | None = None,
         max_age_ns: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
-        self.lock = Lock()
+        self._lock = Lock()
         self.dead_letters = dead_letters
-        self.on_dropped = on_dropped
+        self._listener = listener or Listener()
         self.room = Room()
         """Given back as events have their outcome."""
         self.max_age_ns = max_age_ns
-        self.off_loaded: Container[int] = ()
-        """Serials of events that have an object in the payload store."""
-        self.on_off_loaded_end: Callable[[int], None] = lambda _serial: None
-        """Told of each of them that has its outcome. Called with the lock not held."""
         self._ended_off_loaded: deque[int] = deque()
         self.exported = [0] * cases
         self.duplicate = [0] * cases
@@ -83,14 +108,6 @@ class Books:
         self.timings: dict[str, Timing] = {}
         """How long batches took, by the path of the part. No lock: each has one writer."""
         self.sinks = 1
-        self.on_letters: Callable[[Sequence[DeadLetter]], None] | None = None
-        """Told of each batch of letters (they are written to a directory)."""
-        self.on_lost: Callable[[Sequence[DeadLetter]], None] = lambda _letters: None
-        """Told of them, too (it is said why)."""
-        self.on_exported: Callable[[Sequence[Item]], None] | None = None
-        """Told of each batch of exported events (dedup's claims are to last)."""
-        self.on_ended: Callable[[Sequence[Ticket]], None] | None = None
-        """Told of each batch of outcomes of whatever kind (the journal lets go of them)."""
         self.sources: dict[str, list[int]] = {}
         """Events that came in by another way than `emit()`: by way, then by case."""
         self.turned_away: Counter[tuple[str, int, Admission]] = Counter()  # way, case, why refused
@@ -108,7 +125,7 @@ class Books:
     def end(self, endings: Iterable[Ending]) -> None:
         """Book events that have no record under way."""
         told = _Told([], [], [], [], [])
-        with self.lock:
+        with self._lock:
             for item, drop, duplicate, measured in endings:
                 if item[0].companion is not None:  # it never came to the router
                     self.providers["absent"] += 1
@@ -142,7 +159,7 @@ class Books:
         told.ended.append(ticket)
         if ticket.share is not None:
             self.room.give_back(ticket.share, ticket.charged_bytes)
-        if ticket.serial in self.off_loaded:
+        if ticket.serial in self._listener.off_loaded:
             self._ended_off_loaded.append(ticket.serial)
         if self._followed:
             on_end = self._followed.pop(ticket.serial, None)
@@ -157,43 +174,37 @@ class Books:
             self.telling -= 1
         while self._ended_off_loaded:
             with suppress(IndexError):  # another thread was quicker
-                self.on_off_loaded_end(self._ended_off_loaded.popleft())
+                self._listener.on_off_loaded_end(self._ended_off_loaded.popleft())
         for wake in list(self._waiters):
             wake()
 
     def _tell(self, told: _Told) -> None:
-        if told.exported and self.on_exported is not None:
-            self.on_exported(told.exported)
+        listener = self._listener
+        if told.exported:
+            listener.on_exported(told.exported)
         if told.dropped:
-            self.on_dropped(told.dropped)
-            self.on_lost(told.letters)
-        if told.letters and self.on_letters is not None:
-            self.on_letters(told.letters)
+            listener.on_dropped(told.dropped)
+            listener.on_letters(told.letters)
         for on_end, outcome, letter in told.followed:
-            try:
-                on_end(outcome, letter)
-            except Exception as error:  # noqa: BLE001 -- a user's own; the books are done
-                tell_raised(
-                    "what was to be told of a replayed event's end", error, "no event is lost"
-                )
-        if told.ended and self.on_ended is not None:
-            self.on_ended(told.ended)
+            on_end(outcome, letter)
+        if told.ended:
+            listener.on_ended(told.ended)
 
     # -- other ways in --------------------------------------------------------------------------
 
     def take_in(self, source: str, by_case: Mapping[int, int]) -> None:
         """Events that came in by *source*: they count as emitted and accepted."""
-        with self.lock:
+        with self._lock:
             self._take_in(source, by_case)
 
     def turn_away(self, source: str, case: int, why: Admission) -> None:
         """An event that came by *source* is refused: it counts as emitted and refused."""
-        with self.lock:
+        with self._lock:
             self.turned_away[source, case, why] += 1
 
     def lose(self, by_case: Mapping[int, int]) -> None:
         """Events that an earlier process accepted and lost when it ended."""
-        with self.lock:
+        with self._lock:
             self._take_in(str(Reason.LOST_ON_CRASH), by_case)
             for case, n in by_case.items():
                 self.dropped[case][Reason.LOST_ON_CRASH] += n
@@ -204,28 +215,12 @@ class Books:
             taken[case] += n
         self.endings += 1
 
-    def by_source(self) -> Counter[str]:
-        """How many came by each way but `emit()`. With the lock held, as `other_ways`."""
-        came = Counter({source: sum(by_case) for source, by_case in self.sources.items()})
-        for (source, _, _), n in self.turned_away.items():
-            came[source] += n
-        return came
-
-    def other_ways(self, case: int) -> tuple[int, Counter[Admission]]:
-        """Of one case: how many came in by them, and those that did not, by what they were told."""
-        refused: Counter[Admission] = Counter()
-        for (_, row, why), n in self.turned_away.items():
-            if row == case:
-                refused[why] += n
-        return sum(by_case[case] for by_case in self.sources.values()), refused
-
     def follow(self, serial: int, on_end: OnEnd) -> None:
         """Tell *on_end* of the outcome of an event that is about to come in.
 
-        On the thread that ends it, with the lock not held; it must not wait. What it raises is
-        left out.
+        On the thread that ends it, with the lock not held; it must not wait, and must not raise.
         """
-        with self.lock:
+        with self._lock:
             self._followed[serial] = on_end
 
     # -- joins ----------------------------------------------------------------------------------
@@ -233,7 +228,7 @@ class Books:
     def open(self, joins: Iterable[tuple[Ticket, int, int]], sampled_out: int) -> None:
         """Register events with records: ticket, number of logs, number of spans."""
         logs, spans = self.lines[SignalKind.LOGS], self.lines[SignalKind.SPANS]
-        with self.lock:
+        with self._lock:
             self.openings += 1
             self.sampled_out += sampled_out
             for ticket, n_logs, n_spans in joins:
@@ -247,7 +242,7 @@ class Books:
         They end as *drop* when that log has its end, whatever it is.
         """
         line = self.lines[SignalKind.LOGS]
-        with self.lock:
+        with self._lock:
             self.openings += 1
             line.made += len(tickets)
             self.diagnostic += len(tickets)
@@ -258,7 +253,7 @@ class Books:
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
         told = _Told([], [], [], [], [])
-        with self.lock:
+        with self._lock:
             line = self.lines[kind]
             tally = line.by_sink.setdefault(sink, Tally())
             for item, ordinal, drop in ends:
@@ -273,7 +268,7 @@ class Books:
         A sink that comes back from a hanging request and whoever has given it up in the
         meantime must not both book its records.
         """
-        with self.lock:
+        with self._lock:
             if "sealed" in flight.notes:
                 return False
             flight.notes["sealed"] = True
@@ -281,7 +276,7 @@ class Books:
 
     def open_bridged(self, tickets: Sequence[Ticket]) -> None:
         """Register events that go to a broker whole: one record each, the event itself."""
-        with self.lock:
+        with self._lock:
             self.openings += 1
             self.lines[SignalKind.BRIDGE].made += len(tickets)
             for ticket in tickets:
@@ -316,15 +311,20 @@ class Books:
 
     def count_measurements(self, made: int, recorded: int, left_out: int = 0) -> None:
         """Measurements that mappings made, that the aggregates took, that had no room there."""
-        with self.lock:
+        with self._lock:
             self.measured[0] += made
             self.measured[1] += recorded
             self.measured[2] += left_out
 
     def count_provider(self, what: str, n: int = 1) -> None:
         """Calls to trace managers and providers, by the names of `ledger.ProviderLine`."""
-        with self.lock:
+        with self._lock:
             self.providers[what] += n
+
+    def count_unreadable(self, case: str, keys: Iterable[str]) -> None:
+        """Values of events of *case* that could not be read."""
+        with self._lock:
+            self.unreadable.update((case, key) for key in keys)
 
     def timing(self, part: str) -> Timing:
         """That of the part at this path. Its own thread."""
@@ -335,3 +335,41 @@ class Books:
         """Call *wake* after every booking; the answer ends it."""
         self._waiters.append(wake)
         return lambda: self._waiters.remove(wake)
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Rises with each booking, and with each batch of records that are made. No lock."""
+        return self.endings, self.openings
+
+    def snapshot(self) -> BooksSnapshot:
+        """All of it at one instant. Any thread; takes the lock."""
+        with self._lock:
+            made, recorded, left_out = self.measured
+            return BooksSnapshot(
+                self.exported.copy(),
+                self.duplicate.copy(),
+                [counter.copy() for counter in self.dropped],
+                [counter.copy() for counter in self.assumed],
+                self.sampled_out,
+                self.diagnostic,
+                self.unreadable.copy(),
+                (made, recorded, left_out),
+                self.providers.copy(),
+                {kind: line.copy() for kind, line in self.lines.items()},
+                {source: by_case.copy() for source, by_case in self.sources.items()},
+                self.turned_away.copy(),
+                len(self.dead_letters),
+                self.version,
+                bool(self.telling),
+            )
+
+    def letters(self) -> list[DeadLetter]:
+        """The last dropped events, oldest first. Any thread; takes the lock."""
+        with self._lock:
+            return self.dead_letters.list()
+
+    def dropped_as(self, reason: Reason, rows: Iterable[int]) -> int:
+        """How many events of the cases in *rows* were dropped so. Any thread; takes no lock."""
+        return sum(self.dropped[row][reason] for row in rows)

@@ -12,10 +12,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from supervisors.system.native import get_ident
+from supervisors.system.native import Lock, get_ident
 from telemetry_actors.books.ledger import Admission
-
-__all__ = ["ADMISSIONS", "Page", "Shard", "Shards"]
 
 ADMISSIONS = tuple(Admission)
 _WIDTH = len(ADMISSIONS)
@@ -74,6 +72,7 @@ class Shards:
         self._rows: list[Row] = []
         """All rows of accepted events that were ever given out: they are summed, not shards."""
         self._free: list[Row] = []
+        self._reading = Lock()
         self._page: Page | None = None
         self._elsewhere: list[Row] = []
         """Rows that are not in the page."""
@@ -103,7 +102,11 @@ class Shards:
         return row
 
     def snapshot(self) -> Shard:
-        """The sum over all threads. One reader at a time (the caller holds the books' lock)."""
+        """The sum over all threads. Any thread; takes a lock that `emit()` never takes."""
+        with self._reading:  # folding is for one reader at a time
+            return self._snapshot()
+
+    def _snapshot(self) -> Shard:
         if len(self.by_thread) > _FOLD_ABOVE:
             self._fold()
         total = Shard(self._cases, self._sum(self._rows))

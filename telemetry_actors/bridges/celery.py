@@ -31,7 +31,7 @@ from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
 
 if TYPE_CHECKING:
-    from telemetry_actors.life.life import Life
+    from telemetry_actors.door.door import Door
 
 __all__ = ["TASK_NAME", "CeleryBridge", "register"]
 
@@ -112,38 +112,38 @@ class CeleryBridge:
             False in a truth test: it is refused. What is refused for want of room has waited
             ``celery.room_timeout_s`` for it.
         """
-        life = self.gateway._life
+        door = self.gateway._door()
         try:
             event: Incoming | None = from_json(envelope_json, task_id)
         except EnvelopeError as error:
             warn("the envelope of task %s is refused as invalid: %s", task_id or "(no id)", error)
             event = None
-        return _Taking(life).take(event)
+        return _Taking(door).take(event)
 
 
 class _Taking:
     """One event's way in. The task's thread."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._waits = life.settings.celery
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._waits = door.settings.celery
 
     def take(self, event: Incoming | None) -> Admission:
         if event is not None:
             self._await_room(event)
         ended = new_token()
-        verdict = take_arrival(self._life, event, lambda _outcome, _letter: release(ended))
+        verdict = take_arrival(self._door, event, lambda _outcome, _letter: release(ended))
         if verdict:
-            self._life.clock.wait(ended, self._waits.outcome_timeout_s)
+            self._door.clock.wait(ended, self._waits.outcome_timeout_s)
         return verdict
 
     def _await_room(self, event: Incoming) -> None:
-        life, token = self._life, new_token()
-        until_s = life.clock.now_s() + self._waits.room_timeout_s
-        unwatch = life.books.watch(lambda: release(token))
+        door, token = self._door, new_token()
+        until_s = door.clock.now_s() + self._waits.room_timeout_s
+        unwatch = door.books.watch(lambda: release(token))
         try:
-            while not may_arrive(life, event) and (left_s := until_s - life.clock.now_s()) > 0:
-                life.clock.wait(token, min(left_s, _LOOK_S))
+            while not may_arrive(door, event) and (left_s := until_s - door.clock.now_s()) > 0:
+                door.clock.wait(token, min(left_s, _LOOK_S))
         finally:
             unwatch()
 

@@ -10,18 +10,15 @@ import json
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from supervisors import SystemClock
 from supervisors.errors import ConfigError
 from telemetry_actors.base.log import printable
 from telemetry_actors.cli._books import print_error
 from telemetry_actors.door.registry import registered_cases
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.life.building import parts_of
-from telemetry_actors.life.life import Life
+from telemetry_actors.life.building import tree_of
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.recording import RecordingSink
 from telemetry_actors.tree import overrides as _overrides
-from telemetry_actors.tree.whole import build_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,8 +88,7 @@ def show_schema() -> int:
 def _tree() -> SupervisorSpec:
     """The tree that the settings describe, with a sink, whether or not one is configured."""
     settings = TelemetrySettings.enabled(config=None)
-    life = Life(settings, [RecordingSink()], SystemClock(), None, lambda: False, registered_cases())
-    return build_tree(parts_of(life)).spec
+    return tree_of(settings, [RecordingSink()], registered_cases())
 
 
 def _complain(problem: str, code: int) -> int:

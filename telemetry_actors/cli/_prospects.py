@@ -46,7 +46,7 @@ def _words(endpoint: Endpoint) -> str:
 
 
 def _endpoints(gateway: TelemetryGateway) -> list[Endpoint]:
-    return list({id(h.endpoint): h.endpoint for h in gateway._here().health.values()}.values())
+    return gateway._endpoints()
 
 
 class Prospects:

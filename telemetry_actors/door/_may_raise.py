@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Final
 
 from supervisors.system.native import get_ident
-from telemetry_actors.door.giving_way import in_signal_handler
+from telemetry_actors.door._giving_way import in_signal_handler
 from telemetry_actors.lifecycle.exit import is_ending
 
 __all__ = ["may_raise"]

@@ -33,15 +33,13 @@ from telemetry_actors.event.ids import SURELY_SHORT, bounded_id, event_ids
 from telemetry_actors.event.sanitise import sanitise, text
 from telemetry_actors.event.ticket import Ticket
 
-__all__ = ["Door", "Intake"]
-
 _LOOK_EVERY_NS = 20_000_000
 _OVERHEAD_WITH_ID_BYTES = OVERHEAD_BYTES + len("00000000-0000-4000-8000-000000000000")
 _new = tuple.__new__
 _new_event_id = event_ids.new
 
 
-class Door(NamedTuple):
+class Limits(NamedTuple):
     """What each event is checked against."""
 
     max_event_bytes: int
@@ -50,7 +48,8 @@ class Door(NamedTuple):
     look: Callable[[], None] | None = None
     """Called after an event, at most each 20 ms: may give way (`batch/lateness.py`)."""
     refused: Callable[[Any, Admission, Any, Any], None] | None = None
-    """Given case, why, context and payload where that is told of: has it said (`books/mistakes.py`)."""
+    """Given case, why, context and payload where that is told of: has it said
+    (`books/mistakes.py`)."""
 
 
 _ACCEPTED = Admission.ACCEPTED
@@ -63,7 +62,7 @@ class Intake:
 
     Args:
         entries: by case name.
-        door: size limits, and who is refused when room is scarce.
+        limits: of sizes, and who is refused when room is scarce.
         mailbox: the gateway stage's.
         clock: for the emit time.
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
@@ -75,7 +74,7 @@ class Intake:
     def __init__(
         self,
         entries: Mapping[str, Entry],
-        door: Door,
+        limits: Limits,
         mailbox: Mailbox,
         clock: Clock,
         give: Callable[[Any, str, Envelope], bool],
@@ -97,10 +96,10 @@ class Intake:
         self._entries = dict(entries)
         self._unknown = self._entries.pop(UNKNOWN_CASE)
         # At most 29 attributes: from the 30th on CPython looks up each of them in a slower way.
-        self._door, pressure, self._look = door, door.pressure, door.look
+        self._limits, pressure, self._look = limits, limits.pressure, limits.look
         # What is smaller needs no second look: it can't have too many values either.
-        self._large_bytes = min(door.max_event_bytes, MAX_VALUES)
-        self._large_context_bytes = min(door.max_context_bytes, MAX_VALUES)
+        self._large_bytes = min(limits.max_event_bytes, MAX_VALUES)
+        self._large_context_bytes = min(limits.max_context_bytes, MAX_VALUES)
         self._mailbox = mailbox
         self._queue = mailbox.user
         self._pressure, self._room = pressure, pressure.room
@@ -160,9 +159,9 @@ class Intake:
                 self._look()
 
     def _tell(self, case: Any, why: Admission, context: Any, payload: Any) -> None:
-        if self._door.refused is not None:
+        if self._limits.refused is not None:
             with suppress(Exception):  # as above
-                self._door.refused(case, why, context, payload)
+                self._limits.refused(case, why, context, payload)
 
     def _broken_off(self) -> Admission:
         """What has become of this thread's event, when something was raised in the middle."""
@@ -213,8 +212,8 @@ class Intake:
 
     def _too_large(self, packed: bytes, packed_context: bytes) -> bool:
         if (
-            len(packed) > self._door.max_event_bytes
-            or len(packed_context) > self._door.max_context_bytes
+            len(packed) > self._limits.max_event_bytes
+            or len(packed_context) > self._limits.max_context_bytes
         ):
             return True
         return has_too_many(packed) or has_too_many(packed_context)

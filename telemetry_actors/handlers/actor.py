@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, SinkItem, forward_records
+from telemetry_actors.batch.places import Kind, Left, Place
 from telemetry_actors.books.books import Books
-from telemetry_actors.books.ends import Drop, Ending
+from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.cases import TelemetryCase
@@ -28,8 +29,6 @@ from telemetry_actors.handlers._records import degraded, flagged, unreadable
 from telemetry_actors.handlers.forms import PayloadReader
 from telemetry_actors.handlers.rehydration import rehydration_failed
 from telemetry_actors.ports import MetricRecorder
-
-__all__ = ["HandlerActor", "outlets_not_reached"]
 
 _LOST = Drop(
     Reason.REHYDRATION_FAILED,
@@ -167,8 +166,7 @@ class HandlerActor(BatchActor):
         # As with measurements: those of a replay were counted before.
         keys = [key for index, keys in found if not flight.batch[index][0].measured for key in keys]
         if keys:
-            with self._books.lock:
-                self._books.unreadable.update((str(self._definition.case), key) for key in keys)
+            self._books.count_unreadable(str(self._definition.case), keys)
 
     def _open(self, mapped: list[tuple[Item, Signals]]) -> None:
         joins = [
@@ -202,20 +200,36 @@ class HandlerActor(BatchActor):
         if ends:
             self._books.end(ends)
 
+    @classmethod
+    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+        """Beside the events: records that the books know, and that it still has to send."""
+        yield from super().held(place, flight)
+        for kind, _, records in _unsent(place, flight):
+            for item, ordinal in records:
+                yield kind, (item[0], item[1], None, ordinal)
 
-def outlets_not_reached(
-    flight: InFlight, sinks: int
-) -> Iterator[tuple[SignalKind, int, list[tuple[Item, int]]]]:
-    """For a batch that nobody will finish: each outlet that its records have not gone to.
+    @classmethod
+    def end_unsent(cls, left: Left) -> None:
+        """Records that have gone to some sinks: end those for the others."""
+        for kind, sink, records in _unsent(left.place, left.flight):
+            ends = [RecordEnd((item[0], item[1]), ordinal, left.drop) for item, ordinal in records]
+            left.books.report(kind, sink, ends)
 
-    Joins are open from step 2 on, so from there every record needs an end. Outlets are the
-    log sinks and then the span sinks, in the order of the sinks.
+
+def _unsent(
+    place: Place, flight: InFlight
+) -> Iterator[tuple[SignalKind, str, list[tuple[Item, int]]]]:
+    """For a batch that nobody will finish: each sink that its records have not gone to.
+
+    Joins are open from step 2 on, so from there every record needs an end. First come the log
+    sinks and then the span sinks, in the order of the sinks.
 
     Yields:
-        Signal kind, number of the sink, and the records: event and ordinal.
+        Signal kind, name of the sink, and the records: event and ordinal.
     """
     if flight.forwarded < _FIRST_OUTLET:
         return
+    sinks = len(place.sinks)
     for outlet in range(flight.forwarded - _FIRST_OUTLET, 2 * sinks):
         kind = SignalKind.LOGS if outlet < sinks else SignalKind.SPANS
         records = [
@@ -224,7 +238,7 @@ def outlets_not_reached(
             if type(result) is Signals
             for ordinal in range(len(result.logs if kind is SignalKind.LOGS else result.spans))
         ]
-        yield kind, outlet % sinks, records
+        yield kind, place.sinks[outlet % sinks], records
 
 
 def _size(envelope: Envelope) -> int:

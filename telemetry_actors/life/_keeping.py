@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from telemetry_actors.batch.places import taken_out
 from telemetry_actors.event.ticket import Ticket
-from telemetry_actors.life.life import GATEWAY, Life
+from telemetry_actors.life.life import GATEWAY
 
 if TYPE_CHECKING:
+    from telemetry_actors.life.life import Life
     from telemetry_actors.stores.journal import Journal
-
-__all__ = ["close_journal", "put_away"]
 
 _LAST_WRITE_S: Final = 0.2
 """For the write that is under way when the tree has been stopped, also if all time is spent."""
@@ -25,22 +23,22 @@ def put_away(life: Life, measured: Iterable[Ticket]) -> None:
     Args:
         measured: events whose measurements have been exported and are not to be recorded again.
     """
-    journal = life.journal
+    journal = life.stores.journal
     if journal is None:
         return
     journal.patience_s = _LAST_WRITE_S
     _put_in_hand_away(life, journal)  # it came before what waits
-    with taken_out(life, life.mailbox) as items:
+    with life.places.taken_out(life.places.gateway) as items:
         placed = items
         with suppress(Exception):  # then they are not kept, and `bury` counts them as shutdown
             placed = journal.append(items) if items else items
-        life.mailbox.extend(placed, sum(ticket.charged_bytes for ticket, _ in placed))
+        life.places.gateway.extend(placed, sum(ticket.charged_bytes for ticket, _ in placed))
     journal.measured({t.place: t for t in measured if journal.holds(t.place)}.values())
 
 
 def _put_in_hand_away(life: Life, journal: Journal) -> None:
     """What the gateway's stage had taken, if its thread ended before it was written."""
-    slot = life.slots.get(GATEWAY)
+    slot = life.places.slots.get(GATEWAY)
     flight = slot.in_flight if slot is not None else None
     if flight is None or flight.forwarded:
         return
@@ -53,7 +51,7 @@ def _put_in_hand_away(life: Life, journal: Journal) -> None:
 
 def close_journal(life: Life) -> int:
     """Let go of the journal. How many of its events have no outcome yet."""
-    if life.journal is None:
+    if life.stores.journal is None:
         return 0
-    life.journal.close()
-    return life.journal.status().held
+    life.stores.journal.close()
+    return life.stores.journal.status().held

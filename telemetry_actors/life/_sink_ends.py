@@ -16,8 +16,6 @@ from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
 from telemetry_actors.ports import Interruptible
 
-__all__ = ["close_sinks", "interrupt_sinks"]
-
 
 class _LastWord(NamedTuple):
     sink_name: str
@@ -39,13 +37,13 @@ def interrupt_sinks(life: Life, within_s: float) -> int:
     Returns:
         How many have not come back within *within_s* seconds.
     """
-    able = [sink for sink in life.sinks if isinstance(sink, Interruptible)]
+    able = [sink for sink in life.outlets.sinks if isinstance(sink, Interruptible)]
     return _say(life, (_LastWord(s.name, "interrupt", s.interrupt) for s in able), within_s)
 
 
 def close_sinks(life: Life, within_s: float) -> int:
     """Nothing is sent any more. Returns as `interrupt_sinks`."""
-    return _say(life, (_LastWord(s.name, "close", s.close) for s in life.sinks), within_s)
+    return _say(life, (_LastWord(s.name, "close", s.close) for s in life.outlets.sinks), within_s)
 
 
 def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
@@ -71,7 +69,7 @@ def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
 
     for number, word in enumerate(words):
         # here, if the runtime is one that was given: it may be bound to this very thread
-        if life.has_given_runtime or not begins_aside(number, word):
+        if life.running.given is not None or not begins_aside(number, word):
             word.to(Exception)
     while out and (left_s := until_s - clock.now_s()) > 0:
         clock.wait(token, left_s)

@@ -10,35 +10,31 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
-from supervisors import Runtime
+from supervisors import Runtime, SupervisorSpec, SystemClock
 from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.log import say, warn
 from telemetry_actors.base.outage import duration
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.envelope import Item, claim_of
+from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.signals import SignalKind
-from telemetry_actors.life._parking import say_who_is_back
-from telemetry_actors.observe.counts import OwnPoints
-from telemetry_actors.observe.reading import read_status
-from telemetry_actors.ports import Remote, Sink
+from telemetry_actors.life.life import DEDUP, Life
+from telemetry_actors.ports import MetricPoint, Remote, Sink
 from telemetry_actors.redaction.redaction import place_of, without_secrets
+from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks import OtlpGrpcSink, OtlpSink
 from telemetry_actors.sinks.aggregates import BOUNDS, MetricAggregates
 from telemetry_actors.sinks.health import Endpoint, SinkHealth
 from telemetry_actors.sinks.patience import patience_of
 from telemetry_actors.sinks.resource import package_version
 from telemetry_actors.sinks.retry import StopBudget
+from telemetry_actors.stages.dedup import SETTLE
 from telemetry_actors.stores.payload_keeper import PayloadKeeper, open_store
 from telemetry_actors.tree.parts import Parts
-
-if TYPE_CHECKING:
-    from telemetry_actors.life.life import Life
-
-__all__ = ["parts_of", "say_started"]
+from telemetry_actors.tree.whole import build_tree
 
 
 def parts_of(life: Life) -> Parts:
@@ -46,11 +42,10 @@ def parts_of(life: Life) -> Parts:
     settings = life.settings
     package_version()  # read now: `status()` reads no file
     _remember_across_processes(life)
-    life.books.on_exported = partial(_on_exported, life)
     sinks = _sinks(life)
-    health = life.health = _health(life, sinks)
-    if life.payloads is None:
-        life.payloads = _keeper(life)
+    health = life.outlets.health = _health(life, sinks)
+    if life.stores.payloads is None:
+        life.stores.payloads = _keeper(life)
     return Parts(
         settings=settings,
         clock=life.clock,
@@ -64,23 +59,42 @@ def parts_of(life: Life) -> Parts:
             on_overflow=_say_overflow,
             on_left_out=_say_left_out,
         ),
-        own=OwnPoints(life, lambda life: read_status(life, letters=False)),
-        dedup=life.dedup,
-        gateway=life.mailbox,
-        roomy=life.pressure.roomy,
-        read_back_events=life.pressure.read_back_events(),
-        providers=life.providers,
-        give=life.give,
-        registered=life.registered,
+        own=life.outlets.own,
+        dedup=life.stores.dedup,
+        gateway=life.door.mailbox,
+        roomy=life.door.pressure.roomy,
+        read_back_events=life.door.pressure.read_back_events(),
+        providers=life.calls.mailbox,
+        give=life.calls.give,
+        registered=life.cases,
         budget=StopBudget(life.clock.now_s),
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
-        note=life.note,
+        note=life.outlets.note,
         note_export=lambda sink, kind, *how: health[sink, kind].count_export(*how),
-        payloads=life.payloads,
-        process=life.process,
-        journal=life.journal,
-        bridging=life.bridging,
+        payloads=life.stores.payloads,
+        process=life.door.process,
+        journal=life.stores.journal,
+        bridging=life.outlets.bridging,
     )
+
+
+class _NoOwnMetrics:
+    """`ports.OwnMetrics` of a gateway that has none."""
+
+    def collect(self) -> list[MetricPoint]:
+        return []
+
+    def has_news(self) -> bool:
+        return False
+
+
+def tree_of(
+    settings: TelemetrySettings, sinks: Sequence[Sink], cases: Mapping[str, CaseDefinition[Any]]
+) -> SupervisorSpec:
+    """The tree that *settings* describe, for whoever wants to look at it. Starts nothing."""
+    own = _NoOwnMetrics()
+    life = Life(settings, sinks, SystemClock(), None, lambda: False, lambda _life: own, cases)
+    return build_tree(parts_of(life)).spec
 
 
 def say_started(life: Life) -> None:
@@ -89,7 +103,7 @@ def say_started(life: Life) -> None:
     The builder's thread.
     """
     settings = life.settings
-    places = dict.fromkeys(health.endpoint.name for health in life.health.values())
+    places = dict.fromkeys(health.endpoint.name for health in life.outlets.health.values())
     journal = settings.journal.directory
     say(
         "started in process %d: events go to %s; dedup: %s; journal: %s; dead letters: %s",
@@ -101,48 +115,39 @@ def say_started(life: Life) -> None:
         journal or "none",
         settings.dead_letters.directory or "in memory",
     )
-    if life.fails_since_s is not None:
-        lost = sum(counts[Reason.PARKED] for counts in life.books.dropped)
-        lasted = duration(life.clock.now_s() - life.fails_since_s)
+    if life.phase.fails_since_s is not None:
+        lost = life.books.dropped_as(Reason.PARKED, range(len(life.door.cases)))
+        lasted = duration(life.clock.now_s() - life.phase.fails_since_s)
         warn("the tree is up after %s; %d events were lost meanwhile (parked)", lasted, lost)
 
 
 def _remember_across_processes(life: Life) -> None:
     """Put Redis behind this process's own claims, where a `redis_url` says so. Once; no I/O."""
-    url = life.settings.redis_url
-    if url is None or life.bridging or life.dedup is not life.local_claims:
+    url, stores = life.settings.redis_url, life.stores
+    if url is None or life.outlets.bridging or stores.dedup is not stores.local_claims:
         return
     from telemetry_actors.stores.redis_dedup import RedisDedupStore
 
-    life.dedup = RedisDedupStore.at(
+    stores.dedup = RedisDedupStore.at(
         url.get_secret_value(),
-        life.local_claims,
+        stores.local_claims,
         life.settings.dedup,
         life.clock,
-        life.settle_dedup,
-        life.process,
+        partial(life.places.steer, DEDUP, SETTLE),
+        life.door.process,
     )
-
-
-def _on_exported(life: Life, items: Sequence[Item]) -> None:
-    if life.dedup is not life.local_claims:
-        life.dedup.keep([claim_of(item) for item in items])
-    if life.parkings.told:
-        say_who_is_back(life, items)
 
 
 def _keeper(life: Life) -> PayloadKeeper:
     """Nothing is made or read before there is something to put away."""
     settings = life.settings.payload_store
-    runtime = life.given_runtime
-    keeper = PayloadKeeper(
+    runtime = life.running.given
+    return PayloadKeeper(
         (lambda: open_store(settings)) if settings.enabled else None,
         settings,
         life.clock,
         threads=runtime is None or type(runtime) is Runtime,
     )
-    life.books.off_loaded, life.books.on_off_loaded_end = keeper.objects, keeper.ended
-    return keeper
 
 
 def _say_overflow(instrument: str, limit: int) -> None:
@@ -171,7 +176,7 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
     found = {}
     kinds = [kind for kind in SignalKind if kind is not SignalKind.BRIDGE]
     for sink in sinks:
-        for kind in [SignalKind.BRIDGE] if life.bridging else kinds:
+        for kind in [SignalKind.BRIDGE] if life.outlets.bridging else kinds:
             place = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
             name = without_secrets(place)  # of a sink of the user's it may be a whole URL
             endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life), sink.name)
@@ -191,7 +196,7 @@ def _transport(sink: Sink) -> str:
 
 
 def _breaker(life: Life) -> Breaker:
-    patience, now_s = patience_of(life.settings, bridging=life.bridging), life.clock.now_s()
+    patience, now_s = patience_of(life.settings, bridging=life.outlets.bridging), life.clock.now_s()
     return Breaker(
         now_s,
         failures=patience.breaker_failures,
@@ -203,9 +208,9 @@ def _breaker(life: Life) -> Breaker:
 
 
 def _sinks(life: Life) -> Sequence[Sink]:
-    if life.given_sinks is not None:
-        return list(life.given_sinks)
-    if life.bridging:
+    if life.outlets.given is not None:
+        return list(life.outlets.given)
+    if life.outlets.bridging:
         from telemetry_actors.sinks.celery import CelerySink
 
         return [CelerySink(life.settings.celery)]

@@ -14,43 +14,33 @@ from telemetry_actors.sinks.health import causes_of
 
 if TYPE_CHECKING:
     from telemetry_actors.life.life import Life
-    from telemetry_actors.ports import ExportResult
-
-__all__ = ["cut_short", "is_the_stops", "last_cause"]
 
 
 def cut_short(life: Life) -> None:
     """From now on what fails is the stop's doing. Notes down where calls of a user's stand."""
     found = []
-    for holder in life.holders():
-        slot = life.slots.get(holder.path)
+    runtime = life.running.runtime
+    for place in life.places:
+        slot = life.places.slots.get(place.path)
         actor = None if slot is None else slot.current
-        if slot is None or actor is None or life.runtime is None:
+        if slot is None or actor is None or runtime is None:
             continue
-        places = places_of_thread(life.runtime.dispatcher_of(slot).thread_of(actor))
+        places = places_of_thread(runtime.dispatcher_of(slot).thread_of(actor))
         where = where_users(places)
         if where:
             found.append(f"{slot.name} hangs at {where}")
-    life.cut_at = tuple(dict.fromkeys(found))
-
-
-def is_the_stops(life: Life, result: ExportResult) -> bool:
-    """No answer, since the time of the stop is up: the sink has not failed."""
-    if result.status_code is not None or result.rpc_code is not None:
-        return False
-    hurried = life.budget is not None and life.budget.begun and result.unconfirmed
-    return life.cut_at is not None or hurried
+    life.outlets.cut_at = tuple(dict.fromkeys(found))
 
 
 def last_cause(life: Life) -> str:
     """Why events are lost, for one line; "" = nobody knows."""
-    causes = [causes_of(life.health.values()), *(life.cut_at or ())]
-    if life.cut_at is None or any(causes):
+    causes = [causes_of(life.outlets.health.values()), *(life.outlets.cut_at or ())]
+    if life.outlets.cut_at is None or any(causes):
         return "; ".join(filter(None, causes))
     places = ", ".join(
         dict.fromkeys(
             f"{sink} at {one.endpoint.name}" if one.endpoint.name != sink else sink
-            for (sink, _), one in life.health.items()
+            for (sink, _), one in life.outlets.health.items()
         )
     )
     return f"the stop's time was too short for them: sink {places}" if places else ""

@@ -15,23 +15,13 @@ from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
-from telemetry_actors.batch.places import held
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
+from telemetry_actors.life.starting import build, run_on_who_waits
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.sinks.metrics_actor import Collect, Collected
-
-__all__ = [
-    "Drained",
-    "await_tree",
-    "drain_life",
-    "flush_life",
-    "held_count",
-    "held_in_memory",
-    "is_empty",
-]
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.05
 _METRICS_SHARE = 0.25
@@ -60,14 +50,14 @@ class Drained(NamedTuple):
 def flush_life(life: Life, timeout_s: float, *, own: bool = False) -> bool:
     """See `TelemetryGateway.flush`."""
     until_s = life.clock.now_s() + timeout_s
-    if life.state == "new" and not life.mailbox.user:
+    if life.phase.state == "new" and not life.places.gateway.user:
         return True
     if not await_tree(life, until_s):
         return False
     with _Hurry(life):
         if not own and not _wait(life, until_s, lambda: not _is_taking_over(life)):
             return False
-        before = next(life.intake.serials)
+        before = next(life.door.intake.serials)
         if not _wait(life, until_s, lambda: not _holds_older_than(life, before, own)):
             return False
         return _collect(life, until_s)
@@ -83,7 +73,8 @@ def drain_life(life: Life, end_s: float, *, replays: bool = False) -> Drained:
     """
     clock = life.clock
     late_s = end_s - (end_s - clock.now_s()) * _METRICS_SHARE
-    life.budget.begin(end_s)
+    assert life.outlets.budget is not None
+    life.outlets.budget.begin(end_s)
     metrics = _Collections(life)
     with _Hurry(life):
         stuck = _Stuck(life) if replays else None
@@ -125,28 +116,29 @@ def _is_stuck(stuck: _Stuck | None) -> bool:
 
 def _is_taking_over(life: Life) -> bool:
     """Folders of ended processes are still to be found or read."""
-    return life.journal is not None and life.journal.adopting
+    return life.stores.journal is not None and life.stores.journal.adopting
 
 
 def _is_replaying(life: Life) -> bool:
     """Something that an earlier process left is still on disk alone."""
-    return _is_taking_over(life) or (life.journal is not None and life.journal.replays > 0)
+    return _is_taking_over(life) or (
+        life.stores.journal is not None and life.stores.journal.replays > 0
+    )
 
 
 def is_empty(life: Life) -> bool:
     """Whether everything accepted has its outcome. What is replayed can as well wait on disk."""
     _cut_long_waits(life)
-    return next(held(life, replays=False), None) is None
+    return next(life.places.held(replays=False), None) is None
 
 
 def held_count(life: Life) -> int:
     """About how many events are held, records at sinks counted one by one. Takes no copy."""
-    if life.tree is None:
-        return len(life.mailbox.user)
-    slots = [life.slots.get(holder.path) for holder in life.holders()]
-    flights = [slot.in_flight for slot in slots if slot is not None]
+    if life.running.tree is None:
+        return len(life.places.gateway.user)
+    flights = [life.places.in_hand(place) for place in life.places]
     in_hand = sum(len(flight.batch) for flight in flights if flight is not None)
-    return in_hand + sum(len(holder.mailbox.user) for holder in life.holders())
+    return in_hand + sum(len(place.mailbox.user) for place in life.places)
 
 
 def held_in_memory(life: Life) -> int:
@@ -154,13 +146,13 @@ def held_in_memory(life: Life) -> int:
 
     What the journal holds is not: the next process sends it.
     """
-    journal = life.journal
-    tickets = (item[0] for _, item in held(life, replays=False))
+    journal = life.stores.journal
+    tickets = (item[0] for _, item in life.places.held(replays=False))
     return len({t.serial for t in tickets if journal is None or not journal.holds(t.place)})
 
 
 def _holds_older_than(life: Life, serial: int, own: bool) -> bool:
-    tickets = (item[0] for _, item in held(life, replays=not own))
+    tickets = (item[0] for _, item in life.places.held(replays=not own))
     return any(t.serial < serial and not (own and _is_taken_over(t)) for t in tickets)
 
 
@@ -175,7 +167,7 @@ def _is_taken_over(ticket: Ticket) -> bool:
 
 def _holds_unmapped(life: Life) -> bool:
     _cut_long_waits(life)
-    return any(kind is None for kind, _ in held(life, replays=False))
+    return any(kind is None for kind, _ in life.places.held(replays=False))
 
 
 def _cut_long_waits(life: Life) -> None:
@@ -183,16 +175,15 @@ def _cut_long_waits(life: Life) -> None:
 
     Looked at again and again, since a sink may have begun its wait while we began to stop.
     """
-    if life.budget is None or not life.budget.begun:
+    if life.outlets.budget is None or not life.outlets.budget.begun:
         return
     now_s = life.clock.now_s()
-    for holder in life.holders():
-        slot = life.slots.get(holder.path)
-        flight = slot.in_flight if slot is not None else None
+    for place in life.places:
+        flight = life.places.in_hand(place)
         due_s = flight.due_s if flight is not None else None
         if flight is not None and due_s is not None and due_s > now_s + _LONG_WAIT_S:
             flight.due_s = now_s
-            holder.mailbox.wake()
+            place.mailbox.wake()
 
 
 # -- a tree to drain into ---------------------------------------------------------------------
@@ -208,29 +199,29 @@ def await_tree(life: Life, until_s: float, *, for_the_last_time: bool = False) -
     Returns:
         There is a tree.
     """
-    if life.root is not None or life.state == "stopped":
-        return life.root is not None
-    if life.has_given_runtime:  # it may be bound to this very thread
+    if life.running.root is not None or life.phase.state == "stopped":
+        return life.running.root is not None
+    if life.running.given is not None:  # it may be bound to this very thread
         _try_to_build(life)
-        return life.root is not None
+        return life.running.root is not None
     if _lacks_threads(life, until_s) and (for_the_last_time or is_ending()):
         _build_here(life, until_s)
-    return life.root is not None
+    return life.running.root is not None
 
 
 def _lacks_threads(life: Life, until_s: float) -> bool:
     """Build, and wait for it: whether it has failed for want of a thread."""
     token, lacks = new_token(), []
 
-    def build() -> None:
+    def build_and_say() -> None:
         lacks.append(is_want_of_threads(_try_to_build(life)))
         release(token)
 
     try:
-        aside = run_aside(build)
+        aside = run_aside(build_and_say)
     except RuntimeError:
         return True
-    _wait(life, until_s, lambda: bool(life.root or lacks) or aside.never_came(), token)
+    _wait(life, until_s, lambda: bool(life.running.root or lacks) or aside.never_came(), token)
     return lacks == [True] or aside.never_came()
 
 
@@ -240,7 +231,7 @@ def _try_to_build(life: Life) -> Exception | None:
     But not what a person has to mend: there may be no other try before the end.
     """
     try:
-        life.build()
+        build(life)
     except SettingsError as error:
         warn("the tree can't be started: %s", error, at_once=1)
         return error
@@ -252,11 +243,11 @@ def _try_to_build(life: Life) -> Exception | None:
 def _build_here(life: Life, until_s: float) -> None:
     """Whoever builds at this moment will fail, having no threads either, or has just done it."""
     left_s = max(0.0, until_s - life.clock.now_s())
-    if not acquire(life.building, left_s):
+    if not acquire(life.phase.building, left_s):
         return
-    life.building.release()
-    if life.root is None:
-        life.run_on_who_waits()
+    life.phase.building.release()
+    if life.running.root is None:
+        run_on_who_waits(life)
         _try_to_build(life)
 
 
@@ -267,7 +258,7 @@ class _Hurry:
     """Cuts lingers short for the duration of a block."""
 
     def __init__(self, life: Life) -> None:
-        self._mailboxes = [holder.mailbox for holder in life.holders()]
+        self._mailboxes = [place.mailbox for place in life.places]
 
     def __enter__(self) -> None:
         for mailbox in self._mailboxes:
@@ -290,7 +281,7 @@ def _wait(life: Life, until_s: float, done: Callable[[], bool], token: Token | N
     try:
         while not done():
             left_s = until_s - life.clock.now_s()
-            if left_s <= 0 or life.impatient:
+            if left_s <= 0 or life.phase.impatient:
                 return False
             life.clock.wait(token, min(pause_s, left_s))
             pause_s = min(pause_s * 1.5, _LAST_LOOK_S)
@@ -314,11 +305,11 @@ class _Collections:
     """A collection of each metric sink, all at the same time."""
 
     def __init__(self, life: Life) -> None:
-        assert life.tree is not None
+        assert life.running.tree is not None
         self.token = new_token()
         self._life = life
         self._at_sinks: list[Ticket] = []
-        slots = [life.slots.get(path) for path in life.tree.metrics]
+        slots = [life.places.slots.get(path) for path in life.running.tree.metrics]
         self._refs = [slot.ref for slot in slots if slot is not None]
         self._each: list[_Collection] = []
 
@@ -346,9 +337,9 @@ class _Collections:
 
 def _durable_at_sinks(life: Life) -> list[Ticket]:
     """Their measurements have been recorded: that comes before their records go to a sink."""
-    if life.journal is None:
+    if life.stores.journal is None:
         return []
-    at_sinks = (item[0] for kind, item in held(life, replays=False) if kind is not None)
+    at_sinks = (item[0] for kind, item in life.places.held(replays=False) if kind is not None)
     return [ticket for ticket in at_sinks if ticket.place is not None]
 
 

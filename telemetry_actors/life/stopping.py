@@ -14,24 +14,20 @@ from supervisors import Exit, SystemClock
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from telemetry_actors.base.log import say_at_the_end
-from telemetry_actors.batch.places import taken_out
-from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
 from telemetry_actors.life._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.life.aside import Aside, run_aside
-from telemetry_actors.life.burial import bury, bury_calls, unspared
 from telemetry_actors.life.cut_short import cut_short, last_cause
 from telemetry_actors.life.draining import await_tree, drain_life, held_count, is_empty
+from telemetry_actors.life.ending import end_calls, end_held, end_unbuilt
 from telemetry_actors.life.life import Life
 from telemetry_actors.lifecycle.exit import words_of_loss
 from telemetry_actors.lifecycle.report import StopReport
 
 if TYPE_CHECKING:
     from telemetry_actors.stores.journal import Journal
-
-__all__ = ["Stopping", "end_unbuilt"]
 
 _TREE_S, _COUNT_S = 0.25, 8e-6
 """Kept for the end: for the threads, and for each event that is still held then (3.3 us each on
@@ -107,9 +103,9 @@ class Stopping:
     def hurry(self) -> None:
         """Whoever is at it is to wait for nothing any more: the process ends."""
         life = self._life
-        life.impatient = True
-        if life.budget is not None:
-            life.budget.begin(life.clock.now_s())
+        life.phase.impatient = True
+        if life.outlets.budget is not None:
+            life.outlets.budget.begin(life.clock.now_s())
 
     def rest(self, seconds: float) -> None:
         """Sleep for so long, or until it is over. The thread that builds."""
@@ -121,7 +117,7 @@ class Stopping:
 
     def _begin(self, stop: _Stop, quietly: bool) -> None:
         self._aside = None
-        if not self._life.has_given_runtime:  # else it may be bound to this very thread
+        if self._life.running.given is None:  # else it may be bound to this very thread
             with suppress(RuntimeError):  # no thread can be started: here, then
                 self._aside = run_aside(lambda: self._carry_out_here(stop, quietly))
                 return
@@ -186,19 +182,23 @@ class _Stop:
     def run(self) -> StopReport:
         """Close the door, drain, end the threads, count the rest."""
         life = self._life
-        life.intake.closed = True
-        if life.journal is not None:
-            life.journal.end_replays()
-        if life.root is None and life.mailbox.user and self._timeout_s >= _WORTH_BUILDING_S:
+        life.door.intake.closed = True
+        if life.stores.journal is not None:
+            life.stores.journal.end_replays()
+        if (
+            life.running.root is None
+            and life.places.gateway.user
+            and self._timeout_s >= _WORTH_BUILDING_S
+        ):
             # The first event still waits for its tree.
             await_tree(life, self._drain_until_s(), for_the_last_time=True)
         self._end_building()
         drained = metrics = True
-        if life.root is not None:
+        if life.running.root is not None:
             drained, metrics = self._drain()
-            if drained and life.journal is not None:
-                drained, metrics = self._deliver_what_others_left(life.journal, metrics)
-            life.slots = dict(life.slots)  # the tree forgets them as it ends
+            if drained and life.stores.journal is not None:
+                drained, metrics = self._deliver_what_others_left(life.stores.journal, metrics)
+            life.places.slots = dict(life.places.slots)  # the tree forgets them as it ends
         if not drained:
             cut_short(life)
         threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
@@ -210,11 +210,11 @@ class _Stop:
         threads_left += close_sinks(life, max(_CLOSE_S, self._until_s - life.clock.now_s()))
         self._close_dedup()
         threads_left += self._close_payloads()
-        life.state = "stopped"
+        life.phase.state = "stopped"
         lost = shutdown + unconfirmed  # also where there was no tree to drain into
         return StopReport(
             drained=drained and not lost and not kept,
-            metrics_exported=metrics and not (lost and life.root is None),
+            metrics_exported=metrics and not (lost and life.running.root is None),
             shutdown=shutdown,
             unconfirmed=unconfirmed,
             kept=kept,
@@ -232,13 +232,13 @@ class _Stop:
             drained = drain_life(self._life, self._drain_until_s())
             self._measured += drained.measured
             left_s = self._drain_until_s() - self._life.clock.now_s()
-            if drained.empty or left_s < _WORTH_DRAINING_S or self._life.impatient:
+            if drained.empty or left_s < _WORTH_DRAINING_S or self._life.phase.impatient:
                 return drained.empty, drained.metrics_exported
 
     def _deliver_what_others_left(self, journal: Journal, metrics: bool) -> tuple[bool, bool]:
         """Its own is out, and there is time: what earlier processes left, as far as it goes."""
         left_s = self._drain_until_s() - self._life.clock.now_s()
-        hopeless = self._life.impatient or not self._life.sinks
+        hopeless = self._life.phase.impatient or not self._life.outlets.sinks
         if hopeless or journal.idle or left_s < _WORTH_DRAINING_S:
             return True, metrics
         journal.replay_all()
@@ -254,61 +254,60 @@ class _Stop:
         """
         life = self._life
         left_s = max(0.0, self._drain_until_s() - life.clock.now_s())
-        if acquire(life.building, left_s):
-            life.state = "stopping"
-            life.building.release()
+        if acquire(life.phase.building, left_s):
+            life.phase.state = "stopping"
+            life.phase.building.release()
             return
-        life.given_up = True
-        life.state = "stopping"
+        life.phase.given_up = True
+        life.phase.state = "stopping"
 
     def _stop_tree(self) -> int:
         life = self._life
-        if life.root is None:
+        if life.running.root is None:
             return 0
         left_s = self._until_s - life.clock.now_s() - held_count(life) * _COUNT_S
-        life.root.stop(max(_LEAST_TREE_S, min(_TREE_S, left_s)))
-        left = [s.current for s in life.slots.values() if s.current and not s.current.finished]
-        threads_left = life.root.runtime.threads_left(left)
+        life.running.root.stop(max(_LEAST_TREE_S, min(_TREE_S, left_s)))
+        left = [
+            s.current for s in life.places.slots.values() if s.current and not s.current.finished
+        ]
+        threads_left = life.running.root.runtime.threads_left(left)
         for incarnation in left:
             incarnation.lose(Exit.killed())
         return threads_left
 
     def _count_what_is_left(self) -> tuple[int, int]:
         before = _lost(self._life)
-        for holder in self._life.holders():
-            bury(self._life, holder, Reason.SHUTDOWN)
-        end_unbuilt(self._life, Reason.SHUTDOWN)
-        bury_calls(self._life)
+        places, books = self._life.places, self._life.books
+        for place in places:
+            end_held(places, books, place, Reason.SHUTDOWN)
+        end_late(self._life)
         after = _lost(self._life)
         return after[0] - before[0], after[1] - before[1]
 
     def _close_letters(self) -> None:
-        if self._life.letters is not None:
+        if self._life.stores.letters is not None:
             left_s = self._until_s - self._life.clock.now_s()
-            self._life.letters.close(max(_LAST_LETTERS_S, left_s))
+            self._life.stores.letters.close(max(_LAST_LETTERS_S, left_s))
 
     def _close_dedup(self) -> None:
         left_s = self._until_s - self._life.clock.now_s()
-        self._life.dedup.close(max(_LAST_RELEASES_S, min(left_s, 1.0)))
+        self._life.stores.dedup.close(max(_LAST_RELEASES_S, min(left_s, 1.0)))
 
     def _close_payloads(self) -> int:
         """Threads of the payload store that are stuck."""
-        if self._life.payloads is None:
+        if self._life.stores.payloads is None:
             return 0
         left_s = self._until_s - self._life.clock.now_s()
-        return self._life.payloads.close(min(_LAST_DELETIONS_S, max(0.05, left_s)))
+        return self._life.stores.payloads.close(min(_LAST_DELETIONS_S, max(0.05, left_s)))
+
+
+def end_late(life: Life) -> None:
+    """End what is at the door of a stopped tree: an `emit()` may have been under way."""
+    end_unbuilt(life.places, life.books, Reason.SHUTDOWN)
+    end_calls(life.calls.mailbox, life.places.slots, life.books)
 
 
 def _lost(life: Life) -> tuple[int, int]:
     """As ``shutdown`` and as ``unconfirmed``, so far. Without the books' lock: any caller."""
-    dropped = life.books.dropped
-    return sum(c[Reason.SHUTDOWN] for c in dropped), sum(c[Reason.UNCONFIRMED] for c in dropped)
-
-
-def end_unbuilt(life: Life, reason: Reason = Reason.PARKED) -> None:
-    """End what waits at the door of a tree that is not there."""
-    drop = Drop(reason, "gateway")
-    with taken_out(life, life.mailbox) as items:
-        ends = unspared(life, life.mailbox, items, reason)
-        if ends:
-            life.books.end([Ending(item, drop) for item in ends])
+    books, rows = life.books, range(len(life.door.cases))
+    return books.dropped_as(Reason.SHUTDOWN, rows), books.dropped_as(Reason.UNCONFIRMED, rows)

@@ -19,8 +19,8 @@ from itertools import accumulate, groupby
 from typing import Final
 
 from telemetry_actors.event.own_metrics import SelfMetric
+from telemetry_actors.observe._models import TimingStatus
 from telemetry_actors.observe._samples import Sample
-from telemetry_actors.observe.status import TimingStatus
 
 __all__ = ["exposition", "prometheus_name"]
 

@@ -1,6 +1,6 @@
-"""Values for the table of own metrics, out of one look at the gateway: Status -> samples.
+"""Values for the table of own metrics, out of one look at the gateway: Snapshot -> samples.
 
-So what is exported, what `Status.to_prometheus` says and what `status()` shows can't differ:
+So what is exported, what `Snapshot.to_prometheus` says and what `status()` shows can't differ:
 they are one set of numbers. Pure; no lock, no clock.
 """
 
@@ -11,15 +11,15 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from telemetry_actors.event.own_metrics import INFO, SELF_METRICS, SelfMetric
-from telemetry_actors.observe._store_samples import STORE_ROWS
-from telemetry_actors.observe.status import (
+from telemetry_actors.observe._models import (
     BreakerStatus,
     MailboxStatus,
     RequestStatus,
     SinkStatus,
-    Status,
+    Snapshot,
     TimingStatus,
 )
+from telemetry_actors.observe._store_samples import STORE_ROWS
 from telemetry_actors.ports import MetricPoint
 
 __all__ = ["Sample", "points", "samples"]
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
     value: Value
 
 
-def samples(status: Status) -> Iterator[Sample]:
+def samples(status: Snapshot) -> Iterator[Sample]:
     """All that *status* has to say, in the order of the table."""
     for metric in SELF_METRICS:
         for values, value in _ROWS[metric.name](status):
@@ -47,7 +47,7 @@ def samples(status: Status) -> Iterator[Sample]:
             )
 
 
-def points(status: Status) -> Iterator[MetricPoint]:
+def points(status: Snapshot) -> Iterator[MetricPoint]:
     """The samples as the sinks take them, cumulative since the gateway was made.
 
     Without `INFO`: what it says are attributes of the resource by OpenTelemetry's conventions, and
@@ -67,7 +67,7 @@ def points(status: Status) -> Iterator[MetricPoint]:
             yield point._replace(value=value)
 
 
-def _process(status: Status) -> Iterator[Row]:
+def _process(status: Snapshot) -> Iterator[Row]:
     who = status.process
     if who is not None:
         yield (who.version, who.pid, who.instance, who.python), 1
@@ -76,13 +76,13 @@ def _process(status: Status) -> Iterator[Row]:
 # -- events ---------------------------------------------------------------------------------------
 
 
-def _admissions(status: Status) -> Iterator[Row]:
+def _admissions(status: Snapshot) -> Iterator[Row]:
     for case in status.cases:
         for admission, count in case.admissions.items():
             yield (case.case, admission), count
 
 
-def _events(status: Status) -> Iterator[Row]:
+def _events(status: Snapshot) -> Iterator[Row]:
     for case in status.cases:
         for outcome, count in (("exported", case.exported), ("duplicate", case.duplicate)):
             if count:
@@ -91,23 +91,23 @@ def _events(status: Status) -> Iterator[Row]:
             yield (case.case, "dropped", reason), count
 
 
-def _provider_calls(status: Status) -> Iterator[Row]:
+def _provider_calls(status: Snapshot) -> Iterator[Row]:
     for result, count in status.providers.items():
         if result != "given" and count:
             yield (result,), count
 
 
-def _unreadable(status: Status) -> Iterator[Row]:
+def _unreadable(status: Snapshot) -> Iterator[Row]:
     for case, keys in status.values.unreadable.items():
         for key, count in keys.items():
             yield (case, key), count
 
 
-def _overflowed(status: Status) -> Iterator[Row]:
+def _overflowed(status: Snapshot) -> Iterator[Row]:
     return (((i.name,), i.overflowed) for i in status.instruments if i.overflowed)
 
 
-def _left_out(status: Status) -> Iterator[Row]:
+def _left_out(status: Snapshot) -> Iterator[Row]:
     return (((i.name,), i.left_out) for i in status.instruments if i.left_out)
 
 
@@ -116,8 +116,8 @@ def _left_out(status: Status) -> Iterator[Row]:
 
 def _of_mailboxes(
     read: Callable[[MailboxStatus], Value | None],
-) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for mailbox in status.mailboxes:
             value = read(mailbox)
             if value is not None:
@@ -126,24 +126,24 @@ def _of_mailboxes(
     return rows
 
 
-def _durations(status: Status) -> Iterator[Row]:
+def _durations(status: Snapshot) -> Iterator[Row]:
     collectors = {sink.part for sink in status.sinks if sink.kind == "metrics"}
     return (((part,), t) for part, t in status.timings.items() if part not in collectors)
 
 
-def _endpoints(status: Status) -> Iterable[SinkStatus]:
+def _endpoints(status: Snapshot) -> Iterable[SinkStatus]:
     """One sink for each endpoint: its signals share the breaker."""
     return {(sink.sink, sink.endpoint): sink for sink in status.sinks}.values()
 
 
-def _breaker_states(status: Status) -> Iterator[Row]:
+def _breaker_states(status: Snapshot) -> Iterator[Row]:
     for sink in _endpoints(status):
         for state in ("closed", "open", "half_open"):
             yield (sink.sink, *_server(sink), state), int(sink.breaker.state == state)
 
 
-def _breakers(read: Callable[[BreakerStatus], float | None]) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+def _breakers(read: Callable[[BreakerStatus], float | None]) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for sink in _endpoints(status):
             value = read(sink.breaker)
             if value is not None:
@@ -177,8 +177,8 @@ _SIGNALS: Final = {"logs": "log", "spans": "span", "metrics": "metric", "bridge"
 
 def _processors(
     kind: str, read: Callable[[MailboxStatus], int | None]
-) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for sink, mailbox in _with_mailboxes(kind, status):
             value = read(mailbox)
             if value is not None:
@@ -187,21 +187,21 @@ def _processors(
     return rows
 
 
-def _in_flight(kind: str) -> Callable[[Status], Iterator[Row]]:
+def _in_flight(kind: str) -> Callable[[Snapshot], Iterator[Row]]:
     return lambda status: (
         (_exporter(sink), mailbox.in_hand) for sink, mailbox in _with_mailboxes(kind, status)
     )
 
 
-def _with_mailboxes(kind: str, status: Status) -> Iterator[tuple[SinkStatus, MailboxStatus]]:
+def _with_mailboxes(kind: str, status: Snapshot) -> Iterator[tuple[SinkStatus, MailboxStatus]]:
     mailboxes = {mailbox.path: mailbox for mailbox in status.mailboxes}
     for sink in status.sinks:
         if sink.kind == kind and sink.part in mailboxes:
             yield sink, mailboxes[sink.part]
 
 
-def _exported(kind: str) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+def _exported(kind: str) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for sink in status.sinks:
             if sink.kind != kind:
                 continue
@@ -215,8 +215,8 @@ def _exported(kind: str) -> Callable[[Status], Iterator[Row]]:
 
 def _requests(
     read: Callable[[SinkStatus], Iterable[RequestStatus]],
-) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for sink in status.sinks:
             for ended in read(sink):
                 yield (*_exporter(sink), ended.status_code, ended.error_type), ended.timing
@@ -224,8 +224,8 @@ def _requests(
     return rows
 
 
-def _sinks(read: Callable[[SinkStatus], float | None]) -> Callable[[Status], Iterator[Row]]:
-    def rows(status: Status) -> Iterator[Row]:
+def _sinks(read: Callable[[SinkStatus], float | None]) -> Callable[[Snapshot], Iterator[Row]]:
+    def rows(status: Snapshot) -> Iterator[Row]:
         for sink in status.sinks:
             value = read(sink)
             if value is not None:
@@ -234,23 +234,23 @@ def _sinks(read: Callable[[SinkStatus], float | None]) -> Callable[[Status], Ite
     return rows
 
 
-def _collections(status: Status) -> Iterator[Row]:
+def _collections(status: Snapshot) -> Iterator[Row]:
     for sink in status.sinks:
         if sink.kind == "metrics" and sink.part in status.timings:
             yield _component("periodic_metric_reader", sink), status.timings[sink.part]
 
 
-def _made(status: Status) -> Iterator[Row]:
+def _made(status: Snapshot) -> Iterator[Row]:
     if status.made is not None:
         yield ("RECORD_AND_SAMPLE",), status.made.spans
         yield ("DROP",), status.made.spans_sampled_out
 
 
-def _one(read: Callable[[Status], float]) -> Callable[[Status], Iterable[Row]]:
+def _one(read: Callable[[Snapshot], float]) -> Callable[[Snapshot], Iterable[Row]]:
     return lambda status: [((), read(status))]
 
 
-_ROWS: Final[Mapping[str, Callable[[Status], Iterable[Row]]]] = {
+_ROWS: Final[Mapping[str, Callable[[Snapshot], Iterable[Row]]]] = {
     "telemetry_actors.info": _process,
     "telemetry_actors.admissions": _admissions,
     "telemetry_actors.events": _events,

@@ -9,44 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
-from telemetry_actors.observe.status import (
+from telemetry_actors.observe._models import Snapshot
+from telemetry_actors.stores.status import (
     DedupStatus,
     JournalStatus,
     LetterFilesStatus,
     PayloadStoreStatus,
-    Status,
 )
 
 __all__ = ["STORE_ROWS"]
 
 _Row = tuple[tuple[str | int | None, ...], float]
-_Rows = Callable[[Status], Iterable[_Row]]
+_Rows = Callable[[Snapshot], Iterable[_Row]]
 _Store = TypeVar("_Store")
 
 _BREAKER: Final = ("closed", "open", "half_open")
 
 
-def _dedup(status: Status) -> DedupStatus | None:
+def _dedup(status: Snapshot) -> DedupStatus | None:
     """None: this process leaves it to others, as with a broker behind the router."""
     parts = {node.path for node in status.tree}
     return None if parts and "stages/dedup" not in parts else status.dedup
 
 
-def _redis(status: Status) -> DedupStatus | None:
+def _redis(status: Snapshot) -> DedupStatus | None:
     found = _dedup(status)
     return None if found is None or found.store == "memory" else found
 
 
-def _hits(status: Status) -> Iterator[_Row]:
+def _hits(status: Snapshot) -> Iterator[_Row]:
     """By the books, which have them by case too."""
     if _dedup(status) is not None:
         yield (), sum(case.duplicate for case in status.cases)
 
 
 def _one(
-    store: Callable[[Status], _Store | None], read: Callable[[_Store], float]
-) -> Callable[[Status], Iterator[_Row]]:
-    def rows(status: Status) -> Iterator[_Row]:
+    store: Callable[[Snapshot], _Store | None], read: Callable[[_Store], float]
+) -> Callable[[Snapshot], Iterator[_Row]]:
+    def rows(status: Snapshot) -> Iterator[_Row]:
         found = store(status)
         if found is not None:
             yield (), read(found)
@@ -55,9 +55,9 @@ def _one(
 
 
 def _states(
-    store: Callable[[Status], _Store | None], read: Callable[[_Store], str], words: Iterable[str]
-) -> Callable[[Status], Iterator[_Row]]:
-    def rows(status: Status) -> Iterator[_Row]:
+    store: Callable[[Snapshot], _Store | None], read: Callable[[_Store], str], words: Iterable[str]
+) -> Callable[[Snapshot], Iterator[_Row]]:
+    def rows(status: Snapshot) -> Iterator[_Row]:
         found = store(status)
         if found is not None:
             yield from (((word,), int(read(found) == word)) for word in words)

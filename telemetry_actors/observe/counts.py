@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from supervisors import InFlight, Mailbox
 from telemetry_actors.base.timing import TIMING_BOUNDS_S, Timing
-from telemetry_actors.books.ledger import Admission, Reason
+from telemetry_actors.books.ledger import Admission
+from telemetry_actors.books.parkings import counted_as_parked
 from telemetry_actors.books.shards import ADMISSIONS, Shard
 from telemetry_actors.event.signals import SignalKind
-from telemetry_actors.observe._samples import points
-from telemetry_actors.observe.status import (
+from telemetry_actors.observe._models import (
     CaseStatus,
     MadeStatus,
     MailboxStatus,
@@ -25,113 +25,102 @@ from telemetry_actors.observe.status import (
     TimingStatus,
     ValuesStatus,
 )
+from telemetry_actors.observe._samples import points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetry_actors.life.life import Life
+    from telemetry_actors.batch.places import Place
+    from telemetry_actors.books.books import Books
+    from telemetry_actors.books.snapshot import BooksSnapshot
+    from telemetry_actors.door.door import Door
+    from telemetry_actors.observe.sources import Sources
     from telemetry_actors.observe.status import Status
     from telemetry_actors.ports import MetricPoint
     from telemetry_actors.sinks.health import SinkHealth
-    from telemetry_actors.tree.whole import Holder
-
-__all__ = ["OwnPoints", "counted", "mailbox_status", "records", "counted_as_parked"]
 
 
 class OwnPoints:
-    """`ports.OwnMetrics` of one life.
+    """`ports.OwnMetrics` of one gateway.
 
     Args:
-        life: whose numbers they are.
         look: takes one look at it, without dead letters.
+        door: with the counts of what came.
     """
 
-    def __init__(self, life: Life, look: Callable[[Life], Status]) -> None:
-        self._life = life
+    def __init__(self, look: Callable[[], Status], door: Callable[[], Door]) -> None:
         self._look = look
+        self._door = door
 
     def collect(self) -> list[MetricPoint]:
         """See `OwnMetrics`. Counts as of one instant or a little later."""
-        if not self._life.settings.metrics.self_telemetry:
+        if not self._door().settings.metrics.self_telemetry:
             return []
-        return list(points(self._look(self._life)))
+        return list(points(self._look()))
 
     def has_news(self) -> bool:
         """See `OwnMetrics`."""
-        shards = self._life.intake.shards
-        with self._life.books.lock:
-            return any(shards.snapshot().emitted) or bool(self._life.books.by_source())
+        door = self._door()
+        came = door.intake.shards.snapshot().emitted
+        return any(came) or bool(door.books.snapshot().by_source())
 
 
-def counted(life: Life) -> dict[str, Any]:
+def counted(of: Sources) -> dict[str, Any]:
     """Fields of `Status` by name: all that is but a count."""
-    books, runtime = life.books, life.runtime
-    with books.lock:
-        shard = life.intake.shards.snapshot()
-        cases = [_case(life, shard, i, name) for i, name in enumerate(life.cases)]
-        made = MadeStatus(
-            logs=books.lines[SignalKind.LOGS].made,
-            spans=books.lines[SignalKind.SPANS].made,
-            spans_sampled_out=books.sampled_out,
-            measurements=books.measured[0],
-        )
-        providers = dict(books.providers)
-        kept = len(books.dead_letters)
-        unreadable: dict[str, dict[str, int]] = {}
-        for (case, key), n in books.unreadable.items():
-            unreadable.setdefault(case, {})[key] = n
+    door, runtime = of.door, of.runtime
+    booked, shard = door.books.snapshot(), door.intake.shards.snapshot()
+    cases = [_case(booked, shard, i, name) for i, name in enumerate(door.cases)]
+    unreadable: dict[str, dict[str, int]] = {}
+    for (case, key), n in booked.unreadable.items():
+        unreadable.setdefault(case, {})[key] = n
     given, full = shard.given
+    providers = dict(booked.providers)
     providers["given"] = providers.get("given", 0) + given
     providers["full"] = providers.get("full", 0) + full
     return {
-        "since": life.began_ns,
-        "now": max(life.clock.now_ns(), life.began_ns),  # also where it was set back
+        "since": of.began_ns,
+        "now": max(of.clock.now_ns(), of.began_ns),  # also where it was set back
         "cases": [case for case in cases if case.admissions],
-        "made": made,
+        "made": MadeStatus(
+            logs=booked.lines[SignalKind.LOGS].made,
+            spans=booked.lines[SignalKind.SPANS].made,
+            spans_sampled_out=booked.sampled_out,
+            measurements=booked.measured[0],
+        ),
         "values": ValuesStatus(unreadable=unreadable),
-        "parkings": _parkings(life),
-        "timings": {part: _timing(t) for part, t in books.timings.copy().items()},
+        "parkings": _parkings(of),
+        "timings": {part: _timing(t) for part, t in door.books.timings.copy().items()},
         "providers": providers,
-        "dedup_ids": life.dedup.health().ids,
-        "dead_letters_kept": kept,
+        "dedup_ids": of.dedup.health().ids,
+        "dead_letters_kept": booked.letters,
         "threads_abandoned": runtime.abandoned_in_all if runtime is not None else 0,
         "threads_stuck": runtime.abandoned if runtime is not None else 0,
     }
 
 
-def _case(life: Life, shard: Shard, index: int, name: str) -> CaseStatus:
-    """With the books' lock held."""
-    books, width = life.books, len(ADMISSIONS)
+def _case(booked: BooksSnapshot, shard: Shard, index: int, name: str) -> CaseStatus:
+    width = len(ADMISSIONS)
     cells = shard.refused[index * width : (index + 1) * width]
     admissions = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
-    taken_in, turned_away = books.other_ways(index)
+    taken_in, turned_away = booked.other_ways(index)
     admissions.update(turned_away)
     admissions[Admission.ACCEPTED] += shard.accepted[index] + taken_in
     return CaseStatus(
         case=name,
         admissions={str(admission): n for admission, n in admissions.items() if n},
-        exported=books.exported[index],
-        duplicate=books.duplicate[index],
-        dropped={str(reason): n for reason, n in books.dropped[index].items()},
+        exported=booked.exported[index],
+        duplicate=booked.duplicate[index],
+        dropped={str(reason): n for reason, n in booked.dropped[index].items()},
     )
 
 
-def counted_as_parked(life: Life, path: str) -> tuple[int, int]:
-    """Refused and dropped so far, of cases that nobody takes while *path* is parked. A lock."""
-    rows = life.rows_below(path)
-    with life.books.lock:
-        shard = life.intake.shards.snapshot()
-        dropped = sum(life.books.dropped[row][Reason.PARKED] for row in rows)
-    width, number = len(ADMISSIONS), ADMISSIONS.index(Admission.PARKED)
-    return sum(shard.refused[row * width + number] for row in rows), dropped
-
-
-def _parkings(life: Life) -> list[ParkingStatus]:
+def _parkings(of: Sources) -> list[ParkingStatus]:
     found = []
-    for path, parking in life.parkings.by_path.copy().items():
+    for path, parking in of.parkings.by_path.copy().items():
         refused, dropped = parking.refused, 0
         if parking.parked:
-            refused, dropped = counted_as_parked(life, path)
+            rows = of.door.rows_below(path)
+            refused, dropped = counted_as_parked(of.door.books, of.door.intake.shards, rows)
             refused, dropped = refused - parking.refused_before, dropped - parking.dropped_before
         found.append(
             ParkingStatus(
@@ -156,22 +145,22 @@ def _timing(timing: Timing) -> TimingStatus:
 # -- mailboxes ------------------------------------------------------------------------------------
 
 
-def mailbox_status(life: Life, holder: Holder) -> MailboxStatus:
-    """How full *holder* is, and since when its first in line is under way."""
-    mailbox = holder.mailbox
-    slot = life.slots.get(holder.path)
+def mailbox_status(of: Sources, place: Place) -> MailboxStatus:
+    """How full *place* is, and since when its first in line is under way."""
+    mailbox = place.mailbox
+    slot = of.places.slots.get(place.path)
     flight = slot.in_flight if slot is not None else None
     first_ns = _first_ns(mailbox, flight)
-    age_s = 0.0 if first_ns is None else (life.clock.now_ns() - first_ns) / 1e9
+    age_s = 0.0 if first_ns is None else (of.clock.now_ns() - first_ns) / 1e9
     return MailboxStatus(
-        path="/".join(holder.path[1:]),
+        path="/".join(place.path[1:]),
         items=len(mailbox),
         items_capacity=mailbox.spec.max_items,
         queued_bytes=mailbox.queued_bytes,
         bytes_capacity=mailbox.spec.max_bytes,
         in_hand=len(flight.batch) if flight is not None else 0,
         oldest_age_s=max(age_s, 0.0),  # a wall clock may be set back
-        overdue_s=life.lateness.overdue_at_s(mailbox, slot) if slot is not None else 0.0,
+        overdue_s=of.door.lateness.overdue_at_s(mailbox, slot) if slot is not None else 0.0,
     )
 
 
@@ -190,15 +179,15 @@ def _first_ns(mailbox: Mailbox, flight: InFlight | None) -> int | None:
 # -- sinks ----------------------------------------------------------------------------------------
 
 
-def records(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> dict[str, Any]:
+def records(of: Sources, sink: str, kind: SignalKind, health: SinkHealth) -> dict[str, Any]:
     """Fields of `SinkStatus` by name: how many have ended in which way, and the requests."""
-    from telemetry_actors.tree.whole import sink_id
+    from telemetry_actors.tree.blueprint import sink_id
 
-    exported, dropped = _ended(life, sink, kind, health)
-    part = sink_id(len(life.sinks), sink, kind)
+    exported, dropped = _ended(of.door.books, sink, kind, health)
+    part = sink_id(len(of.sinks), sink, kind)
     return {
         "part": f"sinks/{part}",
-        "next_try_s": _next_try_s(life, ("root", "sinks", part), kind, health),
+        "next_try_s": _next_try_s(of, ("root", "sinks", part), kind, health),
         "transport": health.transport,
         "exported": exported,
         "dropped": dropped,
@@ -215,9 +204,9 @@ def _by_answer(timings: dict[tuple[int | None, str], Timing]) -> list[RequestSta
 
 
 def _next_try_s(
-    life: Life, path: tuple[str, ...], kind: SignalKind, health: SinkHealth
+    of: Sources, path: tuple[str, ...], kind: SignalKind, health: SinkHealth
 ) -> float | None:
-    slot = life.slots.get(path)
+    slot = of.places.slots.get(path)
     if slot is None:
         return None
     if kind is SignalKind.METRICS:  # its next collection, where the last one failed
@@ -225,17 +214,16 @@ def _next_try_s(
     else:
         flight = slot.in_flight
         due_s = flight.due_s if flight is not None else None
-    return None if due_s is None else max(0.0, due_s - life.clock.now_s())
+    return None if due_s is None else max(0.0, due_s - of.clock.now_s())
 
 
 def _ended(
-    life: Life, sink: str, kind: SignalKind, health: SinkHealth
+    books: Books, sink: str, kind: SignalKind, health: SinkHealth
 ) -> tuple[int, dict[str, int]]:
     if kind is SignalKind.METRICS:
         points_by = health.points.copy()
         return points_by.pop("", 0), {error: n for error, n in points_by.items() if n}
-    with life.books.lock:
-        tally = life.books.lines[kind].by_sink.get(sink)
-        if tally is None:
-            return 0, {}
-        return tally.exported, {str(reason): n for reason, n in tally.dropped.items()}
+    tally = books.snapshot().lines[kind].by_sink.get(sink)
+    if tally is None:
+        return 0, {}
+    return tally.exported, {str(reason): n for reason, n in tally.dropped.items()}

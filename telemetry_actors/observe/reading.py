@@ -7,64 +7,61 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from supervisors import Slot
+from supervisors import Clock, Slot
 from supervisors.system.clock import give_way
 from supervisors.system.process import this_process
-from telemetry_actors.batch.places import held
+from telemetry_actors.batch.places import Places
+from telemetry_actors.books.books import Books
 from telemetry_actors.books.ledger import (
     CaseLedger,
     Ledger,
     MeasurementLine,
     ProviderLine,
-    Reason,
     SignalLedger,
     SignalLine,
     SinkLine,
 )
 from telemetry_actors.books.shards import ADMISSIONS, Shard
+from telemetry_actors.books.snapshot import BooksSnapshot
+from telemetry_actors.door.door import Door
 from telemetry_actors.event.signals import SignalKind
-from telemetry_actors.life.burial import bury_calls
-from telemetry_actors.life.life import Life
-from telemetry_actors.life.stopping import end_unbuilt
-from telemetry_actors.observe._problems import problems
-from telemetry_actors.observe.counts import counted, mailbox_status, records
-from telemetry_actors.observe.status import (
+from telemetry_actors.observe._models import (
     BreakerStatus,
     DeadLetterStatus,
-    DedupStatus,
     FailureStatus,
     InstrumentStatus,
-    LetterFilesStatus,
     MailboxStatus,
-    PayloadStoreStatus,
     PressureStatus,
     ProcessStatus,
     RefusedTenantStatus,
     SinkStatus,
-    Status,
     TreeNode,
 )
+from telemetry_actors.observe._problems import problems
+from telemetry_actors.observe.counts import counted, mailbox_status, records
+from telemetry_actors.observe.sources import Sources
+from telemetry_actors.observe.status import Status
+from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.sinks.health import Endpoint, Failure, SinkHealth
 from telemetry_actors.sinks.resource import instance_id, package_version
-
-__all__ = ["read_ledger", "read_status"]
+from telemetry_actors.stores.status import DedupStatus, LetterFilesStatus, PayloadStoreStatus
 
 _LETTERS_SHOWN = 100
 _LOOK_AGAIN_S = (0.001, 0.005, 0.02)
 
 
 class _Found:
-    """What is found in the holders: distinct serials by case, distinct records by kind."""
+    """What is found in the places: distinct serials by case, distinct records by kind."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, places: Places) -> None:
         by_serial: dict[int, int] = {}
         records: dict[SignalKind, set[tuple[int, int]]] = {
             SignalKind.LOGS: set(),
             SignalKind.SPANS: set(),
             SignalKind.BRIDGE: set(),
         }
-        for kind, item in held(life):
+        for kind, item in places.held():
             ticket = item[0]
             by_serial[ticket.serial] = ticket.case_index
             if kind is not None:
@@ -73,65 +70,57 @@ class _Found:
         self.records = {kind: len(distinct) for kind, distinct in records.items()}
 
 
-def read_ledger(life: Life) -> Ledger:
+def read_ledger(door: Door, places: Places) -> Ledger:
     """One snapshot. See `Ledger.settled`.
 
     What moves on is for a moment in two places, and the thread that moves it may be waiting for
     its turn right then. So one that does not balance is looked at again.
     """
-    if life.state == "stopped":
-        end_unbuilt(life, Reason.SHUTDOWN)  # an `emit()` that was under way while we stopped
-        bury_calls(life)
-    ledger = _look(life)
+    ledger = _look(door, places)
     for pause_s in _LOOK_AGAIN_S:
         if ledger.balanced() or not ledger.settled:
             break
         give_way(pause_s)
-        ledger = _look(life)
+        ledger = _look(door, places)
     if ledger.emitted > ledger.accepted + sum(ledger.refused.values()):  # an emit() is under way
         return ledger.model_copy(update={"settled": False})
     return ledger
 
 
-def _look(life: Life) -> Ledger:
-    books = life.books
-    with books.lock:
-        before = books.endings, books.openings
-        counted = life.intake.shards.snapshot()
-    found = _Found(life)
-    with books.lock:
-        settled = before == (books.endings, books.openings) and not books.telling
-        again = life.intake.shards.snapshot()
-        settled = settled and again.emitted == counted.emitted
-        cases = {name: _case(life, counted, found, index) for index, name in enumerate(life.cases)}
-        signals = _signals(life, counted, found)
-        sources = dict(books.by_source())
-    present = {name: case for name, case in cases.items() if case.emitted}
-    total = _sum(list(cases.values()))
+def _look(door: Door, places: Places) -> Ledger:
+    """Counts of the door, what is held, the books; then whether any of them has moved meanwhile."""
+    books, shards = door.books, door.intake.shards
+    before = books.version
+    counted = shards.snapshot()
+    found = _Found(places)
+    booked = books.snapshot()
+    settled = before == booked.version and not booked.telling
+    settled = settled and shards.snapshot().emitted == counted.emitted
+    cases = {name: _case(booked, counted, found, row) for row, name in enumerate(door.cases)}
     return Ledger(
-        **total,
-        sources={"emit": sum(counted.emitted)} | sources,
-        signals=signals,
-        by_case=present,
+        **_sum(list(cases.values())),
+        sources={"emit": sum(counted.emitted)} | booked.by_source(),
+        signals=_signals(booked, counted, found),
+        by_case={name: case for name, case in cases.items() if case.emitted},
         settled=settled,
     )
 
 
-def _case(life: Life, counted: Shard, found: _Found, index: int) -> CaseLedger:
-    books, width = life.books, len(ADMISSIONS)
+def _case(booked: BooksSnapshot, counted: Shard, found: _Found, index: int) -> CaseLedger:
+    width = len(ADMISSIONS)
     cells = counted.refused[index * width : (index + 1) * width]
     by_admission = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
-    taken_in, turned_away = books.other_ways(index)
+    taken_in, turned_away = booked.other_ways(index)
     by_admission.update(turned_away)
     return CaseLedger(
         emitted=counted.emitted[index] + taken_in + turned_away.total(),
         accepted=counted.accepted[index] + taken_in,
         refused={str(a): n for a, n in by_admission.items() if n},
-        exported=books.exported[index],
-        duplicate=books.duplicate[index],
-        dropped=_plain(books.dropped[index]),
+        exported=booked.exported[index],
+        duplicate=booked.duplicate[index],
+        dropped=_plain(booked.dropped[index]),
         in_flight=found.by_case[index],
-        assumed=_plain(books.assumed[index]),
+        assumed=_plain(booked.assumed[index]),
     )
 
 
@@ -156,24 +145,22 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
     }
 
 
-def _signals(life: Life, counted: Shard, found: _Found) -> SignalLedger:
-    books = life.books
+def _signals(booked: BooksSnapshot, counted: Shard, found: _Found) -> SignalLedger:
     given, full = counted.given
+    made, recorded, left_out = booked.measured
     # Counted at the door (trace managers; what it hands over by itself), and by the tree.
-    providers = Counter(books.providers) + Counter({"given": given, "full": full})
+    providers = booked.providers + Counter({"given": given, "full": full})
     return SignalLedger(
-        logs=_line(life, found, SignalKind.LOGS, diagnostic=books.diagnostic),
-        spans=_line(life, found, SignalKind.SPANS, sampled_out=books.sampled_out),
-        bridge=_line(life, found, SignalKind.BRIDGE),
-        measurements=MeasurementLine(
-            made=books.measured[0], recorded=books.measured[1], left_out=books.measured[2]
-        ),
+        logs=_line(booked, found, SignalKind.LOGS, diagnostic=booked.diagnostic),
+        spans=_line(booked, found, SignalKind.SPANS, sampled_out=booked.sampled_out),
+        bridge=_line(booked, found, SignalKind.BRIDGE),
+        measurements=MeasurementLine(made=made, recorded=recorded, left_out=left_out),
         providers=ProviderLine(**providers),
     )
 
 
-def _line(life: Life, found: _Found, kind: SignalKind, **extra: int) -> SignalLine:
-    line = life.books.lines[kind]
+def _line(booked: BooksSnapshot, found: _Found, kind: SignalKind, **extra: int) -> SignalLine:
+    line = booked.lines[kind]
     by_sink = {
         sink: SinkLine(
             exported=tally.exported, dropped=_plain(tally.dropped), assumed=_plain(tally.assumed)
@@ -191,32 +178,33 @@ def _line(life: Life, found: _Found, kind: SignalKind, **extra: int) -> SignalLi
     )
 
 
-def read_status(life: Life, *, letters: bool = True) -> Status:
+def read_status(of: Sources, *, letters: bool = True) -> Status:
     """One look at the tree, without asking any of its actors.
 
     Args:
-        life: whose.
+        of: the gateway's parts.
         letters: with the dead letters.
     """
-    tree = [_node(path, slot) for path, slot in list(life.slots.items())]
-    mailboxes = [mailbox_status(life, holder) for holder in life.holders()]
-    counts = counted(life)
+    tree = [_node(path, slot) for path, slot in list(of.places.slots.items())]
+    mailboxes = [mailbox_status(of, place) for place in of.places]
+    counts = counted(of)
+    intake, books = of.door.intake, of.door.books
     return Status(
-        state=_state(life),
+        state=_state(of),
         restarts=sum(node.restarts for node in tree),
         tree=tree,
         mailboxes=mailboxes,
-        pressure=_pressure(life, mailboxes),
-        sinks=[_sink(life, sink, kind, health) for (sink, kind), health in life.health.items()],
-        dedup=DedupStatus(**life.dedup.health()._asdict()),
-        parked=[life.cases[i] for i in sorted(life.intake.parked)],
-        instruments=_instruments(life),
-        payload_store=_payload_store(life),
-        dead_letters=_letters(life) if letters else [],
-        dead_letters_forgotten=life.books.dead_letters.forgotten,
-        dead_letter_files=_letter_files(life),
-        journal=life.journal.status() if life.journal is not None else None,
-        problems=problems(life, counts["parkings"], counts["providers"]),
+        pressure=_pressure(of.door, mailboxes),
+        sinks=[_sink(of, sink, kind, health) for (sink, kind), health in of.health.items()],
+        dedup=DedupStatus(**of.dedup.health()._asdict()),
+        parked=[of.door.cases[i] for i in sorted(intake.parked)],
+        instruments=_instruments(of.recorder),
+        payload_store=_payload_store(of),
+        dead_letters=_letters(books) if letters else [],
+        dead_letters_forgotten=books.dead_letters.forgotten,
+        dead_letter_files=_letter_files(of),
+        journal=of.journal.status() if of.journal is not None else None,
+        problems=problems(of, counts["parkings"], counts["providers"]),
         process=_process(),
         **counts,
     )
@@ -231,13 +219,13 @@ def _process() -> ProcessStatus:
     )
 
 
-def _instruments(life: Life) -> list[InstrumentStatus]:
-    if life.recorder is None:
+def _instruments(recorder: MetricRecorder | None) -> list[InstrumentStatus]:
+    if recorder is None:
         return []
-    return [InstrumentStatus(**state._asdict()) for state in life.recorder.instruments()]
+    return [InstrumentStatus(**state._asdict()) for state in recorder.instruments()]
 
 
-def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkStatus:
+def _sink(of: Sources, sink: str, kind: SignalKind, health: SinkHealth) -> SinkStatus:
     return SinkStatus(
         sink=sink,
         kind=str(kind),
@@ -248,15 +236,15 @@ def _sink(life: Life, sink: str, kind: SignalKind, health: SinkHealth) -> SinkSt
         warnings=health.warnings,
         last_warning=health.last_warning,
         unreadable_answers=health.unreadable,
-        breaker=_breaker(life, health.endpoint),
+        breaker=_breaker(of.clock, health.endpoint),
         last_failures=[_failure(failure) for failure in health.endpoint.failures.copy()],
-        **records(life, sink, kind, health),
+        **records(of, sink, kind, health),
     )
 
 
-def _breaker(life: Life, endpoint: Endpoint) -> BreakerStatus:
-    seen = endpoint.breaker.view(life.clock.now_s())
-    since_ms = life.clock.now_ns() // 1_000_000 - round(seen.for_s * 1000)
+def _breaker(clock: Clock, endpoint: Endpoint) -> BreakerStatus:
+    seen = endpoint.breaker.view(clock.now_s())
+    since_ms = clock.now_ns() // 1_000_000 - round(seen.for_s * 1000)
     return BreakerStatus(
         state=str(seen.state),
         since=since_ms * 1_000_000,
@@ -278,9 +266,9 @@ def _failure(failure: Failure) -> FailureStatus:
     )
 
 
-def _payload_store(life: Life) -> PayloadStoreStatus | None:
-    keeper = life.payloads
-    if keeper is None or life.bridging or not life.settings.payload_store.enabled:
+def _payload_store(of: Sources) -> PayloadStoreStatus | None:
+    keeper = of.payloads
+    if keeper is None or of.bridging or not of.door.settings.payload_store.enabled:
         return None
     names = ("written", "read", "deleted", "failed", "delete_failed", "swept", "inline")
     return PayloadStoreStatus(
@@ -294,9 +282,7 @@ def _payload_store(life: Life) -> PayloadStoreStatus | None:
     )
 
 
-def _letters(life: Life) -> list[DeadLetterStatus]:
-    with life.books.lock:
-        letters = life.books.dead_letters.list()[-_LETTERS_SHOWN:]
+def _letters(books: Books) -> list[DeadLetterStatus]:
     return [
         DeadLetterStatus(
             case=letter.envelope.case,
@@ -309,19 +295,19 @@ def _letters(life: Life) -> list[DeadLetterStatus]:
             error=letter.error,
             attribution=letter.attribution,
         )
-        for letter in letters
+        for letter in books.letters()[-_LETTERS_SHOWN:]
     ]
 
 
-def _letter_files(life: Life) -> LetterFilesStatus | None:
-    if life.letters is None:
+def _letter_files(of: Sources) -> LetterFilesStatus | None:
+    if of.letters is None:
         return None
-    directory = str(life.settings.dead_letters.directory)
-    return LetterFilesStatus(directory=directory, **life.letters.state()._asdict())
+    directory = str(of.door.settings.dead_letters.directory)
+    return LetterFilesStatus(directory=directory, **of.letters.state()._asdict())
 
 
-def _state(life: Life) -> str:
-    return "parked" if life.state == "running" and life.tree_parked() else life.state
+def _state(of: Sources) -> str:
+    return "parked" if of.state == "running" and "" in of.parkings else of.state
 
 
 def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
@@ -340,8 +326,8 @@ def _node(path: tuple[str, ...], slot: Slot) -> TreeNode:
     )
 
 
-def _pressure(life: Life, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
-    pressure, room = life.pressure, life.pressure.room
+def _pressure(door: Door, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
+    pressure, room = door.pressure, door.pressure.room
     return PressureStatus(
         events=room.events,
         events_capacity=pressure.total_events,
@@ -351,8 +337,8 @@ def _pressure(life: Life, mailboxes: Sequence[MailboxStatus]) -> PressureStatus:
         tenants=room.tenants(),
         oldest_age_s=max((m.oldest_age_s for m in mailboxes), default=0.0),
         overdue_s=max((m.overdue_s for m in mailboxes), default=0.0),
-        gave_way=life.pauses.count,
-        out_of_memory=life.intake.out_of_memory,
+        gave_way=door.pauses.count,
+        out_of_memory=door.intake.out_of_memory,
         refused_tenants=[
             RefusedTenantStatus(tenant_id=tenant.tenant_id, refused=tenant.refused)
             for tenant in pressure.refused.most()

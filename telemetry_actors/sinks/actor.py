@@ -11,7 +11,7 @@ stands behind an open circuit breaker, and an end for each record in the books.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from supervisors import Clock, InFlight
@@ -19,6 +19,7 @@ from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.batch.actor import BatchActor, SinkItem
 from telemetry_actors.batch.crashes import tell_raised
+from telemetry_actors.batch.places import Kind, Left, Place
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import Among
 from telemetry_actors.books.ends import Drop, RecordEnd
@@ -27,74 +28,11 @@ from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.sinks._answer_of import answer_of
+from telemetry_actors.sinks._sending import Chunk, Sending, ends_given_up
 from telemetry_actors.sinks.retry import RetryPlan, StopBudget
-
-__all__ = ["RecordSinkActor", "ends_given_up"]
 
 _TOO_LARGE = 413
 """It says that half of it may pass, whatever became of the batch before."""
-
-Chunk = list[int]
-"""Indices into the batch, sent in one request."""
-
-
-class _Sending:
-    """How far the sending of a batch has come. Kept with the batch, over crashes."""
-
-    def __init__(self, work: list[Chunk], ends: list[Drop | None]) -> None:
-        self.work = work
-        """Chunks still to be sent, the next one first."""
-        self.ends = ends
-        """By index: None = exported (once nothing is left to send)."""
-        self.on_wire: Chunk | None = None
-        """That of the last request, until what its answer means has been noted down."""
-        self.answer: tuple[Chunk, ExportResult] | None = None
-        """To it, until what it means has been noted down: a crash in between changes nothing."""
-        self.crashes = 0
-        self.plan: RetryPlan | None = None
-        self.first_s: float | None = None
-        """When the present chunk was sent for the first time."""
-        self.last: ExportResult | None = None
-        """The last answer to it."""
-        self.accepted = False
-        """Some of it was."""
-        self.probed = False
-        """Single records have been tried; see `RecordSinkActor._split`."""
-        self.unheard: frozenset[int] = frozenset()
-        """Indices of those that were sent in full, and whose answer never came or was not heard."""
-
-    def in_request(self) -> bool:
-        """The present chunk is on its way, or was when the incarnation ended."""
-        return bool(self.work) and self.work[0] is self.on_wire
-
-    def is_answered(self) -> bool:
-        """The answer to the present chunk's request has come, and is still to be followed."""
-        return self.answer is not None and bool(self.work) and self.work[0] is self.answer[0]
-
-    def unless_received(self, reason: Reason) -> Reason:
-        """Why the present chunk is dropped: *reason*, unless an earlier attempt may have arrived.
-
-        Of that a later no says nothing.
-        """
-        return reason if self.unheard.isdisjoint(self.work[0]) else Reason.UNCONFIRMED
-
-    def fresh(self) -> _Sending:
-        """For the next incarnation, as this one was given up from outside (`InFlight.fresh`).
-
-        It may still be at work, and notes down the end of a record, then the work that is left,
-        then that nothing is on the wire; so they are read the other way round.
-        """
-        on_wire, work = self.on_wire, list(self.work)
-        new = _Sending(work, list(self.ends))
-        new.crashes, new.plan = self.crashes, self.plan
-        new.first_s, new.last = self.first_s, self.last
-        new.accepted, new.probed, new.unheard = self.accepted, self.probed, self.unheard
-        new.answer = self.answer
-        if work and work[0] is on_wire:
-            new.on_wire = on_wire
-            if not new.is_answered():
-                new.unheard |= frozenset(work[0])
-        return new
 
 
 class RecordSinkActor(BatchActor):
@@ -161,7 +99,7 @@ class RecordSinkActor(BatchActor):
 
     def deliver(self, flight: InFlight) -> bool:
         """Send chunk after chunk; False while a retry is not due yet."""
-        sending: _Sending | None = flight.notes.get("sending")
+        sending: Sending | None = flight.notes.get("sending")
         if sending is None:
             sending = flight.notes["sending"] = self._first_chunks(flight.results)
         self._after_a_crash(sending)
@@ -172,7 +110,7 @@ class RecordSinkActor(BatchActor):
         self.once(flight, 0, lambda: self._report(flight, sending))
         return True
 
-    def _first_chunks(self, encoded: list[Any]) -> _Sending:
+    def _first_chunks(self, encoded: list[Any]) -> Sending:
         """As few requests as the byte limit allows; one larger record travels alone."""
         sizes: list[Any] = [e if type(e) is Drop else self._size_of(e) for e in encoded]
         ends = [size if type(size) is Drop else None for size in sizes]
@@ -183,7 +121,7 @@ class RecordSinkActor(BatchActor):
                 size = 0
             work[-1].append(index)
             size += more
-        return _Sending(work, ends)
+        return Sending(work, ends)
 
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
@@ -193,7 +131,7 @@ class RecordSinkActor(BatchActor):
         except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
             return self._unfit("size_of() of", error)
 
-    def _after_a_crash(self, sending: _Sending) -> None:
+    def _after_a_crash(self, sending: Sending) -> None:
         """A request that crashed us is sent once more; then its records go one by one (g14)."""
         if not sending.in_request() or sending.is_answered():
             return
@@ -207,7 +145,7 @@ class RecordSinkActor(BatchActor):
             return
         self._drop(sending, Reason.STAGE_CRASH, self._last_words())
 
-    def _send_first(self, flight: InFlight, sending: _Sending) -> bool:
+    def _send_first(self, flight: InFlight, sending: Sending) -> bool:
         chunk, now_s = sending.work[0], self._clock.now_s()
         if sending.is_answered():
             return self._settle(flight, sending)
@@ -242,7 +180,7 @@ class RecordSinkActor(BatchActor):
         age_s = (self._clock.now_ns() - youngest_ns) / 1e9
         return min(max(age_s, 0.0), down_s)  # a wall clock that jumps can't do more than that
 
-    def _hold(self, flight: InFlight, sending: _Sending, plan: RetryPlan, wait_s: float) -> bool:
+    def _hold(self, flight: InFlight, sending: Sending, plan: RetryPlan, wait_s: float) -> bool:
         """Behind the open breaker: wait for it, but not beyond the deadline."""
         now_s = self._clock.now_s()
         if self._is_kept(flight, sending):
@@ -254,7 +192,7 @@ class RecordSinkActor(BatchActor):
         self._due_in(flight, min(wait_s, plan.until_s - now_s))
         return False
 
-    def _is_kept(self, flight: InFlight, sending: _Sending) -> bool:
+    def _is_kept(self, flight: InFlight, sending: Sending) -> bool:
         """The journal holds an event of the present chunk: its caps say when to give up."""
         return self._holds is not None and any(
             self._holds(flight.batch[index][0].place) for index in sending.work[0]
@@ -272,7 +210,7 @@ class RecordSinkActor(BatchActor):
         with unseen():
             return answer_of(self._sink, send, send(self._kind, records, timeout_s))
 
-    def _settle(self, flight: InFlight, sending: _Sending) -> bool:
+    def _settle(self, flight: InFlight, sending: Sending) -> bool:
         """What the answer means for its chunk. False: wait, and send it again."""
         assert sending.answer is not None
         goes_on = self._follow(flight, sending, *sending.answer)
@@ -280,7 +218,7 @@ class RecordSinkActor(BatchActor):
         return goes_on
 
     def _follow(
-        self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
+        self, flight: InFlight, sending: Sending, chunk: Chunk, result: ExportResult
     ) -> bool:
         flight.progressed += 1
         if result.unconfirmed:
@@ -301,7 +239,7 @@ class RecordSinkActor(BatchActor):
             self._drop(sending, Reason.REJECTED, result.message)
         return True
 
-    def _split(self, sending: _Sending, chunk: Chunk, result: ExportResult) -> None:
+    def _split(self, sending: Sending, chunk: Chunk, result: ExportResult) -> None:
         """Halve the chunk, down to the culprits.
 
         A receiver that says 400 to everything would be asked twice for each record, batch after
@@ -320,7 +258,7 @@ class RecordSinkActor(BatchActor):
             self._drop(sending, Reason.REJECTED, result.message)
 
     def _accepted(
-        self, flight: InFlight, sending: _Sending, chunk: Chunk, result: ExportResult
+        self, flight: InFlight, sending: Sending, chunk: Chunk, result: ExportResult
     ) -> None:
         """``partial_success`` names a number, not records: the last ones are assumed."""
         sending.accepted, self._takes_nothing = True, False
@@ -339,7 +277,7 @@ class RecordSinkActor(BatchActor):
         error = f"partial success (assumed): {message}"
         return Drop(reason, self._stage, error, Among.of(list(ids), rejected))
 
-    def _end(self, sending: _Sending, chunk: Chunk, drop: Drop | None) -> None:
+    def _end(self, sending: Sending, chunk: Chunk, drop: Drop | None) -> None:
         self._over(sending)
         for index in chunk:
             sending.ends[index] = drop
@@ -347,14 +285,14 @@ class RecordSinkActor(BatchActor):
         sending.plan = None
         sending.crashes = 0
 
-    def _over(self, sending: _Sending) -> None:
+    def _over(self, sending: Sending) -> None:
         """Of the present chunk as it is: that is the end of an export."""
         if sending.first_s is not None and sending.last is not None:
             took_s = self._clock.now_s() - sending.first_s
             self._note_export(self._sink.name, self._kind, sending.last, took_s)
         sending.first_s = sending.last = None
 
-    def _again_later(self, flight: InFlight, sending: _Sending, result: ExportResult) -> bool:
+    def _again_later(self, flight: InFlight, sending: Sending, result: ExportResult) -> bool:
         assert sending.plan is not None
         now_s = self._clock.now_s()
         behind_s, patient = self._breaker.wait_s(now_s), self._is_kept(flight, sending)
@@ -365,15 +303,15 @@ class RecordSinkActor(BatchActor):
         self._due_in(flight, delay_s)
         return False
 
-    def _give_up(self, sending: _Sending, why: str) -> None:
+    def _give_up(self, sending: Sending, why: str) -> None:
         self._drop(sending, Reason.RETRY_EXHAUSTED, why)
 
-    def _drop(self, sending: _Sending, reason: Reason, why: str) -> None:
+    def _drop(self, sending: Sending, reason: Reason, why: str) -> None:
         """The present chunk ends as *reason*, unless it may have been received."""
         drop = Drop(sending.unless_received(reason), self._stage, why)
         self._end(sending, sending.work[0], drop)
 
-    def _report(self, flight: InFlight, sending: _Sending) -> None:
+    def _report(self, flight: InFlight, sending: Sending) -> None:
         refused = [end for end in sending.ends if end and end.reason is Reason.REJECTED]
         self._takes_nothing = not sending.accepted and len(refused) > 1
         if not self._books.seal(flight):
@@ -384,18 +322,27 @@ class RecordSinkActor(BatchActor):
         ]
         self._books.report(self._kind, self._sink.name, ends)
 
+    # -- what nobody will finish ------------------------------------------------------------------
 
-def ends_given_up(flight: InFlight, drop: Drop, maybe: Drop) -> list[Drop | None]:
-    """At shutdown: how the records of a batch that nobody will finish have ended.
+    @classmethod
+    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+        """Every record: they end all at once."""
+        for item in list(flight.batch):
+            yield place.kind, item
 
-    What was exported before stays so; what is in a request may still be received, and
-    is *maybe* (``unconfirmed``); the rest is *drop*.
-    """
-    sending: _Sending | None = flight.notes.get("sending")
-    if sending is None:
-        return [drop] * len(flight.batch)
-    left = sending.fresh()
-    for chunk in left.work:
-        for index in chunk:
-            left.ends[index] = maybe if index in left.unheard else drop
-    return left.ends
+    @classmethod
+    def give_up(cls, left: Left) -> list[Any]:
+        """End each record as far as it had come; those whose event is spared come back."""
+        if left.place.kind is None or not left.books.seal(left.flight):
+            return []
+        maybe = Drop(Reason.UNCONFIRMED, left.drop.stage)
+        kept: list[Any] = []
+        ends: list[RecordEnd] = []
+        how = ends_given_up(left.flight, left.drop, maybe)
+        for item, end in zip(left.flight.batch, how, strict=True):
+            if (end is left.drop or end is maybe) and left.spares(item[0]):
+                kept.append(item)
+            else:
+                ends.append(RecordEnd((item[0], item[1]), item[3], end))
+        left.books.report(left.place.kind, left.place.sinks[0], ends)
+        return kept

@@ -17,10 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from supervisors import ChildSpec
+from telemetry_actors.batch.actor import BatchActor
+from telemetry_actors.batch.places import Place
 from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.sinks.actor import RecordSinkActor
 from telemetry_actors.stages import BridgeRouterActor, GatewayActor
-from telemetry_actors.tree._blueprint import Blueprint, Holder, Tree
+from telemetry_actors.tree.blueprint import Blueprint, Tree
 from telemetry_actors.tree.parts import Parts
 
 __all__ = ["BridgeBlueprint"]
@@ -50,12 +53,18 @@ class BridgeBlueprint(Blueprint):
             self._group("sinks", [bridge, self._provider_child()]),
             self._group("stages", self._stages()),
         )
-        holders = (
-            Holder(("root", "stages", "gateway"), self._parts.gateway, None),
-            Holder(("root", "stages", "router"), self._router, None),
-            Holder(("root", "sinks", bridge.id), self._bridge, SignalKind.BRIDGE),
+        places = (
+            Place(("root", "stages", "gateway"), self._parts.gateway, None, BatchActor),
+            Place(("root", "stages", "router"), self._router, None, BatchActor),
+            Place(
+                ("root", "sinks", bridge.id),
+                self._bridge,
+                SignalKind.BRIDGE,
+                RecordSinkActor,
+                (self._out.name,),
+            ),
         )
-        return self._tree(groups, holders, (), has_sink=False)
+        return self._tree(groups, places, (), has_sink=False)
 
     def _stages(self) -> list[ChildSpec]:
         parts = self._parts

@@ -16,11 +16,15 @@ from dataclasses import replace
 from typing import Any
 
 from supervisors import ChildSpec, Mailbox
+from telemetry_actors.batch.actor import BatchActor
+from telemetry_actors.batch.places import Path, Place
 from telemetry_actors.event.cases import CaseRoute
 from telemetry_actors.event.definition import CaseDefinition, JsonLimits, MappingSettings
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.handlers import DEFINITIONS
 from telemetry_actors.handlers.actor import HandlerActor
+from telemetry_actors.ports import Sink
+from telemetry_actors.sinks.actor import RecordSinkActor
 from telemetry_actors.sinks.metrics_actor import MetricSinkActor
 from telemetry_actors.stages import (
     CutRule,
@@ -32,19 +36,15 @@ from telemetry_actors.stages import (
     RehydratorActor,
     RouterActor,
 )
-from telemetry_actors.tree._blueprint import (
+from telemetry_actors.tree._bridge import BridgeBlueprint
+from telemetry_actors.tree.blueprint import (
     HANDLER,
     STAGES_THREAD,
     Blueprint,
-    Holder,
     Tree,
     charge,
-    sink_id,
 )
-from telemetry_actors.tree._bridge import BridgeBlueprint
 from telemetry_actors.tree.parts import Parts
-
-__all__ = ["HANDLER", "Holder", "Tree", "build_tree", "sink_id"]
 
 _HANDLERS_THREAD = "telemetry-handlers"
 
@@ -82,7 +82,7 @@ class _Whole(Blueprint):
         metrics = tuple(
             ("root", "sinks", self._id(s, SignalKind.METRICS)) for s in self._parts.sinks
         )
-        return self._tree(groups, self._holders(), metrics, has_sink=bool(self._outlets))
+        return self._tree(groups, self._places(), metrics, has_sink=bool(self._outlets))
 
     def _lane_mailbox(self) -> Mailbox:
         spec = self._stage_mailbox().spec
@@ -100,7 +100,7 @@ class _Whole(Blueprint):
         for mailbox in self._handlers.values():
             mailbox.feed([outlet for _, _, outlet in self._outlets])
 
-    def _holders(self) -> list[Holder]:
+    def _places(self) -> list[Place]:
         stages = (
             ("gateway", self._parts.gateway),
             ("offload", self._offload.mailbox),
@@ -109,14 +109,19 @@ class _Whole(Blueprint):
             ("rehydrator", self._rehydrator),
             ("recall", self._recall.mailbox),
         )
+        sinks = tuple(sink.name for sink in self._parts.sinks)
+
+        def path(sink: Sink, kind: SignalKind) -> Path:
+            return "root", "sinks", self._id(sink, kind)
+
         return [
-            *(Holder(("root", "stages", id_), mailbox, None) for id_, mailbox in stages),
+            *(Place(("root", "stages", id_), mailbox, None, BatchActor) for id_, mailbox in stages),
             *(
-                Holder(("root", "handlers", case, HANDLER), mailbox, None)
+                Place(("root", "handlers", case, HANDLER), mailbox, None, HandlerActor, sinks)
                 for case, mailbox in self._handlers.items()
             ),
             *(
-                Holder(("root", "sinks", self._id(sink, kind)), mailbox, kind)
+                Place(path(sink, kind), mailbox, kind, RecordSinkActor, (sink.name,))
                 for sink, kind, mailbox in self._outlets
             ),
         ]

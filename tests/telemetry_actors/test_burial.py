@@ -13,7 +13,7 @@ from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.handlers.actor import HandlerActor
-from telemetry_actors.life.burial import bury
+from telemetry_actors.life.ending import bury
 from telemetry_actors.sinks.actor import _Sending
 from telemetry_actors.testing import running_gateway
 from telemetry_actors.tree.whole import Holder

@@ -1,6 +1,6 @@
 """What parks is remembered: since when, how often, and what was refused meanwhile."""
 
-from telemetry_actors.life._parkings import Parking, Parkings
+from telemetry_actors.books.parkings import Parking, Parkings
 
 
 def test_a_part_that_parks_twice():

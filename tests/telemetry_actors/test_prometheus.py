@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry_actors.event.own_metrics import SelfMetric
+from telemetry_actors.observe._models import TimingStatus
 from telemetry_actors.observe._prometheus import exposition, prometheus_name
 from telemetry_actors.observe._samples import Sample
-from telemetry_actors.observe.status import TimingStatus
 
 COUNTER = SelfMetric("a.b", "counter", "{event}", ("x.y",), 'Says "what"\nit \\is')
 GAUGE = SelfMetric("a.age", "gauge", "s", (), "How old")

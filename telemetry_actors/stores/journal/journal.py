@@ -23,7 +23,6 @@ from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.shards import Shards
 from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.event.ticket import Ticket
-from telemetry_actors.observe.status import JournalStatus
 from telemetry_actors.settings import JournalSettings
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S, Adopter
 from telemetry_actors.stores.journal._caps import Caps
@@ -33,6 +32,7 @@ from telemetry_actors.stores.journal._outcomes import Outcomes
 from telemetry_actors.stores.journal._reader import Read, Reader
 from telemetry_actors.stores.journal._replays import Replays
 from telemetry_actors.stores.journal.segment import PENDING, Segment
+from telemetry_actors.stores.status import JournalStatus
 
 __all__ = ["Journal"]
 

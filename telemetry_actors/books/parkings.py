@@ -5,9 +5,16 @@ Belongs to the life of the gateway; written by the supervisors' control thread, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["Parking", "Parkings"]
+from telemetry_actors.books.ledger import Admission, Reason
+from telemetry_actors.books.shards import ADMISSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetry_actors.books.books import Books
+    from telemetry_actors.books.shards import Shards
 
 
 class Parking(NamedTuple):
@@ -62,3 +69,11 @@ class Parkings:
         meanwhile = refused - found.refused_before
         self.by_path[path] = Parking(False, now_ns, found.times, refused, meanwhile)
         return meanwhile
+
+
+def counted_as_parked(books: Books, shards: Shards, rows: Sequence[int]) -> tuple[int, int]:
+    """Refused at the door and dropped so far as ``parked``, of the cases in *rows*. Any thread."""
+    width, number = len(ADMISSIONS), ADMISSIONS.index(Admission.PARKED)
+    refused = shards.snapshot().refused
+    dropped = books.dropped_as(Reason.PARKED, rows)
+    return sum(refused[row * width + number] for row in rows), dropped

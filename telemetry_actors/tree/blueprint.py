@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from supervisors import ChildSpec, Mailbox, MailboxSpec, Runtime, SupervisorSpec
+from telemetry_actors.batch.places import Path, Place
 from telemetry_actors.event.cases import CASE_ROUTING
 from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.signals import SignalKind
@@ -24,38 +25,17 @@ from telemetry_actors.stages import Route, TraceProviderActor
 from telemetry_actors.tree.overrides import overridden
 from telemetry_actors.tree.parts import Parts
 
-__all__ = [
-    "HANDLER",
-    "STAGES_THREAD",
-    "Blueprint",
-    "Holder",
-    "Path",
-    "Tree",
-    "charge",
-    "sink_id",
-]
-
 HANDLER = "handler"
 """Id of the one child of each case's supervisor."""
 
 STAGES_THREAD = "telemetry-stages"
-Path = tuple[str, ...]
-
-
-class Holder(NamedTuple):
-    """A place where events can be, in the order of their way."""
-
-    path: Path
-    mailbox: Mailbox
-    kind: SignalKind | None
-    """For a sink: of its records."""
 
 
 class Tree(NamedTuple):
     """A spec, and the mailboxes that it is to run on."""
 
     spec: SupervisorSpec
-    holders: tuple[Holder, ...]
+    places: tuple[Place, ...]
     """Upstream to downstream."""
     providers: Mailbox
     metrics: tuple[Path, ...]
@@ -63,8 +43,8 @@ class Tree(NamedTuple):
 
     def adopt(self, runtime: Runtime) -> None:
         """Give *runtime* the mailboxes."""
-        for holder in self.holders:
-            runtime.adopt(holder.path, holder.mailbox)
+        for place in self.places:
+            runtime.adopt(place.path, place.mailbox)
         runtime.adopt(("root", "sinks", "providers"), self.providers)
 
 
@@ -101,7 +81,7 @@ class Blueprint:
     def _tree(
         self,
         groups: Sequence[ChildSpec],
-        holders: Iterable[Holder],
+        places: Iterable[Place],
         metrics: tuple[Path, ...],
         *,
         has_sink: bool,
@@ -111,7 +91,7 @@ class Blueprint:
         if file is not None:
             named = self._settings.origin.names.get("config", "config")
             spec = overridden(spec, file, has_sink=has_sink, bridging=bridging, named=named)
-        return Tree(spec, tuple(holders), self._parts.providers, metrics)
+        return Tree(spec, tuple(places), self._parts.providers, metrics)
 
     # -- mailboxes --------------------------------------------------------------------------------
 

@@ -1,9 +1,8 @@
 """What follows when a part parks or comes back: the doors of its cases close or open; it is said.
 
-Stands beside `life/life.py`, whose parkings and doors these are. Control thread. What the part still
-holds ends as ``parked``. That it is back is said once an event of its has been exported (that
-thread): its children are up after each probe, and may crash at the first event as before. So a
-part that can't work makes one line a minute, whatever its probes.
+Control thread. What the part still holds ends as ``parked``. That it is back is said once an event
+of its has been exported (that thread): its children are up after each probe, and may crash at the
+first event as before. So a part that can't work makes one line a minute, whatever its probes.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from telemetry_actors.base.log import error, warn
 from telemetry_actors.base.outage import duration
 from telemetry_actors.batch.crashes import cause_below
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.life.burial import bury
-from telemetry_actors.observe.counts import counted_as_parked
+from telemetry_actors.books.parkings import counted_as_parked
+from telemetry_actors.life.ending import end_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,38 +23,36 @@ if TYPE_CHECKING:
     from telemetry_actors.event.envelope import Item
     from telemetry_actors.life.life import Life
 
-__all__ = ["on_lifecycle", "say_who_is_back"]
-
 _THEN: Final = "its events are refused, and it tries again by itself"
 
 
 def on_lifecycle(life: Life, event: LifecycleEvent) -> None:
     """Take one event of the tree of *life*."""
-    path, now_ns = event.path, life.clock.now_ns()
+    path, now_ns, parkings = event.path, life.clock.now_ns(), life.parkings
     if event.kind == "parked":
-        cause, parkings = cause_below(life.slots, path), life.parkings
-        counts = counted_as_parked(life, path)
+        cause, counts = cause_below(life.places.slots, path), _counted(life, path)
         is_news = parkings.park(path, now_ns, *counts, cause)
         if is_news or path not in parkings.told:
             why = f"{event.detail}; last cause: {cause}" if cause else event.detail
             who = path or "the tree"
             if error("%s is parked: %s; %s", who, why, _THEN, of=path, at_once=1):
                 parkings.told.setdefault(path, (now_ns, *counts))
-        _close_doors(life)
-        _end_parked(life, path)
+        life.door.refuse_parked(parkings.now())
+        for place in life.places.below(path):
+            end_held(life.places, life.books, place, Reason.PARKED)
     elif event.kind == "unparked":
-        life.parkings.come_back(path, now_ns, counted_as_parked(life, path)[0])
-        _close_doors(life)
+        parkings.come_back(path, now_ns, _counted(life, path)[0])
+        life.door.refuse_parked(parkings.now())
 
 
 def say_who_is_back(life: Life, exported: Sequence[Item]) -> None:
     """These events have been exported: what had parked, and is theirs, works. Any thread."""
     parkings = life.parkings
     for path, (since_ns, *before) in list(parkings.told.items()):
-        rows = life.rows_below(path)
+        rows = life.door.rows_below(path)
         if path in parkings or all(ticket.case_index not in rows for ticket, _ in exported):
             continue
-        refused, dropped = map(int.__sub__, counted_as_parked(life, path), before)
+        refused, dropped = map(int.__sub__, _counted(life, path), before)
         lasted = duration((life.clock.now_ns() - since_ns) / 1e9)
         words = "%s is back after %s; %d events were refused and %d dropped meanwhile (parked)"
         who = path or "the tree"
@@ -63,16 +60,5 @@ def say_who_is_back(life: Life, exported: Sequence[Item]) -> None:
             parkings.told.pop(path, None)
 
 
-def _close_doors(life: Life) -> None:
-    if life.tree_parked():
-        life.intake.parked = frozenset(range(len(life.cases)))
-        return
-    parked = {path.removeprefix("handlers/") for path in life.parkings.now()}
-    life.intake.parked = frozenset(i for i, c in enumerate(life.cases) if c in parked)
-
-
-def _end_parked(life: Life, path: str) -> None:
-    below = ("root", *path.split("/")) if path else ("root",)
-    for holder in life.tree.holders if life.tree else ():
-        if holder.path[: len(below)] == below:
-            bury(life, holder, Reason.PARKED)
+def _counted(life: Life, path: str) -> tuple[int, int]:
+    return counted_as_parked(life.books, life.door.intake.shards, life.door.rows_below(path))

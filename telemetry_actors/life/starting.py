@@ -1,0 +1,159 @@
+"""Building and starting the tree of a life, once; and undoing it where nobody waited for it.
+
+Any thread but the tree's; two that come at once are one after the other (`Phase.building`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from supervisors import Runtime, Supervisor
+from supervisors.system.clock import Token, new_token, release
+from supervisors.system.native import acquire
+from supervisors.thread import is_want_of_threads
+from telemetry_actors.batch.crashes import tell
+from telemetry_actors.books.ledger import Reason
+from telemetry_actors.life.aside import Aside, run_aside
+from telemetry_actors.life.ending import end_held
+from telemetry_actors.life.life import ENDING
+from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
+from telemetry_actors.lifecycle.fork import importing
+
+if TYPE_CHECKING:
+    from telemetry_actors.life.life import Life
+    from telemetry_actors.tree.blueprint import Tree
+
+_UNDO_S: Final = 5.0
+_LOOK_S: Final = 0.25
+
+
+def build(life: Life) -> None:
+    """Build and start the tree, once. Blocks.
+
+    Raises:
+        ChildStartError: a child did not start. It may be tried again.
+    """
+    with life.phase.building:
+        if life.running.root is not None or life.phase.state in ENDING:
+            return
+        try:
+            _build(life)
+        except Exception as error:
+            if life.phase.fails_since_s is None and not is_want_of_threads(error, at_exit=True):
+                life.phase.fails_since_s = life.clock.now_s()
+            raise
+    if life.phase.given_up:  # looked at with the lock free: until then nobody could know
+        _undo(life)
+
+
+def build_aside(life: Life) -> None:
+    """`build`, on a thread of its own while the caller waits.
+
+    A signal handler that interrupts the caller may need the tree (`stop` does).
+
+    Raises:
+        ChildStartError: a child did not start. It may be tried again.
+    """
+    token = new_token()
+    errors: list[BaseException] = []
+
+    def build_and_say() -> None:
+        try:
+            build(life)
+        except BaseException as error:  # noqa: BLE001 -- it is raised where it was asked for
+            errors.append(error)
+        finally:
+            release(token)
+
+    try:
+        if life.running.root is not None or life.running.given is not None:
+            build_and_say()  # a runtime that was given may be bound to this thread
+        else:
+            _await(run_aside(build_and_say), token)
+    except RuntimeError:  # no thread can be started
+        build_and_say()
+    if errors:
+        raise errors[0]
+
+
+def run_on_who_waits(life: Life) -> None:
+    """No thread can be started: the tree is to run on whatever thread waits for it."""
+    from supervisors.run.caller import CallersRuntime
+
+    life.running.given = CallersRuntime()
+    life.clock = life.running.given.clock
+
+
+def _build(life: Life) -> None:
+    phase, stores = life.phase, life.stores
+    phase.state = "starting"
+    with importing():
+        from telemetry_actors.life.building import parts_of, say_started
+        from telemetry_actors.tree.whole import build_tree
+
+        if stores.journal is not None:
+            stores.journal.open()
+        parts = parts_of(life)
+    outlets = life.outlets
+    outlets.sinks, outlets.budget, outlets.recorder = parts.sinks, parts.budget, parts.recorder
+    life.books.sinks = max(1, len(parts.sinks))
+    if stores.journal is not None and not parts.sinks:
+        stores.journal.end_replays()  # nobody would get them: they wait for better settings
+    if stores.letters is not None:
+        stores.letters.prepare()
+    _start(life, build_tree(parts))
+    life.door.intake.asleep = False
+    if phase.state in ENDING:
+        return
+    phase.state = "running"
+    say_started(life)
+    if stores.payloads is not None:
+        stores.payloads.sweep()
+
+
+def _start(life: Life, tree: Tree) -> None:
+    """Tree and slots are known before anyone runs: an event may be taken at once."""
+    running = life.running
+    runtime = running.given or Runtime(
+        life.clock, sweep_interval_s=life.settings.supervision.sweep_interval_s
+    )
+    running.runtime = runtime
+    runtime.report, runtime.reports_at_once = tell, 1
+    tree.adopt(runtime)
+    life.door.intake.know_sinks([p.mailbox for p in tree.places if p.kind is not None])
+    runtime.journal.subscribe(partial(on_lifecycle, life))
+    life.stores.say_back = partial(say_who_is_back, life)
+    running.tree = tree
+    life.places.know(tree.places, runtime.slots)
+    try:
+        running.root = Supervisor.start(tree.spec, runtime=runtime)
+    except BaseException:
+        running.tree = None
+        life.places.know((), {})
+        raise
+    life.door.lateness.watch(tree.places, runtime.slots)
+
+
+def _undo(life: Life) -> None:
+    """It was stopped while it started, and whoever stopped it could not wait."""
+    root, payloads = life.running.root, life.stores.payloads
+    if root is None:
+        return
+    life.places.slots = dict(life.places.slots)  # the tree forgets them as it ends
+    root.stop(_UNDO_S)
+    for place in life.places:
+        end_held(life.places, life.books, place, Reason.SHUTDOWN)
+    if payloads is not None:
+        payloads.close(_UNDO_S)
+
+
+def _await(aside: Aside, over: Token) -> None:
+    """Until *over* is released.
+
+    Raises:
+        RuntimeError: its thread never came, so that it never will be.
+    """
+    while not acquire(over, _LOOK_S):
+        if aside.never_came():
+            raise RuntimeError("the thread never came")
