@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from supervisors import Mailbox, MailboxSpec
 from supervisors.system.native import get_ident
+from telemetry_actors.batch.crashes import tell_raised
 from telemetry_actors.batch.lateness import Lateness
 from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Admission, Reason
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
     from supervisors import Clock
     from telemetry_actors.books.books import Books
+    from telemetry_actors.books.dead_letters import DeadLetter
     from telemetry_actors.books.ends import OnEnd
+    from telemetry_actors.books.ledger import Outcome
     from telemetry_actors.door.entries import Entry
     from telemetry_actors.door.trace_calls import TraceCalls
     from telemetry_actors.event.envelope import Envelope, Item
@@ -145,7 +148,7 @@ class Door:
         """
         ticket, envelope = item
         if on_end is not None:
-            self.books.follow(ticket.serial, on_end)
+            self.books.follow(ticket.serial, _guarded(on_end))
         self.books.take_in(source, {ticket.case_index: 1})
         share = self.books.room.take(envelope.tenant_id, ticket.charged_bytes)
         ticket = ticket._replace(thread=get_ident(), share=share)
@@ -165,3 +168,16 @@ class Door:
             return
         drop = Drop(Reason.STAGE_CRASH, "stages/gateway", type(error).__name__)
         self.books.end([Ending(item, drop)])
+
+
+def _guarded(on_end: OnEnd) -> OnEnd:
+    """*on_end* may be a user's: what it raises costs nobody else anything, and is said."""
+
+    def tell(outcome: Outcome, letter: DeadLetter | None) -> None:
+        try:
+            on_end(outcome, letter)
+        except Exception as error:  # noqa: BLE001 -- whatever it is; the books are done
+            what = "what was to be told of a replayed event's end"
+            tell_raised(what, error, "no event is lost")
+
+    return tell

@@ -159,7 +159,8 @@ class Life:
         self.running = Running(runtime)
         self.stores = Stores(settings, clock, process)
         self.books = Books(len(entries), letters, self.stores, max_age_ns)
-        self.calls = TraceCalls(settings.providers, providers or TraceProviders(), self.books)
+        companions = TraceProviders() if providers is None else providers  # one with nobody is falsy
+        self.calls = TraceCalls(settings.providers, companions, self.books)
         self.door = Door(
             settings,
             entries,

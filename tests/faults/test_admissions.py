@@ -98,7 +98,7 @@ def arrived(tap, settings):
     """What the next process brings to the receiver: uids, and its books."""
     before = Counter(tap.received().log_uids)
     with TelemetryGateway(TelemetrySettings.enabled(**settings)) as gateway:
-        until(lambda: gateway._life.journal is None or gateway._life.journal.idle)
+        until(lambda: gateway._life.stores.journal is None or gateway._life.stores.journal.idle)
         assert gateway.flush(20)
         ledger = gateway.ledger()
     return Counter(tap.received().log_uids) - before, ledger
@@ -145,7 +145,7 @@ def test_g09_a_process_that_is_killed_without_a_journal_hinders_a_retry_for_its_
     gateway.start()
     assert gateway.emit("app_created", {"tenant_id": "t"}, {"app_id": "a"}, event_id="retried")
     until(lambda: gateway.status().dedup.leases == 1)
-    gateway._life.dedup._link.ask = gone  # from here on this process tells Redis nothing
+    gateway._life.stores.dedup._link.ask = gone  # from here on this process tells Redis nothing
     until(lambda: not redis.keys(), within_s=5)
 
     with TelemetryGateway(
@@ -247,7 +247,7 @@ def test_g09_what_is_durable_reaches_the_broker_under_its_first_name(tmp_path, r
     child.end(how)
     settings["celery"] = {"broker_url": redis.url}
     with TelemetryGateway(TelemetrySettings.enabled(**settings)) as gateway:
-        until(lambda: gateway._life.journal.idle)
+        until(lambda: gateway._life.stores.journal.idle)
         assert gateway.flush(20)
 
     origins = [json.loads(text)["metadata"]["origin"] for text in envelopes(redis)]

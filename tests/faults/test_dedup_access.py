@@ -32,7 +32,7 @@ def test_a_user_needs_four_commands_on_its_own_keys(redis):
         assert dedup_of(gateway).failures == 0
         ids = emit(gateway, 1)
         assert gateway.flush(5)
-        gateway._life.dedup.release([("t", ids[0], serial) for serial in range(20)])
+        gateway._life.stores.dedup.release([("t", ids[0], serial) for serial in range(20)])
         until(lambda: not known(redis, ids))
 
     assert dedup_of(gateway).failures == 0
@@ -44,7 +44,7 @@ def test_a_user_that_may_not_release_is_said_and_claims_all_the_same(redis):
     with gateway_with(redis.url_for("tele", PASSWORD)) as gateway:
         ids = emit(gateway, 1)
         assert gateway.flush(5)
-        gateway._life.dedup.release([("t", ids[0], serial) for serial in range(20)])
+        gateway._life.stores.dedup.release([("t", ids[0], serial) for serial in range(20)])
         seen = until(lambda: (seen := dedup_of(gateway)).releases_lost and seen)
         assert known_after_flush(gateway, redis, emit(gateway, 5))
 
@@ -64,8 +64,8 @@ def test_g10_wrong_credentials_let_events_pass_and_are_in_no_text(redis, user, c
         texts = [
             caplog.text,
             gateway.status().model_dump_json(),
-            repr(gateway._life.dedup),
-            repr(vars(gateway._life.dedup)),
+            repr(gateway._life.stores.dedup),
+            repr(vars(gateway._life.stores.dedup)),
         ]
         ledger = gateway.ledger()
 

@@ -97,7 +97,7 @@ def test_a_release_that_finds_no_redis_is_made_when_it_is_back(redis):
         ids = emit(gateway, 5)
         assert known_after_flush(gateway, redis, ids)
         redis.pause()
-        gateway._life.dedup.release([("t", e, n) for e in ids for n in range(20)])
+        gateway._life.stores.dedup.release([("t", e, n) for e in ids for n in range(20)])
         until(lambda: not dedup_of(gateway).healthy)
         assert dedup_of(gateway).releases_waiting == 5
         redis.go_on()
@@ -113,7 +113,7 @@ def test_stop_does_not_wait_for_a_redis_that_hangs(redis):
         ids = emit(gateway, 5)
         assert known_after_flush(gateway, redis, ids)
         redis.pause()
-        gateway._life.local_claims.claim([("t", "x", 1)])
+        gateway._life.stores.local_claims.claim([("t", "x", 1)])
         watch = Stopwatch()
         gateway.stop(0.5)
         took_s = watch.took_s()

@@ -28,8 +28,8 @@ with TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()]) as g
             interrupted += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    flushed, ledger, mailbox = gateway.flush(20), gateway.ledger(), gateway._life.mailbox
-    room = gateway._life.pressure.room
+    flushed, ledger, mailbox = gateway.flush(20), gateway.ledger(), gateway._life.door.mailbox
+    room = gateway._life.door.pressure.room
     held = [mailbox.queued_bytes, len(mailbox), room.event_bytes, room.events]
     print(json.dumps([flushed, interrupted, ledger.balanced(), held]))
     print(ledger.model_dump_json())

@@ -52,8 +52,8 @@ class Killed:
 def replayed(settings):
     """The next start: everything that it finds goes out. The ledger, and the status."""
     with TelemetryGateway(TelemetrySettings.enabled(**settings)) as gateway:
-        until(lambda: gateway.status().journal.replays or gateway._life.journal.idle)
-        until(lambda: gateway._life.journal.idle and gateway.flush(5))
+        until(lambda: gateway.status().journal.replays or gateway._life.stores.journal.idle)
+        until(lambda: gateway._life.stores.journal.idle and gateway.flush(5))
         return gateway.ledger(), gateway.status().journal
 
 

@@ -358,7 +358,7 @@ def test_g22_stop_in_a_signal_handler_that_has_interrupted_the_books():
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        with gateway._life.books.lock:
+        with gateway._life.books._lock:
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -449,7 +449,7 @@ def test_g22_where_no_thread_can_be_started_the_tree_runs_on_the_caller(monkeypa
 
     sink = RecordingSink()
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[sink])
-    gateway._life.intake.asleep = False  # as if the thread that builds it had failed
+    gateway._life.door.intake.asleep = False  # as if the thread that builds it had failed
     emit(gateway, 100)
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", none)

@@ -48,7 +48,7 @@ def run(vector: dict[str, Any]) -> Emitted:
         before_ns = runtime.clock.now_ns()
         admission = gateway.emit(vector["case"], vector["context"], vector["payload"])
         after_ns = runtime.clock.now_ns()
-        ids = [item[1].event_id for item in gateway._life.mailbox.held()]
+        ids = [item[1].event_id for item in gateway._life.door.mailbox.held()]
         runtime.advance(_LATER_S)
         assert not sink.logs, "the event did not wait"
         assert gateway.flush(), "the event has no outcome"

@@ -48,7 +48,7 @@ def gateway():
 
 
 def with_events(gateway, count=10):
-    gateway._life.intake.asleep = False  # as if the thread that builds it were at it
+    gateway._life.door.intake.asleep = False  # as if the thread that builds it were at it
     assert all(gateway.emit("app_created", TENANT, APP) for _ in range(count))
 
 
@@ -92,7 +92,7 @@ def test_g22_where_a_part_of_the_tree_is_refused_a_stop_delivers_on_the_callers_
     with pytest.raises(ChildStartError, match="start new thread"):
         gateway.start()
     assert not gateway.flush(1)  # it goes on: with threads, some day
-    assert not gateway._life.has_given_runtime
+    assert gateway._life.running.given is None
     report = gateway.stop(WITHIN_S)
     assert report.drained
     assert gateway.ledger().exported == 10

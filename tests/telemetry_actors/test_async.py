@@ -247,10 +247,10 @@ def test_without_a_loop_that_we_know_it_is_said(gateway):
 def test_a_tree_that_can_not_start_is_said_where_the_block_begins(run, monkeypatch):
     gateway = gateway_with(RecordingSink())
 
-    def fail():
+    def fail(_life):
         raise ValueError("no tree today")
 
-    monkeypatch.setattr(gateway._life, "build", fail)
+    monkeypatch.setattr("telemetry_actors.life.starting._build", fail)
 
     async def main():
         async with gateway:

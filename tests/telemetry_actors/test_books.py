@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors import InFlight
-from telemetry_actors.books.books import Books
+from telemetry_actors.books.books import Books, Listener
 from telemetry_actors.books.dead_letters import Among, DeadLetters
 from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Outcome, Reason
@@ -41,11 +41,12 @@ def released():
 def books(letters, released):
     """Books of two cases, whose lock is free whenever dropped items are told."""
 
-    def on_dropped(items):
-        assert not books.lock.locked()
-        released.extend(items)
+    class Releases(Listener):
+        def on_dropped(self, items):
+            assert not books._lock.locked()
+            released.extend(items)
 
-    books = Books(2, letters, on_dropped)
+    books = Books(2, letters, Releases())
     return books
 
 
@@ -234,14 +235,15 @@ def test_a_drop_that_is_known_outweighs_one_that_is_assumed(books, letters, know
 # -- letters, followers, other ways in -------------------------------------------------------------
 
 
-def test_letters_are_told_with_the_lock_not_held(books, letters):
+def test_letters_are_told_with_the_lock_not_held(letters):
     told = []
 
-    def on_letters(batch):
-        assert not books.lock.locked()
-        told.append(list(batch))
+    class Told(Listener):
+        def on_letters(self, batch):
+            assert not books._lock.locked()
+            told.append(list(batch))
 
-    books.on_letters = on_letters
+    books = Books(2, letters, Told())
     books.end([Ending(an_item(1), REJECTED), Ending(an_item(2)), Ending(an_item(3), PARKED)])
     books.end([Ending(an_item(4), duplicate=True)])
 
@@ -262,7 +264,7 @@ def test_whoever_follows_an_event_is_told_once_with_the_lock_not_held(books, end
     ends = []
 
     def on_end(*end):
-        assert not books.lock.locked()
+        assert not books._lock.locked()
         ends.append(end)
 
     books.follow(1, on_end)

@@ -20,7 +20,7 @@ TENANT = {"tenant_id": "acme"}
 def gateway():
     """One that never starts: what is accepted stays in its mailbox."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False
+    gateway._life.door.intake.asleep = False
     yield gateway
     gateway.stop(0.1)
 
@@ -28,7 +28,7 @@ def gateway():
 def envelope_of(gateway, context=TENANT, payload=APP, **options):
     """What is queued for an event."""
     assert gateway.emit("app_created", context, payload, **options) is Admission.ACCEPTED
-    (item,) = gateway._life.mailbox.drain()
+    (item,) = gateway._life.door.mailbox.drain()
     return item[1]
 
 
@@ -135,12 +135,12 @@ def test_g29_the_compare_that_spares_others_the_count_of_bytes_misses_none(gatew
 def test_all_that_an_event_holds_is_charged(gateway):
     long = "e" * 200
     assert gateway.emit("app_created", {"tenant_id": "t" * 200}, APP, event_id=long)
-    ((ticket, envelope),) = gateway._life.mailbox.held()
+    ((ticket, envelope),) = gateway._life.door.mailbox.held()
 
     held = envelope.context + envelope.payload + long.encode()
     assert ticket.charged_bytes == len(held) + OVERHEAD_BYTES == charge_of(envelope)
     assert gateway.status().pressure.event_bytes == ticket.charged_bytes
-    gateway._life.mailbox.drain()
+    gateway._life.door.mailbox.drain()
 
 
 # -- the payload ----------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_each_refusal_comes_before_those_behind_it():
     large = {"x": "x" * 3000}
     settings = {"max_event_bytes": 2000, "mailbox_events": 1, "linger_s": 3000.0}
     with running_gateway(gateway=settings) as (gateway, _):
-        intake = gateway._life.intake
+        intake = gateway._life.door.intake
         gateway.emit("app_created", TENANT, APP)
         assert gateway.emit("app_created", TENANT, APP) is Admission.MAILBOX_FULL
         intake.parked = frozenset(range(20))
@@ -237,7 +237,7 @@ class Interrupted(deque):
 
 def test_an_interrupt_in_the_middle_of_emit_leaves_books_that_balance(gateway):
     """Ctrl-C is raised at the next call that ends: here, the append."""
-    mailbox, intake = gateway._life.mailbox, gateway._life.intake
+    mailbox, intake = gateway._life.door.mailbox, gateway._life.door.intake
     mailbox.user = intake._queue = Interrupted(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         gateway.emit("app_created", TENANT, APP)
@@ -250,7 +250,7 @@ def test_an_interrupt_in_the_middle_of_emit_leaves_books_that_balance(gateway):
 
 def test_a_handler_that_raises_an_ordinary_exception_leaves_books_that_balance(gateway):
     """A time-out of the host's, say. `emit()` never raises, and the event is on its way."""
-    mailbox, intake = gateway._life.mailbox, gateway._life.intake
+    mailbox, intake = gateway._life.door.mailbox, gateway._life.door.intake
     mailbox.user = intake._queue = Interrupted(TimeoutError())
 
     assert gateway.emit("app_created", TENANT, APP) is Admission.ACCEPTED
@@ -261,11 +261,11 @@ def test_an_interrupt_before_the_event_is_queued_is_counted_as_a_refusal(gateway
     def interrupted(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gateway._life.intake, "_now_ns", interrupted)
+    monkeypatch.setattr(gateway._life.door.intake, "_now_ns", interrupted)
     with pytest.raises(KeyboardInterrupt):
         gateway.emit("app_created", TENANT, APP)
 
-    assert len(gateway._life.mailbox) == 0
+    assert len(gateway._life.door.mailbox) == 0
     assert gateway.ledger().refused == {"invalid": 1}
     assert gateway.ledger().balanced()
 
@@ -310,4 +310,4 @@ def test_many_first_events_start_one_tree(monkeypatch):
 
 def test_g02_the_door_has_no_more_attributes_than_are_looked_up_quickly(gateway):
     """From the 30th on CPython 3.11 keeps them in a dict of the object's own: 7 % of `emit()`."""
-    assert len(vars(gateway._life.intake)) <= 29
+    assert len(vars(gateway._life.door.intake)) <= 29

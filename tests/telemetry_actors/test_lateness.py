@@ -14,6 +14,7 @@ from supervisors.run.mailbox import Wait
 from supervisors.testing import FakeClock
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.batch import lateness
+from telemetry_actors.door import _giving_way
 from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.testing import RecordingSink
@@ -177,17 +178,17 @@ def test_status_says_how_old_the_oldest_is_and_that_nothing_is_overdue():
 
 def test_g02_it_may_give_way_on_an_ordinary_thread_and_on_the_main_one():
     seen = []
-    thread = threading.Thread(target=lambda: seen.append(lateness.may_give_way()))
+    thread = threading.Thread(target=lambda: seen.append(_giving_way.may_give_way()))
     thread.start()
     thread.join()
 
     assert seen == [True]
-    assert lateness.may_give_way()
+    assert _giving_way.may_give_way()
 
 
 def test_g02_it_gives_way_in_no_event_loop():
     async def ask():
-        return lateness.may_give_way()
+        return _giving_way.may_give_way()
 
     assert asyncio.run(ask()) is False
 
@@ -196,11 +197,11 @@ def test_g02_it_gives_way_in_no_event_loop():
 def test_g02_it_gives_way_on_no_hub(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
 
-    assert not lateness.may_give_way()
+    assert not _giving_way.may_give_way()
 
 
 def _handler(seen, _signum, _frame):
-    seen.append(lateness.may_give_way())
+    seen.append(_giving_way.may_give_way())
 
 
 class _Handlers:
@@ -211,7 +212,7 @@ class _Handlers:
         self.deeper()
 
     def deeper(self):
-        self.seen.append(lateness.may_give_way())
+        self.seen.append(_giving_way.may_give_way())
 
     def starred(self, *_args):
         self.deeper()
@@ -222,7 +223,7 @@ def test_g02_it_gives_way_in_no_signal_handler(form):
     seen = []
     handlers = _Handlers(seen)
     forms = {
-        "function": lambda _signum, _frame: seen.append(lateness.may_give_way()),
+        "function": lambda _signum, _frame: seen.append(_giving_way.may_give_way()),
         "method": handlers.handle,
         "starred": handlers.starred,
         "partial": functools.partial(_handler, seen),
@@ -238,7 +239,7 @@ def test_g02_it_gives_way_in_no_signal_handler(form):
 
 def test_a_stack_that_is_too_deep_to_tell_counts_as_a_handler():
     def deeper(n):
-        return deeper(n - 1) if n else lateness.in_signal_handler(sys._getframe())
+        return deeper(n - 1) if n else _giving_way.in_signal_handler(sys._getframe())
 
     assert not deeper(3)
     assert deeper(300)
@@ -259,7 +260,7 @@ class Late:
 
 @pytest.mark.parametrize(("late_s", "times"), [(0.0, 0), (0.25, 0), (0.26, 1)])
 def test_g02_it_gives_way_only_when_something_is_overdue(late_s, times):
-    pauses = lateness.Pauses(Late(late_s))
+    pauses = _giving_way.Pauses(Late(late_s).overdue_s)
     pauses.look()
 
     assert pauses.count == times
@@ -268,7 +269,7 @@ def test_g02_it_gives_way_only_when_something_is_overdue(late_s, times):
 def test_g02_it_looks_at_most_once_in_20_ms():
     clock = FakeClock()
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()], clock=clock)
-    intake = gateway._life.intake
+    intake = gateway._life.door.intake
     intake.asleep, looks = False, []
     intake._look = lambda: looks.append(clock.now_s())
     for _ in range(100):
@@ -283,7 +284,7 @@ def test_g02_a_refused_event_looks_as_well_else_a_starved_tree_with_a_full_mailb
     clock = FakeClock()
     settings = TelemetrySettings.enabled(gateway={"mailbox_events": 1})
     gateway = TelemetryGateway(settings, sinks=[RecordingSink()], clock=clock)
-    intake = gateway._life.intake
+    intake = gateway._life.door.intake
     intake.asleep, looks = False, []
     intake._look = lambda: looks.append(1)
     for _ in range(3):
@@ -297,13 +298,13 @@ def test_g02_a_refused_event_looks_as_well_else_a_starved_tree_with_a_full_mailb
 def test_giving_way_can_be_switched_off():
     gateway = TelemetryGateway(TelemetrySettings.enabled(pressure={"give_way": False}), sinks=[])
 
-    assert gateway._life.intake._look is None
+    assert gateway._life.door.intake._look is None
 
 
 def test_g01_what_a_look_raises_reaches_nobody():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False
-    gateway._life.intake._look = lambda: 1 / 0
+    gateway._life.door.intake.asleep = False
+    gateway._life.door.intake._look = lambda: 1 / 0
 
     assert gateway.emit("app_created", TENANT, APP)
     assert gateway.ledger().accepted == 1

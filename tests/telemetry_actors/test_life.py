@@ -15,7 +15,7 @@ MESSAGE = {"message_id": "m", "status": "succeeded"}
 
 def test_what_waits_before_there_is_a_tree_is_in_flight():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False  # as if the thread that builds it were slow
+    gateway._life.door.intake.asleep = False  # as if the thread that builds it were slow
     gateway.emit("app_created", TENANT, {})
     gateway.emit("message_run", TENANT, MESSAGE)
     ledger = gateway.ledger()
@@ -48,9 +48,9 @@ def test_a_part_that_does_not_start_is_said_and_the_start_can_be_tried_again(mon
 
 def test_it_is_started_once_and_never_after_its_stop():
     with running_gateway() as (gateway, _):
-        root = gateway._life.root
+        root = gateway._life.running.root
         assert gateway.start() is gateway
-        assert gateway._life.root is root
+        assert gateway._life.running.root is root
     gateway.start()
 
     assert gateway.status().state == "stopped"
@@ -87,7 +87,7 @@ def test_g02_a_trace_manager_whose_mailbox_is_full_costs_no_lock_either():
         enterprise_telemetry_gateway_enabled=False, providers={"mailbox_calls": 1}
     )
     gateway = TelemetryGateway(settings, sinks=[])
-    gateway._life.intake.asleep = False  # nobody takes the calls away
+    gateway._life.door.intake.asleep = False  # nobody takes the calls away
     returned = []
 
     def emit():
@@ -95,7 +95,7 @@ def test_g02_a_trace_manager_whose_mailbox_is_full_costs_no_lock_either():
 
     emit()
     thread = threading.Thread(target=emit)
-    with gateway._life.books.lock:  # as in the middle of ledger()
+    with gateway._life.books._lock:  # as in the middle of ledger()
         thread.start()
         thread.join(0.5)
         stuck = thread.is_alive()

@@ -12,7 +12,7 @@ def file(tmp_path):
 
 
 def spec_of(gateway, *path):
-    spec = gateway._life.tree.spec
+    spec = gateway._life.running.tree.spec
     for id_ in path:
         (child,) = (child for child in spec.children if child.id == id_)
         spec = child.start if child.type == "supervisor" else child

@@ -11,7 +11,9 @@ from telemetry_actors.event.envelope import unpack_map
 
 @pytest.fixture
 def entry():
-    return TelemetryGateway(TelemetrySettings.enabled(), sinks=[])._life.entries["workflow_run"]
+    return TelemetryGateway(TelemetrySettings.enabled(), sinks=[])._life.door.entries[
+        "workflow_run"
+    ]
 
 
 def test_both_are_packed_and_the_tenant_is_the_payloads(entry):

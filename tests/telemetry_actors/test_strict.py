@@ -42,7 +42,7 @@ TYPO = ("app_craeted", TENANT, APP)
 def gateway_of(**settings):
     """One that never starts."""
     made = TelemetryGateway(TelemetrySettings.enabled(**settings), sinks=[RecordingSink()])
-    made._life.intake.asleep = False
+    made._life.door.intake.asleep = False
     return made
 
 
@@ -145,7 +145,7 @@ def test_an_id_that_would_be_replaced_is_a_mistake(gateway):
 
 def test_off_it_is_not_there_at_all():
     gateway = gateway_of()
-    assert type(gateway._life.intake) is Intake
+    assert type(gateway._life.door.intake) is Intake
     for event, _ in MISTAKES:
         gateway.emit(*event)
     gateway.stop(0.1)

@@ -143,7 +143,7 @@ def test_what_can_not_be_put_in_is_counted_once(bridge, monkeypatch, error):
     def broken_off(_item, _size):
         raise error
 
-    monkeypatch.setattr(bridge.gateway._life.mailbox, "append", broken_off)
+    monkeypatch.setattr(bridge.gateway._life.door.mailbox, "append", broken_off)
     with contextlib.suppress(KeyboardInterrupt):
         assert bridge.take(ours())
     ledger = bridge.ledger()
@@ -156,7 +156,7 @@ def test_what_can_not_be_put_in_is_counted_once(bridge, monkeypatch, error):
 def test_the_settings_of_a_producer_do_not_send_a_workers_events_round(recording):
     settings = TelemetrySettings.enabled(transport="celery", celery={"broker_url": "memory://"})
     bridge = CeleryBridge(settings)
-    assert bridge.gateway._life.bridging is False
+    assert bridge.gateway._life.outlets.bridging is False
     bridge.stop()
 
 
@@ -226,7 +226,7 @@ def test_a_full_tree_is_waited_for_and_then_refuses(recording):
         gateway={"mailbox_events": 1}, celery={"room_timeout_s": 0.01, "outcome_timeout_s": 0.0}
     )
     bridge = CeleryBridge(settings, sinks=[recording])
-    intake = bridge.gateway._life.intake
+    intake = bridge.gateway._life.door.intake
     intake.asleep, intake._awaken = True, lambda: True  # nobody takes anything
 
     assert bridge.take(ours())

@@ -18,6 +18,7 @@ from supervisors.system.process import this_process
 from telemetry_actors import SettingsError, TelemetrySettings, _process, emit, init
 from telemetry_actors.hosts import _users, asgi
 from telemetry_actors.life import event_loop as _async
+from telemetry_actors.life import starting
 from telemetry_actors.testing import RecordingSink, running_gateway, use_gateway
 
 TENANT = {"tenant_id": "acme"}
@@ -384,14 +385,14 @@ def test_one_that_is_cancelled_stops_the_gateway_all_the_same(loop, gateway, sto
 def test_one_that_is_cancelled_in_its_beginning_is_no_user_any_more(
     loop, gateway, stopped, monkeypatch
 ):
-    begun, opened, build = threading.Event(), threading.Event(), gateway._life.build
+    begun, opened, build = threading.Event(), threading.Event(), starting._build
 
-    def slowly():
+    def slowly(life):
         begun.set()
         opened.wait(LONG_S)
-        build()
+        build(life)
 
-    monkeypatch.setattr(gateway._life, "build", slowly)
+    monkeypatch.setattr(starting, "_build", slowly)
 
     async def main():
         async with anyio.create_task_group() as tasks:

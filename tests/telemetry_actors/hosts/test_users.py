@@ -15,6 +15,7 @@ from telemetry_actors import (
 )
 from telemetry_actors.hosts import _users
 from telemetry_actors.hosts._users import User
+from telemetry_actors.life import starting
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway, use_gateway
 from tests.forks import as_in_a_child
@@ -163,11 +164,11 @@ def test_a_setting_that_can_not_be_used_is_said_and_the_host_goes_on(monkeypatch
 
 
 def test_a_tree_that_can_not_start_is_said_and_the_host_goes_on(gateway, monkeypatch, caplog):
-    def fail():
+    def fail(_life):
         raise ValueError("no tree today")
 
     with monkeypatch.context() as patch:
-        patch.setattr(gateway._life, "build", fail)
+        patch.setattr("telemetry_actors.life.starting._build", fail)
         user = came()
     assert caplog.messages == [
         "the tree can't be started: no tree today; the first event tries again"
@@ -179,9 +180,9 @@ def test_a_tree_that_can_not_start_is_said_and_the_host_goes_on(gateway, monkeyp
 
 
 def test_a_tree_that_does_not_come_up_is_not_waited_for_for_ever(gateway, monkeypatch):
-    opened, build = threading.Event(), gateway._life.build
+    opened, build = threading.Event(), starting._build
     monkeypatch.setattr(_users, "_LONGEST_START_S", 0.05)
-    monkeypatch.setattr(gateway._life, "build", lambda: (opened.wait(8), build()))
+    monkeypatch.setattr(starting, "_build", lambda life: (opened.wait(8), build(life)))
 
     user = came()
 

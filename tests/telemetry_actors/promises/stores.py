@@ -56,7 +56,7 @@ class Gate:
 def held_store(running, hold=("get",)):
     """The gateway of *running* with a `Gate` before its store."""
     with running as (gateway, recording):
-        keeper = gateway._life.payloads
+        keeper = gateway._life.stores.payloads
         gate = Gate(payload_keeper.open_store(gateway._life.settings.payload_store))
         gate.release()
         gate.hold(*hold)
@@ -79,13 +79,13 @@ def until(condition):
 
 def settled_store(gateway):
     """The store's status once nothing is under way in it."""
-    until(lambda: not gateway._life.payloads.objects)
+    until(lambda: not gateway._life.stores.payloads.objects)
     return gateway.status().payload_store
 
 
 def cut_off_fallback(gateway):
     """Damage from outside: envelopes lose their fallback on their way to the recall lane."""
-    lane = gateway._life.tree.holders
+    lane = gateway._life.running.tree.places
     (mailbox,) = [h.mailbox for h in lane if h.path[-1] == "dedup"]
     extend = mailbox.extend
 

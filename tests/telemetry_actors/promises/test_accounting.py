@@ -120,9 +120,9 @@ def test_what_is_in_two_places_on_its_way_is_looked_at_again(looks, balanced):
         gateway.emit("app_created", TENANT, APP)
         assert gateway.flush(5)
         there = Places((Ticket(99, 0, 100), None), looks)
-        gateway._life.taken_out.append((None, there))
+        gateway._life.places._taken_out.append((None, there))
         ledger = gateway.ledger()
-        gateway._life.taken_out.clear()
+        gateway._life.places._taken_out.clear()
 
     assert ledger.settled
     assert ledger.balanced() is balanced
@@ -146,10 +146,10 @@ def test_one_event_taken_away_by_hand_turns_balanced_false(place, where):
     """Nothing in the two lines is a remainder: a loss that nobody counts shows."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
     with gateway:
-        holder = next(h for h in gateway._life.holders() if h.path == ("root", *place))
-        slot = gateway._life.slots[holder.path]
+        holder = next(h for h in gateway._life.places if h.path == ("root", *place))
+        slot = gateway._life.places.slots[holder.path]
         feeds = stop_taking(holder.mailbox)
-        for each in gateway._life.holders():
+        for each in gateway._life.places:
             each.mailbox.hurry(True)
         gateway.emit("app_created", TENANT, APP)
         poll(lambda: len(holder.mailbox) == 1 and gateway.ledger().settled)
@@ -392,7 +392,7 @@ def test_a_door_that_is_full_in_bytes_says_so():
     settings = TelemetrySettings.enabled(gateway={"mailbox_bytes": 5000, "linger_s": 3000.0})
     with TelemetryGateway(settings, sinks=[RecordingSink()]) as gateway:
         returned = [gateway.emit("app_created", TENANT, {"mode": "x" * 1500}) for _ in range(4)]
-        assert gateway._life.mailbox.queued_bytes <= 5000
+        assert gateway._life.door.mailbox.queued_bytes <= 5000
         assert gateway.flush(5)
         assert gateway.emit("app_created", TENANT, {"mode": "x" * 1500})
 

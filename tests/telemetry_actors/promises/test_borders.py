@@ -11,7 +11,6 @@ from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.demo.jsonl import event_of_line
 from telemetry_actors.door.arrival import CELERY, take_arrival
-from telemetry_actors.door.readmission import let_in
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.decoding import MAX_VALUES
 from telemetry_actors.event.envelope import Envelope, charge_of
@@ -47,7 +46,7 @@ def by_emit(gateway, _path):
 def by_a_broker(gateway, _path):
     fields = {"case": "app_created", "tenant_id": TENANT, "event_id": LONG[:60_000], "payload": APP}
     read = from_json(json.dumps(fields), "task")
-    return take_arrival(gateway._life, read._replace(event_id=LONG), None)
+    return take_arrival(gateway._life.door, read._replace(event_id=LONG), None)
 
 
 def by_a_letter(gateway, _path):
@@ -106,15 +105,15 @@ def test_g18_a_long_id_is_the_same_digest_in_letters(way, tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 def test_g04_ids_of_a_megabyte_take_no_more_room_than_they_are_charged_for(way, tmp_path):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False  # nothing is taken out of the mailbox
-    gateway._life.state = "running"
+    gateway._life.door.intake.asleep = False  # nothing is taken out of the mailbox
+    gateway._life.phase.state = "running"
     try:
         assert way(gateway, tmp_path)
-        ((ticket, envelope),) = gateway._life.mailbox.held()
+        ((ticket, envelope),) = gateway._life.door.mailbox.held()
         assert (envelope.tenant_id, envelope.event_id) == IDS
         assert ticket.charged_bytes == charge_of(envelope) < 2000
         assert gateway.status().pressure.event_bytes == ticket.charged_bytes
-        gateway._life.mailbox.drain()
+        gateway._life.door.mailbox.drain()
     finally:
         gateway.stop(0.1)
 
@@ -145,12 +144,12 @@ def test_g11_a_payload_that_can_not_be_read_costs_itself_and_not_the_store(tmp_p
         payload_store={"directory": tmp_path}, enterprise_include_content=True
     ) as (gateway, recording):
         gateway.start()
-        life = gateway._life
+        door = gateway._life.door
         for event_id, payload in (("bad", too_many()), ("good", message)):
-            envelope = Envelope("message_run", "t", event_id, life.clock.now_ns(), b"\x80", payload)
-            row = life.entries["message_run"].row
-            ticket = Ticket(next(life.intake.serials), row, charge_of(envelope))
-            assert let_in(life, CELERY, (ticket, envelope), None)
+            envelope = Envelope("message_run", "t", event_id, door.clock.now_ns(), b"\x80", payload)
+            row = door.entries["message_run"].row
+            ticket = Ticket(next(door.intake.serials), row, charge_of(envelope))
+            assert door.let_in(CELERY, (ticket, envelope), None)
         assert gateway.flush(10)
         ledger, store = gateway.ledger(), gateway.status().payload_store
 
@@ -165,13 +164,13 @@ def test_calls_that_wait_are_bounded_in_bytes_as_well():
         TelemetrySettings.enabled(providers={"mailbox_bytes": 5000}), sinks=[RecordingSink()]
     )
     envelope = Envelope("message_run", "t", "e", 1, b"\x80", b"\x80" * 2000)
-    offer = gateway._life.offer_call
+    offer = gateway._life.calls.offer
     try:
         assert [offer(None, "message", envelope) for _ in range(3)] == [True, True, False]
-        gateway._life.providers.drain()
-        assert gateway._life.providers.queued_bytes == 0
+        gateway._life.calls.mailbox.drain()
+        assert gateway._life.calls.mailbox.queued_bytes == 0
         large = envelope._replace(payload=b"\x80" * 9000)  # it goes alone
         assert [offer(None, "message", large) for _ in range(2)] == [True, False]
-        gateway._life.providers.drain()
+        gateway._life.calls.mailbox.drain()
     finally:
         gateway.stop(0.1)

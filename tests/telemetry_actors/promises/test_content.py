@@ -48,7 +48,7 @@ def test_g21_with_content_off_no_gated_value_is_in_envelope_dead_letter_or_signa
     with gateway:
         assert gateway.emit(case, TENANT, {**VALID.get(case, {}), **gated})
         assert gateway.emit(case, TENANT, {**gated, "status": 3})  # invalid where it is built
-        for item in gateway._life.mailbox.held():
+        for item in gateway._life.door.mailbox.held():
             assert SECRET.encode() not in repr(item).encode()
         assert gateway.flush(5)
         letters = gateway.dead_letters()
@@ -77,8 +77,8 @@ def silent():
 @given(content=_CONTENT, case=st.sampled_from([c for c, r in CASE_ROUTING.items() if r.gated]))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_g21_no_leaf_of_a_gated_value_is_in_the_envelope(silent, content, case):
-    silent._life.intake.asleep = False  # nobody takes the envelope away
-    queue = silent._life.mailbox.user
+    silent._life.door.intake.asleep = False  # nobody takes the envelope away
+    queue = silent._life.door.mailbox.user
     for key in CASE_ROUTING[case].gated:
         silent.emit(case, TENANT, {key: content})
         packed = queue.pop()[1].pack()
@@ -120,7 +120,7 @@ def test_g30_secrets_appear_nowhere(caplog):
             settings_.model_dump_json(),
             gateway.status().model_dump_json(),
             repr(gateway),
-            repr(gateway._life.sinks),
+            repr(gateway._life.outlets.sinks),
             repr(gateway.dead_letters()),
             caplog.text,
         ]

@@ -77,7 +77,7 @@ def test_g14_a_crash_in_the_claim_of_a_batch_costs_none_and_makes_no_duplicate(
 ):
     """Claims name their holder: the step is redone and finds its own."""
     with running_gateway() as (gateway, recording):
-        store = gateway._life.dedup
+        store = gateway._life.stores.dedup
         claim, left = store.claim, [crashes]
 
         def claim_and_crash(keys):
@@ -98,7 +98,7 @@ def test_g14_a_crash_in_the_claim_of_a_batch_costs_none_and_makes_no_duplicate(
 
 def test_g14_a_claim_that_crashes_for_one_event_costs_that_event(monkeypatch):
     with running_gateway() as (gateway, recording):
-        store = gateway._life.dedup
+        store = gateway._life.stores.dedup
         claim = store.claim
 
         def poisoned(keys):
@@ -241,7 +241,7 @@ def test_g12_a_stage_that_is_broken_altogether_parks_the_tree_which_comes_back(m
 
     supervision = {"intensity": 1, "park_probe_min_s": 0.2, "park_probe_max_s": 0.2}
     with running_gateway(supervision=supervision) as (gateway, recording):
-        monkeypatch.setattr(gateway._life.dedup, "claim", poisoned)
+        monkeypatch.setattr(gateway._life.stores.dedup, "claim", poisoned)
         breath = threading.Event()
         for _ in range(200):
             if not gateway.emit("app_created", TENANT, APP):

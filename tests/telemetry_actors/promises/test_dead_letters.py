@@ -218,7 +218,7 @@ def test_g18_what_can_not_be_put_in_ends_counted_and_is_kept(gateway, sink, monk
     def no_memory(_item, _size):
         raise MemoryError
 
-    monkeypatch.setattr(gateway._life.mailbox, "append", no_memory)
+    monkeypatch.setattr(gateway._life.door.mailbox, "append", no_memory)
     assert gateway.replay(letter, lambda *end: ends.append(end))
     ledger = gateway.ledger()
 
@@ -234,7 +234,7 @@ def test_g18_a_ctrl_c_in_the_middle_of_a_replay_leaves_the_books_whole(gateway, 
     """It is raised just after the event was put in."""
     letter = dropped(gateway, "app_created", APP)
     sink.refuses = False
-    mailbox = gateway._life.mailbox
+    mailbox = gateway._life.door.mailbox
     append = mailbox.append
 
     def ctrl_c(item, size):

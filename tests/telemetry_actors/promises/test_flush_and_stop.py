@@ -193,7 +193,7 @@ def test_stop_while_the_first_event_waits_for_its_tree_builds_it_if_there_is_tim
     timeout_s, exported
 ):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False  # as if the thread that builds the tree were slow
+    gateway._life.door.intake.asleep = False  # as if the thread that builds the tree were slow
     gateway.emit("app_created", TENANT, APP)
     gateway.stop(timeout_s)
 
@@ -364,7 +364,9 @@ def test_an_event_that_comes_while_the_tree_is_started_is_in_the_books(monkeypat
         ref = real(spec, **options)
         assert gateway.emit("app_created", TENANT, APP)
         breath = threading.Event()
-        while gateway._life.mailbox.user:  # taken by the gateway stage, on to the sink's linger
+        while (
+            gateway._life.door.mailbox.user
+        ):  # taken by the gateway stage, on to the sink's linger
             breath.wait(0.005)
         seen.append(gateway.ledger())
         return ref
@@ -372,7 +374,7 @@ def test_an_event_that_comes_while_the_tree_is_started_is_in_the_books(monkeypat
     monkeypatch.setattr(Supervisor, "start", staticmethod(start_and_look))
     settings = TelemetrySettings.enabled(gateway={"linger_s": 0}, sink={"linger_s": 60})
     gateway = TelemetryGateway(settings, sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False
+    gateway._life.door.intake.asleep = False
     with gateway:
         assert (seen[0].in_flight, seen[0].balanced()) == (1, True)
         assert gateway.flush(5)
@@ -406,8 +408,8 @@ def test_stop_during_the_start_of_another_thread_leaves_no_tree_behind(monkeypat
 def test_a_ledger_is_not_settled_until_the_journal_has_heard_of_an_outcome():
     """Until then it still holds the event, which the books have ended."""
     with running_gateway() as (gateway, _):
-        books, seen = gateway._here().books, []
-        books.on_ended = lambda _tickets: seen.append(gateway.ledger().settled)
+        stores, seen = gateway._life.stores, []
+        stores.on_ended = lambda _tickets: seen.append(gateway.ledger().settled)
         gateway.emit("app_created", TENANT, APP)
         assert gateway.flush(5)
 

@@ -60,7 +60,7 @@ def test_envelopes_from_a_broker_are_let_in(written):
     texts = (written / "envelopes.jsonl").read_text(encoding="utf-8").splitlines()
     with a_gateway(recording) as gateway:
         for text in texts:
-            assert take_arrival(gateway._life, from_json(text, "task"), None)
+            assert take_arrival(gateway._life.door, from_json(text, "task"), None)
         assert gateway.flush(10)
 
     assert uids(recording) == UIDS

@@ -101,8 +101,8 @@ def test_g01_a_payload_that_another_thread_changes_meanwhile():
 def test_g01_at_the_recursion_limit():
     """With room for its own first frames it answers, however few are left, and does no half."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False  # nobody takes the events away
-    mailbox = gateway._life.mailbox
+    gateway._life.door.intake.asleep = False  # nobody takes the events away
+    mailbox = gateway._life.door.mailbox
     returned, queued = [], []
 
     def emit():
@@ -232,7 +232,7 @@ def asleep(gateway):
     """Wait until the consumer of the gateway's mailbox has asked to be woken."""
     breath = threading.Event()
     for _ in range(1000):
-        if gateway._life.mailbox._wake_at < sys.maxsize:
+        if gateway._life.door.mailbox._wake_at < sys.maxsize:
             return
         breath.wait(0.005)
     raise AssertionError("it is awake all the time")
@@ -299,7 +299,7 @@ emit, context, payload = telemetry_actors.emit, {"tenant_id": "t"}, {"app_id": "
 for _ in range(4_000):
     assert emit("app_created", context, payload)
 threading.Event().wait(0.5)  # the woken threads go back to sleep
-kept, queue = [object()], gateway._life.mailbox.user
+kept, queue = [object()], gateway._life.door.mailbox.user
 for _ in range(len(queue)):  # every second event goes: its memory is free and stays ours
     item = queue.popleft()
     if len(kept) % 2:

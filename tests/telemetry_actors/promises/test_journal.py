@@ -140,7 +140,7 @@ def test_g08_wherever_it_is_when_the_tree_stops_it_is_kept(tmp_path):
 
 def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_path):
     gateway = a_gateway(tmp_path, Receiver())
-    gateway._life.intake.asleep = False  # as if the thread that builds it were slow
+    gateway._life.door.intake.asleep = False  # as if the thread that builds it were slow
     gateway.emit("app_created", TENANT, APP, event_id="early")
     report = gateway.stop(0.1)
 
@@ -154,7 +154,7 @@ def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_pat
 def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, monkeypatch):
     """Its thread is gone before it has written them, and nobody has noticed when the stop comes."""
     gateway = a_gateway(tmp_path, Receiver(), supervision={"sweep_interval_s": 60.0}).start()
-    journal, gone = gateway._life.journal, threading.Event()
+    journal, gone = gateway._life.stores.journal, threading.Event()
 
     def append(_items):
         gone.set()
@@ -177,7 +177,7 @@ def test_g08_what_the_gateway_has_in_hand_when_it_ends_is_kept_too(tmp_path, mon
 def test_g08_a_stop_waits_for_the_write_that_is_under_way(tmp_path, monkeypatch):
     """Else what it writes was counted as shutdown and kept as well; what waited was lost."""
     gateway = a_gateway(tmp_path, Receiver()).start()
-    index, at_work, go = gateway._life.journal._index, threading.Event(), threading.Event()
+    index, at_work, go = gateway._life.stores.journal._index, threading.Event(), threading.Event()
     add, put_away = index.add, _stopping.put_away
 
     def add_late(*args):
@@ -275,7 +275,7 @@ def test_g04_what_comes_back_from_disk_is_no_more_than_there_is_room_for(tmp_pat
     small = {"linger_s": 0, "batch_events": 16, "mailbox_events": 64, "total_events": 200}
     with a_gateway(tmp_path, receiver, gateway=small) as gateway:
         emit(gateway, ids)
-        until(lambda: not gateway._here().pressure._queue)
+        until(lambda: not gateway._here().door.pressure._queue)
         before = gateway.status().journal.spilled
         receiver.takes = 2
         until(lambda: gateway.status().journal.spilled < before)
@@ -313,7 +313,7 @@ def test_g08_a_door_that_is_full_does_not_keep_what_is_on_disk_from_coming_back(
         "journal": {"segment_bytes": 4_096, "max_bytes": 16_384},
     }
     with a_gateway(tmp_path, receiver, **settings) as gateway:
-        pressure, accepted = gateway._here().pressure, 0
+        pressure, accepted = gateway._here().door.pressure, 0
 
         def nothing_more_gets_in():
             """Filled up again: the journal takes from the door when its thread gets to it."""
@@ -537,7 +537,7 @@ def test_g08_what_a_stop_can_not_put_away_is_counted(tmp_path, monkeypatch):
     gateway.start()
     emit(gateway, ["e0", "e1", "e2"])
     life = gateway._life
-    monkeypatch.setattr(life.journal, "append", lambda _items: 1 / 0)
+    monkeypatch.setattr(life.stores.journal, "append", lambda _items: 1 / 0)
     gateway.stop(0.0)
     until(lambda: gateway.status().state == "stopped")
 

@@ -123,7 +123,7 @@ def test_g11_the_object_goes_whatever_becomes_of_the_event(tmp_path, how):
     with held_store(a_gateway(tmp_path), hold=["get"] if how == "shutdown" else []) as held:
         gateway, recording, gate = held
         if how == "no sink":
-            router = gateway._life.slots["root", "stages", "router"].current.actor
+            router = gateway._life.places.slots["root", "stages", "router"].current.actor
             router._has_sink = False
         if how == "rejected":
             recording.export = lambda *_: ExportResult(Verdict.REFUSED)

@@ -67,7 +67,7 @@ def a_sleeping_gateway(events=100, *, mailbox_bytes=64 * MB, **settings):
     """Nobody takes anything out of its mailbox."""
     settings["gateway"] = {"mailbox_events": events, "mailbox_bytes": mailbox_bytes}
     gateway = TelemetryGateway(TelemetrySettings.enabled(**settings), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False
+    gateway._life.door.intake.asleep = False
     return gateway
 
 
@@ -223,13 +223,13 @@ def test_what_has_its_outcome_holds_nothing_any_more():
             if n % 50 == 7:
                 crash(gateway._ref("handlers/message_run"), ValueError("x"), in_hand=True)
         assert gateway.flush(10)
-        life = gateway._life
+        door = gateway._life.door
         ledger, pressure = gateway.ledger(), gateway.status().pressure
 
     assert ledger.balanced()
     assert ledger.duplicate > 0
     assert (pressure.events, pressure.event_bytes, pressure.tenants) == (0, 0, 0)
-    assert life.pressure.room.own == {}
+    assert door.pressure.room.own == {}
 
 
 # -- budgets --------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def test_an_event_over_its_mark_travels_alone():
 def test_bytes_are_counted_once_however_large_the_event():
     gateway = a_sleeping_gateway()
     gateway.emit("app_created", {"tenant_id": "t"}, {"x": "x" * 1000})
-    ((ticket, _),) = gateway._life.mailbox.held()
+    ((ticket, _),) = gateway._life.door.mailbox.held()
 
     assert gateway.status().pressure.event_bytes == ticket.charged_bytes
     assert (ticket.share.events, ticket.share.event_bytes) == (1, ticket.charged_bytes)
@@ -362,12 +362,12 @@ def test_a_sink_expires_what_has_grown_old_before_it():
         pressure={"normal_max_age_s": 5.0},
     )
     with TelemetryGateway(settings, sinks=[gate], clock=clock) as gateway:
-        (logs,) = [h for h in gateway._life.holders() if h.path[-1] == "logs"]
+        (logs,) = [h for h in gateway._life.places if h.path[-1] == "logs"]
         breath = threading.Event()
         for number in range(2):  # the first is on the wire, the second waits behind it
             assert gateway.emit("message_run", {}, payload_of("message_run"))
             for _ in range(1000):
-                slot = gateway._life.slots[logs.path]
+                slot = gateway._life.places.slots[logs.path]
                 if len(logs.mailbox) if number else slot.in_flight is not None:
                     break
                 breath.wait(0.005)

@@ -87,7 +87,7 @@ def a_gateway(flag, edition, way):
         enterprise_otlp_endpoint=endpoint,
     )
     gateway = TelemetryGateway(settings, sinks=sinks)
-    gateway._life.intake.asleep = False
+    gateway._life.door.intake.asleep = False
     return gateway
 
 
@@ -101,9 +101,9 @@ def test_every_case_is_decided_by_flag_edition_and_way_out(flag, edition, way, w
     gateway = a_gateway(FLAGS[flag], EDITIONS[edition], WAYS[way])
     for case in TelemetryCase:
         manager = object() if with_manager else None
-        calls_before = len(gateway._life.providers)
+        calls_before = len(gateway._life.calls.mailbox)
         admission = gateway.emit(case, TENANT, {}, manager)
-        admitted = gateway._life.mailbox.drain()
+        admitted = gateway._life.door.mailbox.drain()
         decided, called = expected(case, FLAGS[flag], EDITIONS[edition], WAYS[way])
 
         assert admission == decided, case
@@ -113,7 +113,7 @@ def test_every_case_is_decided_by_flag_edition_and_way_out(flag, edition, way, w
             assert ticket.companion is (manager if called else None)
         else:
             assert admitted == []
-            calls = len(gateway._life.providers) - calls_before
+            calls = len(gateway._life.calls.mailbox) - calls_before
             assert calls == (1 if with_manager and called else 0), case
     gateway.stop(0)
 
@@ -372,7 +372,7 @@ def test_calls_that_a_stop_cuts_off_are_counted():
 
 def test_an_event_that_ends_before_the_router_leaves_its_manager_absent():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.intake.asleep = False  # never started
+    gateway._life.door.intake.asleep = False  # never started
     gateway.emit("message_run", TENANT, MESSAGE, Provider())
     gateway.stop(0)
 

@@ -70,8 +70,8 @@ def texts_of(gateway, caplog, directory=None):
     yield from (repr(letter) for letter in gateway.dead_letters())
     yield gateway.ledger().model_dump_json()
     yield from (repr(gateway), repr(gateway._settings), gateway._settings.model_dump_json())
-    yield from (repr(sink) for sink in gateway._life.sinks)
-    yield from (sink.endpoint_of(SignalKind.LOGS) for sink in gateway._life.sinks)
+    yield from (repr(sink) for sink in gateway._life.outlets.sinks)
+    yield from (sink.endpoint_of(SignalKind.LOGS) for sink in gateway._life.outlets.sinks)
     if directory is not None:
         yield from (
             path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()

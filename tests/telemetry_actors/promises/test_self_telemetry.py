@@ -353,7 +353,7 @@ def test_series_are_cumulative_since_the_gateway_was_made():
     """One start for all and for ever; no counter falls."""
     runtime = DeterministicRuntime(1)
     with running_gateway(runtime=runtime) as (gateway, recording):
-        made_ns = gateway._life.began_ns
+        made_ns = gateway._life.phase.began_ns
         seen = []
         for _ in range(4):
             runtime.advance(5.0)
@@ -431,8 +431,8 @@ def test_a_collection_costs_the_same_with_full_mailboxes(monkeypatch):
     runtime = DeterministicRuntime(1)
     with running_gateway(runtime=runtime, gateway={"linger_s": 60.0}) as (gateway, _):
         monkeypatch.setattr("supervisors.run.mailbox.Mailbox.held", never)
-        monkeypatch.setattr("telemetry_actors.observe.reading.held", never)
-        empty = gateway._life.tree and len(list(points(gateway.status())))
+        monkeypatch.setattr("telemetry_actors.batch.places.Places.held", never)
+        empty = gateway._life.running.tree and len(list(points(gateway.status())))
         for _ in range(5000):
             gateway.emit("app_created", TENANT, APP)
         status = gateway.status()

@@ -147,12 +147,12 @@ def test_g06_a_root_whose_probes_fail_goes_on_trying_and_waits_longer_each_time(
     settings = {"park_probe_min_s": 1.0, "park_probe_max_s": 8.0}
     with running_gateway(runtime=runtime, supervision=settings) as (gateway, _):
         parked = []
-        gateway._life.root.subscribe(
+        gateway._life.running.root.subscribe(
             lambda event: (
                 parked.append(runtime.virtual.time_s) if event[:2] == ("parked", "") else None
             )
         )
-        cls = gateway._life.slots["root", "stages", "router"].spec.start
+        cls = gateway._life.places.slots["root", "stages", "router"].spec.start
         start = cls.on_start
         monkeypatch.setattr(cls, "on_start", lambda self: 1 / 0)
         crash(gateway._ref("stages/router"), ValueError("x"))
@@ -229,7 +229,7 @@ QUICK = {"hang_deadline_s": 0.1, "sink_hang_deadline_s": 0.1, "sweep_interval_s"
 
 
 def zombies_are_gone(gateway):
-    runtime = gateway._life.root.runtime
+    runtime = gateway._life.running.root.runtime
     for thread in list(runtime._abandoned):
         thread.join(5)
     return runtime.abandoned == 0 and runtime.abandoned_in_all > 0
@@ -243,13 +243,13 @@ def test_g16_a_store_that_hangs_costs_nothing_until_the_culprit_is_known(
     """The step for the whole batch is redone, then event by event: and then it costs one."""
     stuck = Stuck(times)
     with running_gateway(supervision=QUICK) as (gateway, recording):
-        claim = gateway._life.dedup.claim
+        claim = gateway._life.stores.dedup.claim
 
         def slow_claim(keys):
             stuck.pass_by()
             return claim(keys)
 
-        monkeypatch.setattr(gateway._life.dedup, "claim", slow_claim)
+        monkeypatch.setattr(gateway._life.stores.dedup, "claim", slow_claim)
         emit(gateway, 40)
         assert gateway.flush(10)
         ledger = gateway.ledger()

@@ -53,7 +53,7 @@ class Seen:
         gateway = TelemetryGateway(given, sinks=[sink], runtime=DeterministicRuntime())
         with gateway:
             self.admissions = [self._emit(gateway, *event) for event in events]
-            self.held = list(gateway._life.mailbox.held())
+            self.held = list(gateway._life.door.mailbox.held())
             assert gateway.flush()
             self.status, self.ledger = gateway.status(), gateway.ledger()
             self.letters = gateway.dead_letters()

@@ -17,7 +17,8 @@ from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.sinks.actor import RecordSinkActor, _Sending
+from telemetry_actors.sinks._sending import Sending
+from telemetry_actors.sinks.actor import RecordSinkActor
 from telemetry_actors.sinks.retry import RetryPlan, StopBudget
 
 LIMIT_BYTES = 100
@@ -314,7 +315,7 @@ def test_a_receiver_that_takes_nothing_is_not_asked_about_every_record_for_ever(
 
 
 def test_a_request_that_crashed_is_tried_whole_once_more_and_then_one_by_one(sink):
-    sending = _Sending([[0, 1, 2], [3]], [None] * 4)
+    sending = Sending([[0, 1, 2], [3]], [None] * 4)
     sending.on_wire = sending.work[0]
     sink._after_a_crash(sending)
     assert sending.work == [[0, 1, 2], [3]]
@@ -334,7 +335,7 @@ def given_up_in_a_request(sending):
 
 def test_g19_records_of_a_request_whose_answer_nobody_heard_are_unconfirmed_in_the_end(sink):
     """The receiver may have them, whatever becomes of later attempts."""
-    sending = given_up_in_a_request(_Sending([[0, 1], [2]], [None] * 3))
+    sending = given_up_in_a_request(Sending([[0, 1], [2]], [None] * 3))
     sink._after_a_crash(sending)
     sink._give_up(sending, "too long")
     sink._give_up(sending, "too long")
@@ -344,7 +345,7 @@ def test_g19_records_of_a_request_whose_answer_nobody_heard_are_unconfirmed_in_t
 
 def test_g19_so_is_one_that_is_ended_as_the_culprit(sink, monkeypatch):
     monkeypatch.setattr(sink, "_last_words", lambda: "killed")
-    sending = _Sending([[0]], [None])
+    sending = Sending([[0]], [None])
     for _ in range(2):
         sending = given_up_in_a_request(sending)
         sink._after_a_crash(sending)
@@ -354,7 +355,7 @@ def test_g19_so_is_one_that_is_ended_as_the_culprit(sink, monkeypatch):
 
 def test_g16_what_is_still_done_to_a_sending_that_was_given_up_is_nobodys():
     """It may be in the middle of an answer when it is copied."""
-    sending = _Sending([[0], [1]], [None] * 2)
+    sending = Sending([[0], [1]], [None] * 2)
     fresh = given_up_in_a_request(sending)
     sending.ends[0] = Drop(Reason.REJECTED, "sinks/logs")
     del sending.work[0]
@@ -417,7 +418,7 @@ def test_g19_a_receiver_that_asks_for_too_long_is_tried_at_the_cap_and_not_befor
 
 
 def test_a_crash_between_two_requests_costs_nothing(sink):
-    sending = _Sending([[0]], [None])
+    sending = Sending([[0]], [None])
     for _ in range(5):
         sink._after_a_crash(sending)
 

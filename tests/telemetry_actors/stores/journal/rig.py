@@ -5,7 +5,7 @@ import shutil
 from uuid import uuid4
 
 from supervisors.testing import FakeClock
-from telemetry_actors.books.books import Books
+from telemetry_actors.books.books import Books, Listener
 from telemetry_actors.books.dead_letters import DeadLetters
 from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
@@ -26,7 +26,8 @@ class Rig:
         self.clock = clock or FakeClock()
         self.serials = itertools.count(1)
         self.shards = Shards(len(CASES))
-        self.books = Books(len(CASES), DeadLetters(10_000, 10**9))
+        ended = Listener()
+        self.books = Books(len(CASES), DeadLetters(10_000, 10**9), ended)
         settings = {"memory_directory": directory.parent / "memory", **settings}
         settings = JournalSettings(directory=directory, **settings)
         self.settings = settings
@@ -39,7 +40,7 @@ class Rig:
             shards=self.shards,
             books=self.books,
         )
-        self.books.on_ended = self.journal.ended
+        ended.on_ended = self.journal.ended
         if opened:
             self.journal.open()
 

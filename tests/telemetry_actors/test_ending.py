@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from supervisors import ChildSpec, Exit, InFlight, Mailbox, MailboxSpec
+from telemetry_actors.batch.actor import BatchActor
+from telemetry_actors.batch.places import Place, Places
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import DeadLetters
 from telemetry_actors.books.ends import Drop
@@ -13,10 +15,10 @@ from telemetry_actors.event.envelope import Envelope
 from telemetry_actors.event.signals import LogSignal, SignalKind, Signals
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.handlers.actor import HandlerActor
-from telemetry_actors.life.ending import bury
-from telemetry_actors.sinks.actor import _Sending
+from telemetry_actors.life.ending import end_held
+from telemetry_actors.sinks._sending import Sending
+from telemetry_actors.sinks.actor import RecordSinkActor
 from telemetry_actors.testing import running_gateway
-from telemetry_actors.tree.whole import Holder
 
 LOGS = SignalKind.LOGS
 STAGE = ("root", "stages", "dedup")
@@ -41,21 +43,25 @@ def a_record(serial):
     return (*an_item(serial), A_LOG, 0)
 
 
+class Life:
+    """As much of one as is looked at; *elsewhere* is what another place holds."""
+
+    def __init__(self):
+        self.books = Books(1, DeadLetters(100, 10**6))
+        self.elsewhere = []
+        self.slots = {}
+        self.places = Places(Mailbox(MailboxSpec(batch_max_items=10)))
+        other = SimpleNamespace(held=lambda: self.elsewhere)
+        self.places.know([Place(("root", "elsewhere"), other, None, BatchActor)], self.slots)
+
+
 @pytest.fixture
 def life():
-    """As much of a life as a burial looks at; *elsewhere* is what other holders hold."""
-    life = SimpleNamespace(
-        books=Books(1, DeadLetters(100, 10**6)),
-        slots={},
-        sinks=[SimpleNamespace(name="otlp")],
-        elsewhere=[],
-        journal=None,
-        tree=object(),
-        taken_out=[],
-    )
-    others = Holder(("root", "elsewhere"), SimpleNamespace(held=lambda: life.elsewhere), None)
-    life.holders = lambda: [others]
-    return life
+    return Life()
+
+
+def bury(life, place, reason):
+    end_held(life.places, life.books, place, reason)
 
 
 def a_holder(life, path, *, kind=None, waiting=(), start=HandlerActor, exit_=None):
@@ -65,7 +71,10 @@ def a_holder(life, path, *, kind=None, waiting=(), start=HandlerActor, exit_=Non
     life.slots[path] = SimpleNamespace(
         in_flight=None, spec=ChildSpec("c", start), last_exit=exit_ or Exit.crash(KeyError("x"))
     )
-    return Holder(path, mailbox, kind)
+    if kind is not None:
+        name = path[-1].partition("-")[2] or "otlp"
+        return Place(path, mailbox, kind, RecordSinkActor, (name,))
+    return Place(path, mailbox, None, start, ("otlp",))
 
 
 def in_hand(life, holder, *serials, make=an_item, results=(), forwarded=0):
@@ -200,7 +209,7 @@ def test_of_a_batch_that_is_being_sent_each_record_ends_as_far_as_it_had_come(li
     holder, flight = a_sink_with_a_batch(life, 1, 2, 3, 4)
     encode_error = Drop(Reason.ENCODE_ERROR, "sinks/logs")
     flight.results = [b"1", b"2", encode_error, b"4"]
-    flight.notes["sending"] = sending = _Sending([[1], [3]], [None, None, encode_error, None])
+    flight.notes["sending"] = sending = Sending([[1], [3]], [None, None, encode_error, None])
     if how == "in a request":
         sending.on_wire = sending.work[0]
     else:
@@ -213,7 +222,7 @@ def test_of_a_batch_that_is_being_sent_each_record_ends_as_far_as_it_had_come(li
 
 def test_a_batch_that_was_sent_in_part_and_waits_for_a_quiet_retry_is_not_unconfirmed(life):
     holder, flight = a_sink_with_a_batch(life, 1, 2)
-    flight.notes["sending"] = _Sending([[1]], [None, None])
+    flight.notes["sending"] = Sending([[1]], [None, None])
     bury(life, holder, Reason.SHUTDOWN)
 
     assert life.books.exported == [1]
@@ -258,7 +267,7 @@ def test_a_handler_that_crashes_between_two_outlets_ends_the_records_of_the_seco
         raise MemoryError("always")
 
     with running_gateway(gateway={"linger_s": 60}) as (gateway, _):
-        spans = next(h for h in gateway._life.holders() if h.path[-1] == "spans")
+        spans = next(h for h in gateway._life.places if h.path[-1] == "spans")
         monkeypatch.setattr(spans.mailbox, "extend", always)
         for n in range(5):
             gateway.emit("node_execution", {"tenant_id": "t"}, NODE, event_id=f"e{n}")
