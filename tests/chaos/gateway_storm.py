@@ -161,7 +161,7 @@ class Storm:
         return Weather(self.wrongs + self._compare(), self.faults, self.gateway.ledger())
 
     def _strike(self) -> None:
-        runtime = self.gateway._here().runtime
+        runtime = self.gateway._here().running.runtime
         assert runtime is not None
         slots = [slot for slot in list(runtime.slots.values()) if slot.spec.type == "worker"]
         slot, kind = self.rng.choice(slots), self.rng.choice(list(FAULTS))

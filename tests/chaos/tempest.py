@@ -254,7 +254,7 @@ class Tempest:
                 self._look(gateway)
 
     def _strike_an_actor(self, gateway: TelemetryGateway) -> None:
-        runtime = gateway._here().runtime
+        runtime = gateway._here().running.runtime
         assert runtime is not None
         slots = [slot for slot in list(runtime.slots.values()) if slot.spec.type == "worker"]
         slot, kind = self.rng.choice(slots), self.rng.choice(list(FAULTS))
