@@ -1,8 +1,8 @@
 """What fails, told: once with its cause, once a minute while it lasts, and its end.
 
-Of one thing, such as a journal or a store; `sinks/outages.py` has the one for endpoints, which fail for
-several causes at once. Called on whatever thread finds out; two at once may say a line too many, and
-nothing worse. Never waits, and never says a line per request.
+Of one thing, such as a journal or a store; `sinks/outages.py` has the one for endpoints, which
+fail for several causes at once. Called on whatever thread finds out; two at once may say a line
+too many, and nothing worse. Never waits, and never says a line per request.
 """
 
 from __future__ import annotations

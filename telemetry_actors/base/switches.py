@@ -1,8 +1,8 @@
 """What a text of the environment says of a switch: the words, once, and the platform's exceptions.
 
-Beside `settings/_environment.py` and `settings.py`. Pure. Every switch takes the same words (those of
-pydantic, which checks the fields); two have rules that are not ours to change, and whoever meets
-one of those is told of it in the line that says what is off.
+Beside `settings/environment.py` and `settings.py`. Pure. Every switch takes the same words (those
+of pydantic, which checks the fields); two have rules that are not ours to change, and whoever
+meets one of those is told of it in the line that says what is off.
 """
 
 from __future__ import annotations

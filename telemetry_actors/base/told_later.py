@@ -1,8 +1,8 @@
 """What `emit()` has found out and may not say itself: said by somebody else, or once in a process.
 
-Beside `system/process.py`, for whoever does nothing but emit: unusable settings, and what is off.
-`emit()` writes nothing (g02): a thread of ours does, or the end of the process, if none can be
-started or it has not come to it. Nothing here is made at import (g05).
+Beside `supervisors/system/process.py`, for whoever does nothing but emit: unusable settings, and
+what is off. `emit()` writes nothing (g02): a thread of ours does, or the end of the process, if
+none can be started or it has not come to it. Nothing here is made at import (g05).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _MACHINERY: Final = (_OUR_PACKAGES[0], "pykka" + os.sep, "threading.py")
 _MOST_FRAMES: Final = 8
 _INNERMOST: Final = 4
 _SAID_OTHERWISE: Final = ("parked", "unparked", "ended", "gave_up")
-"""By `life/_parking.py`; and a supervisor that gives up is in the line of what parks, or is made anew."""
+"""By `life/parking.py`; a supervisor that gives up is in the line of what parks, or made anew."""
 _AT_ONCE: Final = 2
 """Lines of crashes at one place: with that of what has parked they are three in a minute."""
 

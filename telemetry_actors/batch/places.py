@@ -1,8 +1,9 @@
 """Every place in which an event can be before it has its outcome, and how all of them are walked.
 
-**An event that moves on is in two places for a moment, and never in none**: whoever forwards it puts
-it down before letting go. So whoever walks from upstream to downstream meets it once or twice. The
-books lean on it (`observe/reading.py`), and so do `flush` and `stop`: what is found nowhere has ended.
+**An event that moves on is in two places for a moment, and never in none**: whoever forwards it
+puts it down before letting go. So whoever walks from upstream to downstream meets it once or
+twice. The books lean on it (`observe/reading.py`), and so do `flush` and `stop`: what is found
+nowhere has ended.
 
 Any thread; takes no lock. Nothing here ends an event: see `life/ending.py`.
 """

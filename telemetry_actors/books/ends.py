@@ -1,4 +1,4 @@
-"""How an event ends, and one record of it, in the words that travel from the actors to the books."""
+"""How an event ends, and one record of it: the words that go from the actors to the books."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whether going on is of any use: what keeps events from arriving, and for how long it has.
 
-Stands beside a session (`demo/_session.py`), which asks while it feeds and while it waits: on the
+Stands beside a session (`demo/session.py`), which asks while it feeds and while it waits: on the
 command's own thread, and never in `emit()`. It says now and then what is waited for, and ends a
 session that nothing comes of, long before every event has been given up one by one.
 """

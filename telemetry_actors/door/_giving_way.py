@@ -1,8 +1,9 @@
 """Giving way to a tree that is starved: the one exception to "emit() never waits" (g02, ADR-0015).
 
-A host that makes a short system call every millisecond takes the GIL back before any other thread has
-it: our threads then wait for ever, and nothing that they do themselves helps. Who emits can: it lets go
-for 50 µs. On the caller's thread; never in an event loop, on a hub or in a signal handler.
+A host that makes a short system call every millisecond takes the GIL back before any other thread
+has it: our threads then wait for ever, and nothing that they do themselves helps. Who emits can:
+it lets go for 50 µs. On the caller's thread; never in an event loop, on a hub or in a signal
+handler.
 """
 
 from __future__ import annotations

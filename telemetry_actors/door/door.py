@@ -1,8 +1,8 @@
 """The door: whatever lets an event in or refuses it, of one gateway.
 
-`emit()` is the main way in (`door/intake.py`); `door/readmission.py` and `door/arrival.py` are two more,
-for dead letters and for what a broker delivers. They meet here: one mailbox, one budget, one order in
-which things are refused. Any thread.
+`emit()` is the main way in (`door/intake.py`); `door/readmission.py` and `door/arrival.py` are two
+more, for dead letters and for what a broker delivers. They meet here: one mailbox, one budget, one
+order in which things are refused. Any thread.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ class Door:
     def let_in(self, source: str, item: Item, on_end: OnEnd | None) -> Admission:
         """Put in what came by *source* and is not refused; counted first, as it may end at once.
 
-        Takes the books' lock. What can't be put in all the same (there is no memory left,
-        say) ends ``stage_crash``, so an exception of the host's own (Ctrl-C) leaves the books whole.
+        Takes the books' lock. What can't be put in all the same (there is no memory left, say)
+        ends ``stage_crash``, so an exception of the host's own (Ctrl-C) leaves the books whole.
 
         Args:
             source: its name in the ledger.

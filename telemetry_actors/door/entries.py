@@ -70,7 +70,7 @@ def _columns(index: int) -> tuple[int, ...]:
 def _decide(
     settings: TelemetrySettings, route: CaseRoute, tree_has_sink: bool
 ) -> tuple[Admission | None, bool]:
-    """The flag is looked at before the edition (payloads.md 1.9, architecture.md, Flags)."""
+    """The flag is looked at before the edition (docs/configuration.md)."""
     on = settings.gateway_on
     trace = route.signal_type is SignalType.TRACE
     if settings.otel_sdk_disabled:

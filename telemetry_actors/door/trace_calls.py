@@ -1,7 +1,7 @@
 """Calls of trace managers and providers, on their way to the actor that makes them.
 
-Beside the way of an event: ``emit() | router -> [here] -> trace provider actor``. It owns that actor's
-mailbox, and whom to call. Any thread; takes no lock but the books', and never waits.
+Beside the way of an event: ``emit() | router -> [here] -> trace provider actor``. It owns that
+actor's mailbox, and whom to call. Any thread; takes no lock but the books', and never waits.
 """
 
 from __future__ import annotations

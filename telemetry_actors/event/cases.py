@@ -116,7 +116,7 @@ class CaseRoute:
     task_name: str | None = None
     """What trace managers call it; None for metric_log cases."""
     gated: tuple[str, ...] = ()
-    """Payload keys that hold content: the **C** marks of payloads.md, section 2."""
+    """Payload keys that hold content: the content of docs/data-dictionary.md."""
     reduced: Mapping[str, Reduction] = field(default_factory=lambda: _NOTHING, hash=False)
     """Those of *gated* of which something must survive. Read-only."""
     priority: Priority = Priority.NORMAL

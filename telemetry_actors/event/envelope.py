@@ -58,7 +58,7 @@ PAYLOAD_FALLBACK_MAX_BYTES = 65_536
 """``payload_fallback`` may be exactly so long, and no longer."""
 
 OVERHEAD_BYTES = 320
-"""Charged for each event beside its packed bytes (performance.md, "Memory")."""
+"""Charged for each event beside its packed bytes: its tuples and texts, its place in a mailbox."""
 DEGRADED = "degraded"
 """Key of an envelope's metadata: its payload is the fallback of one that did not come back."""
 

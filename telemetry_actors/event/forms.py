@@ -1,7 +1,7 @@
 """The forms of one value: what counts as a text, a number, an instant, and whose an event is.
 
 One rule for the context, the payload and what a bridge takes in. Asked at the door (whose event
-it is), where a payload is read (`handlers/_forms.py`), and by bridges. Pure functions; any thread.
+it is), where a payload is read (`handlers/forms.py`), and by bridges. Pure functions; any thread.
 Nothing here looks at what a value says, and no message repeats it.
 """
 

@@ -10,9 +10,8 @@ An event id costs no system call: 74 random bits per process, and a count. The c
 draws bits of its own before its first id, however it was forked (`supervisors/system/process.py`).
 Everything else here is arithmetic.
 
-Source:
-    payloads.md 1.7 (rules), performance.md section 5 (cost of ``uuid4()``: 2 us and
-    a release of the GIL).
+The rules: docs/values.md, "Ids of traces and spans". ``uuid4()`` costs 2 us and a release of the
+GIL.
 """
 
 from __future__ import annotations

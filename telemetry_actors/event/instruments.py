@@ -1,4 +1,4 @@
-"""The sixteen metric instruments, all declared in one place (signals.md, section 4)."""
+"""The sixteen metric instruments, all declared in one place (docs/data-dictionary.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What becomes of an app: one log and its counters, no ids, no span, no content.
 
-payloads.md 2.11-2.13. Two sets of counters say the same: era M's own counter of each
+Two sets of counters say the same: era M's own counter of each
 event, and era S's requests. A setting turns either off.
 """
 

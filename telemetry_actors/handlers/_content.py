@@ -1,9 +1,9 @@
 """The content gate at the mapping: a value's text, or a reference to where it can be found.
 
-payloads.md 1.6, ``C(ref)``. With content off the value isn't looked at, so the marker
-that `telemetry_actors.cases.gate` left in its place never shows. Everything that may be
-content goes through here; a mapping that puts a gated value into a record by another
-way is a defect.
+Content in its gate (docs/semantics.md, g21). With content off the value isn't looked at, so the
+marker that `telemetry_actors.cases.gate` left in its place never shows. Everything that may be
+content goes through here; a mapping that puts a gated value into a record by another way is a
+defect.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whose event it is, and who set it off: one rule for all cases.
 
-payloads.md 1.2 and 1.4. What is found here goes into attributes and metric labels alike.
+What is found here goes into attributes and metric labels alike.
 The payload's word counts before the context's; "" counts as nothing said.
 """
 

@@ -1,6 +1,6 @@
 """What the operations within a message or a run have in common.
 
-payloads.md 1.4, 1.6 and 1.7 for the cases without a span of their own: tools, moderation,
+Keys, content and ids of the cases without a span of their own: tools, moderation,
 suggested questions, retrieval, names, prompts. Whose operation it was comes first in
 each of their records; their logs lie in the trace of the run or the message.
 """

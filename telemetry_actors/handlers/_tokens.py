@@ -1,7 +1,7 @@
 """The three token counters: one label set and one rule for every case that has tokens.
 
 ``operation_type`` tells them apart. A run's tokens already contain those of its nodes,
-so a sum over all operation types counts twice (signals.md 3.17).
+so a sum over all operation types counts twice (docs/data-dictionary.md, "Instruments").
 """
 
 from __future__ import annotations

@@ -21,7 +21,10 @@ _EVENT: Final = app_event("created", APP_CREATED, "mode")
 
 @with_config(PAYLOAD)
 class AppCreatedPayload(OwnerFields, total=False):
-    """payloads.md 2.11. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "app_created".
+
+    Nothing is required: an empty one is one.
+    """
 
     mode: str | None
 

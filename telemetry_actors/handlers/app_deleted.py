@@ -21,7 +21,10 @@ _EVENT: Final = app_event("deleted", APP_DELETED)
 
 @with_config(PAYLOAD)
 class AppDeletedPayload(OwnerFields, total=False):
-    """payloads.md 2.13. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "app_deleted".
+
+    Nothing is required: an empty one is one.
+    """
 
 
 def _map(facts: EventFacts, app: AppDeletedPayload, settings: MappingSettings) -> Signals:

@@ -21,7 +21,10 @@ _EVENT: Final = app_event("updated", APP_UPDATED)
 
 @with_config(PAYLOAD)
 class AppUpdatedPayload(OwnerFields, total=False):
-    """payloads.md 2.12. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "app_updated".
+
+    Nothing is required: an empty one is one.
+    """
 
 
 def _map(facts: EventFacts, app: AppUpdatedPayload, settings: MappingSettings) -> Signals:

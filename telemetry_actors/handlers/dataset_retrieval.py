@@ -96,7 +96,10 @@ Documents = Annotated[list[Document] | None, BeforeValidator(_only_maps)]
 
 @with_config(PAYLOAD)
 class DatasetRetrievalPayload(OperationFields, total=False):
-    """payloads.md 2.8. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "dataset_retrieval".
+
+    Nothing is required: an empty one is one.
+    """
 
     documents: Documents
     embedding_models: dict[str, EmbeddingModel | None] | None

@@ -31,7 +31,7 @@ _KIND: Final = NodeKind(node_log("dify.node.execution.draft"), "draft_node")
 
 @with_config(PAYLOAD)
 class DraftNodeExecutionPayload(NodeFields, total=False):
-    """payloads.md 2.3."""
+    """The payload: docs/data-dictionary.md, "draft_node_execution"."""
 
     workflow_run_id: str | None
 

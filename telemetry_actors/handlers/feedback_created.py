@@ -41,7 +41,10 @@ _LABELS: Final = ("tenant_id", "app_id", "rating")
 
 @with_config(PAYLOAD)
 class FeedbackCreatedPayload(UserFields, total=False):
-    """payloads.md 2.14. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "feedback_created".
+
+    Nothing is required: an empty one is one.
+    """
 
     message_id: str | None
     conversation_id: str | None

@@ -44,7 +44,10 @@ _LOG: Final = log_type(
 
 @with_config(PAYLOAD)
 class GenerateNamePayload(OperationFields, total=False):
-    """payloads.md 2.9. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "generate_name".
+
+    Nothing is required: an empty one is one.
+    """
 
     conversation_id: str | None
     start_time: Timestamp | None

@@ -63,7 +63,7 @@ _ERROR_LABELS: Final = (*_LABELS, "type")
 
 @with_config(PAYLOAD)
 class MessageRunPayload(IdentityFields, total=False):
-    """payloads.md 2.4."""
+    """The payload: docs/data-dictionary.md, "message_run"."""
 
     message_id: Required[str]
     status: Required[str]

@@ -43,7 +43,7 @@ _LOG: Final = log_type(
 
 @with_config(PAYLOAD)
 class ModerationCheckPayload(OperationFields, total=False):
-    """payloads.md 2.6."""
+    """The payload: docs/data-dictionary.md, "moderation_check"."""
 
     flagged: Required[bool]
     action: Required[str]

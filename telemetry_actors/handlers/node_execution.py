@@ -1,7 +1,7 @@
 """NODE_EXECUTION: a node of a workflow run has ended. A log, its span, and counters.
 
 The span is a child of its run's span, in the run's trace; for the nodes of a nested run
-that is the trace of the outermost run (payloads.md 1.8).
+that is the trace of the outermost run (docs/values.md, "Ids of traces and spans").
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _PLUGIN_NODE_TYPES: Final = ("tool", "knowledge-retrieval")
 
 
 class NodeFields(IdentityFields, OriginFields, TimeFields, total=False):
-    """Keys of a node of either kind: payloads.md 2.2 without what depends on its run."""
+    """Keys of a node of either kind, without what depends on its run."""
 
     workflow_id: Required[str]
     node_execution_id: Required[str]
@@ -138,7 +138,7 @@ class NodeFields(IdentityFields, OriginFields, TimeFields, total=False):
 
 @with_config(PAYLOAD)
 class NodeExecutionPayload(NodeFields, total=False):
-    """payloads.md 2.2."""
+    """The payload: docs/data-dictionary.md, "node_execution"."""
 
     workflow_run_id: Required[str]
     parent_trace_context: Parent

@@ -56,7 +56,7 @@ _ERROR_LABELS: Final = (*_LABELS, "type")
 
 @with_config(PAYLOAD)
 class PromptGenerationPayload(OperationFields, total=False):
-    """payloads.md 2.10."""
+    """The payload: docs/data-dictionary.md, "prompt_generation"."""
 
     operation_type: Required[str]
     model_provider: str | None

@@ -1,7 +1,7 @@
 """A span's ids and parent, its times and its status.
 
-payloads.md 1.7 and 1.8. ``""`` and null are the same for a source of an id; the first
-source that is neither counts, and an invalid one does not fall through to the next.
+docs/values.md, "Ids of traces and spans". ``""`` and null are the same for a source of an id; the
+first source that is neither counts, and an invalid one does not fall through to the next.
 """
 
 from __future__ import annotations

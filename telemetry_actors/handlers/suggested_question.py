@@ -50,7 +50,10 @@ _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name", "type")
 
 @with_config(PAYLOAD)
 class SuggestedQuestionPayload(OperationFields, total=False):
-    """payloads.md 2.7. Nothing is required: an empty payload is one."""
+    """The payload: docs/data-dictionary.md, "suggested_question".
+
+    Nothing is required: an empty one is one.
+    """
 
     questions: list[str] | None
     total_tokens: Count | None

@@ -45,7 +45,7 @@ _TYPED_LABELS: Final = (*_LABELS, "type")
 
 @with_config(PAYLOAD)
 class ToolExecutionPayload(OperationFields, total=False):
-    """payloads.md 2.5."""
+    """The payload: docs/data-dictionary.md, "tool_execution"."""
 
     tool_name: Required[str]
     elapsed_time: Seconds | None

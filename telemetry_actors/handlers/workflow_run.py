@@ -1,7 +1,7 @@
 """WORKFLOW_RUN: a run of a workflow has ended. A log, its span, and counters.
 
 The span is the root of its trace unless another run started this one; then it lies in
-that run's trace, below the node that did (payloads.md 1.8).
+that run's trace, below the node that did (docs/values.md, "Ids of traces and spans").
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _NOT_NESTED: Final = (None, None, None, None)
 
 @with_config(PAYLOAD)
 class WorkflowRunPayload(IdentityFields, OriginFields, TimeFields, total=False):
-    """payloads.md 2.1."""
+    """The payload: docs/data-dictionary.md, "workflow_run"."""
 
     workflow_id: Required[str]
     workflow_run_id: Required[str]

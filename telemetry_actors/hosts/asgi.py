@@ -14,8 +14,8 @@ Docker: 10 s), and the answers that are under way come first: uvicorn's
 ``--timeout-graceful-shutdown`` bounds those alone, gunicorn's ``--graceful-timeout`` (30 s) both
 together. With a receiver that is well it takes as long as one request to it.
 
-Runs in the event loop of asyncio, uvloop or trio, and never waits there (`life/event_loop.py`). Never raises
-anything of its own: what goes wrong is said at WARNING, and the host goes on.
+Runs in the event loop of asyncio, uvloop or trio, and never waits there (`life/event_loop.py`).
+Never raises anything of its own: what goes wrong is said at WARNING, and the host goes on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of one gateway outlasts its tree, or the process: claims, dead letters, journal, payloads."""
+"""What of one gateway outlasts its tree, or the process: claims, letters, journal, payloads."""
 
 from __future__ import annotations
 

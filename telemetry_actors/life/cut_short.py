@@ -1,7 +1,7 @@
 """What a stop cuts short, for the last line: where calls of a user's stand, and what had no answer.
 
-Beside `life/stopping.py`, on its thread; read by whoever says that line. A request that our own stop
-ends is no fault of its sink's: unless that failed before, it was the time that was too short.
+Beside `life/stopping.py`, on its thread; read by whoever says that line. A request that our own
+stop ends is no fault of its sink's: unless that failed before, it was the time that was too short.
 """
 
 from __future__ import annotations

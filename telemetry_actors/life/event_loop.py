@@ -36,11 +36,11 @@ class AsyncSide:
 
     if TYPE_CHECKING:  # the gateway's own
 
-        def start(self) -> Self: ...
+        def start(self) -> Self: ...  # noqa: D102
 
-        def flush(self, timeout_s: float = 10.0, *, own: bool = False) -> bool: ...
+        def flush(self, timeout_s: float = 10.0, *, own: bool = False) -> bool: ...  # noqa: D102
 
-        def stop(self, timeout_s: float | None = None) -> StopReport: ...
+        def stop(self, timeout_s: float | None = None) -> StopReport: ...  # noqa: D102
 
     async def aflush(self, timeout_s: float = 10.0, *, own: bool = False) -> bool:
         """`TelemetryGateway.flush`, while the event loop goes on.

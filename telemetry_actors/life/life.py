@@ -1,8 +1,8 @@
 """One life of a gateway: everything between its making and its end, in a process.
 
-A fork child gets a new one; a stopped one stays readable. Here is its state, and how its parts are put
-together; what happens to it stands above: `life/starting.py`, `life/parking.py`, `life/draining.py`,
-`life/stopping.py`. Nobody but these and `gateway.py` knows it.
+A fork child gets a new one; a stopped one stays readable. Here is its state, and how its parts are
+put together; what happens to it stands above: `life/starting.py`, `life/parking.py`,
+`life/draining.py`, `life/stopping.py`. Nobody but these and `gateway.py` knows it.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ class Life:
         self.running = Running(runtime)
         self.stores = Stores(settings, clock, process)
         self.books = Books(len(entries), letters, self.stores, max_age_ns)
-        companions = TraceProviders() if providers is None else providers  # one with nobody is falsy
+        companions = (
+            TraceProviders() if providers is None else providers
+        )  # one with nobody is falsy
         self.calls = TraceCalls(settings.providers, companions, self.books)
         self.door = Door(
             settings,

@@ -13,8 +13,8 @@ from telemetry_actors.base.switches import GATEWAY_RULE, truth_of
 from telemetry_actors.door.entries import Entry
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
-from telemetry_actors.settings._environment import known_names
-from telemetry_actors.settings._near_misses import near_misses
+from telemetry_actors.settings.environment import known_names
+from telemetry_actors.settings.near_misses import near_misses
 from telemetry_actors.settings.neutral_names import ENABLED, NEUTRAL_NAMES
 
 __all__ = ["check_files", "is_off_by_mistake", "say_of_settings", "what_is_off"]

@@ -5,7 +5,8 @@ nobody to release it, and whoever imports that module there waits for ever. So a
 that it needs in one go when it is built, and a fork waits for that. The hook is registered with
 the first tree that is built, and not at import (g05).
 
-What begins anew in the child of a fork, and how it is noticed, is `supervisors/system/process.py`'s.
+What begins anew in the child of a fork, and how it is noticed, is
+`supervisors/system/process.py`'s.
 """
 
 from __future__ import annotations

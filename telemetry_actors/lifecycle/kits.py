@@ -1,7 +1,8 @@
 """Which kits of `telemetry_actors.hosts` are in use in this process, so that none is missed.
 
-A kit notes itself when it is installed; `lifecycle/missing_kit.py` asks before it says that one is missing.
-The child of a fork has its parent's: what was installed there works in the child, too. Any thread.
+A kit notes itself when it is installed; `lifecycle/missing_kit.py` asks before it says that one is
+missing. The child of a fork has its parent's: what was installed there works in the child, too.
+Any thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings: everything that can be chosen, from the environment or handed in, checked once, then frozen.
+"""Settings: all that can be chosen, from the environment or handed in; checked once, then frozen.
 
 It owns the names of the environment, and the rules that turn several of them into one target.
 It starts nothing, opens no connection, and never says a value that may be a secret.

@@ -1,6 +1,7 @@
 """Headers as people write them: ``k=v,k2=v2`` and a key → names and values as HTTP has them.
 
-Stands before `settings/otlp_target.py` and `settings/header_files.py`. Pure. No text of an error holds a value.
+Stands before `settings/otlp_target.py` and `settings/header_files.py`. Pure. No text of an error
+holds a value.
 """
 
 from __future__ import annotations

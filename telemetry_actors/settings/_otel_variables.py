@@ -1,7 +1,8 @@
 """The ``OTEL_...`` variables of OpenTelemetry's specification: which we use, and why not others.
 
-Stands before `settings/otlp_target.py`, which uses them. Pure. One table for the code, the warning at the
-start and docs/configuration.md, so that none of a family that we read is passed over in silence.
+Stands before `settings/otlp_target.py`, which uses them. Pure. One table for the code, the warning
+at the start and docs/configuration.md, so that none of a family that we read is passed over in
+silence.
 
 Source:
     OpenTelemetry specification, "OpenTelemetry Protocol Exporter" and "Environment Variable

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from telemetry_actors.base.switches import WORDS
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.settings._environment import PREFIX, nearest
+from telemetry_actors.settings.environment import PREFIX, nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -1,8 +1,8 @@
 """Names of the environment for any platform, beside those of the one that we come from.
 
-Stands behind `settings/_environment.py`. Pure: a mapping in, values of fields out. They are names of the
-environment and no fields: each stands for one or more of the platform's. Where both are set the
-platform's wins, and a difference is a sentence for the log.
+Stands behind `settings/environment.py`. Pure: a mapping in, values of fields out. They are names
+of the environment and no fields: each stands for one or more of the platform's. Where both are set
+the platform's wins, and a difference is a sentence for the log.
 """
 
 from __future__ import annotations

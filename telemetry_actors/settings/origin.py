@@ -1,7 +1,8 @@
 """Where settings have come from: what the environment said, and what is odd about it.
 
-Made by `settings/_environment.py` while it reads, kept by `settings.py`, told by `life/settings_said.py` on a
-thread that may write to a log. Pure. Never in it: the text of anything but a switch.
+Made by `settings/environment.py` while it reads, kept by `settings.py`, told by
+`life/settings_said.py` on a thread that may write to a log. Pure. Never in it: the text of
+anything but a switch.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Origin:
     switches: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Field → text, of those that turn things on and off."""
     suspects: tuple[str, ...] = field(default=(), compare=False)
-    """Names that may be near misses (`settings/_near_misses.py`), for whoever has the time to look."""
+    """Names that may be near misses (`settings/near_misses.py`): whoever has time may look."""
     odd: tuple[str, ...] = field(default=(), compare=False)
     """Sentences: one name says otherwise than another, or not what it seems to."""
 

@@ -5,7 +5,8 @@ Stands between `settings.py` and `sinks/otlp`. Pure: texts in, `OtlpTarget` or
 
 - Endpoint: ``ENTERPRISE_OTLP_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_{LOGS,TRACES,METRICS}_ENDPOINT``
   (exact) over ``OTEL_EXPORTER_OTLP_ENDPOINT`` (a base). Localhost is never guessed.
-- All else that ``OTEL_EXPORTER_OTLP_...`` names (`settings/_otel_variables.py`) holds for an endpoint of
+- All else that ``OTEL_EXPORTER_OTLP_...`` names (`settings/_otel_variables.py`) holds for an
+endpoint of
   these names alone: a host's own secrets go nowhere else. What is set for a signal goes over what
   is set for all; the enterprise headers and API key, and ``otlp.*``, go over both.
 - Protocol: of whichever names the endpoint. All three signals must come to the same: one

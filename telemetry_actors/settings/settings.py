@@ -1,7 +1,7 @@
 """Settings: everything that can be chosen, frozen, checked before anything starts.
 
 Everyone is handed its part of this; nobody reads the environment but this page's source
-(`settings/_environment.py`). Tunables and their defaults: `settings/parts.py`. Where OTLP goes:
+(`settings/environment.py`). Tunables and their defaults: `settings/parts.py`. Where OTLP goes:
 `settings/otlp_target.py`. Reading settings does no I/O: no ``.env``, no secrets directory.
 """
 
@@ -27,9 +27,9 @@ from telemetry_actors.base.switches import is_gateway_word, is_sdk_disabled
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._celery import CelerySettings
-from telemetry_actors.settings._environment import EnvironmentSource
 from telemetry_actors.settings._header_texts import check_key, header_pairs
 from telemetry_actors.settings._problem import as_written, first_problem
+from telemetry_actors.settings.environment import EnvironmentSource
 from telemetry_actors.settings.header_files import header_files
 from telemetry_actors.settings.origin import ORIGIN, Origin
 from telemetry_actors.settings.otlp_target import (
@@ -220,7 +220,7 @@ class TelemetrySettings(BaseSettings):
 
     @property
     def telemetry_on(self) -> bool:
-        """Enterprise telemetry is on: both flags (payloads.md 1.9)."""
+        """Enterprise telemetry is on: both flags."""
         return self.enterprise_enabled and self.enterprise_telemetry_enabled
 
     @property

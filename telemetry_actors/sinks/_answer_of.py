@@ -1,4 +1,7 @@
-"""What a sink's `export` has returned: an answer that can be followed, or its author's mistake. Pure."""
+"""What a sink's `export` has returned: an answer that can be followed, or its author's mistake.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sinks fare: per kind of signal, and per endpoint. For `status()`, and said (`sinks/outages.py`).
+"""How sinks fare, per kind of signal and per endpoint: for `status()`, and for the log.
 
 Belongs to the life of the gateway, as the breaker does that an endpoint has: a sink actor
 that is restarted finds all as it was (g17).

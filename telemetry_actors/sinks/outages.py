@@ -1,7 +1,8 @@
 """What fails, told: once with its cause and address, once a minute while it lasts, and the end.
 
-Of one endpoint, which may fail for several causes at once; `base/outage.py` is for all else. Called on whatever thread finds out; two at once may say a line too many, and
-nothing worse. Never waits, and never says a line per request.
+Of one endpoint, which may fail for several causes at once; `base/outage.py` is for all else.
+Called on whatever thread finds out; two at once may say a line too many, and nothing worse. Never
+waits, and never says a line per request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """OffloadActor: payloads of over 1 MiB go to the payload store, and a reference goes on.
 
-Beside the way: ``gateway -> [offload] -> router``, a lane (`stages/lane.py`). What can't be put away (no
-store, a store that fails or takes too long, too many under way) goes on inline, as it came.
+Beside the way: ``gateway -> [offload] -> router``, a lane (`stages/lane.py`). What can't be put
+away (no store, a store that fails or takes too long, too many under way) goes on inline, as it
+came.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """RecallActor: gets the payloads of off-loaded events back.
 
-Beside the way: ``rehydrator -> [recall] -> handlers``, a lane (`stages/lane.py`). From the payload store;
-else from the fallback that the envelope carries, and the event is *degraded*; else the event
-goes on without a payload, and its handler says so (``dify.telemetry.rehydration_failed``).
+Beside the way: ``rehydrator -> [recall] -> handlers``, a lane (`stages/lane.py`). From the payload
+store; else from the fallback that the envelope carries, and the event is *degraded*; else the
+event goes on without a payload, and its handler says so (``dify.telemetry.rehydration_failed``).
 
 What another process put away has not come by our door: if content is off here and was on there,
 this is where it is taken out (g21).

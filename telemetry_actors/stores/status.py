@@ -8,6 +8,8 @@ __all__ = ["DedupStatus", "JournalStatus", "LetterFilesStatus", "PayloadStoreSta
 
 
 class StatusModel(BaseModel):
+    """One look at something: frozen, and with no field that isn't declared."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -1,10 +1,10 @@
 """What the counting of `emit()` leans on: a step with no call in it can't be interrupted.
 
-``cells[i] += 1`` and ``x += local`` are a load and a store; CPython with the GIL (3.11-3.13)
-lets another thread, a signal handler or a finaliser in only at calls and backward jumps,
-and there is neither between the two. So every thread may count without a lock
-(`telemetry_actors/books/shards.py`, `supervisors/run/mailbox.py`). If a new Python changes that, these
-tests fail before a count is lost.
+``cells[i] += 1`` and ``x += local`` are a load and a store; CPython with the GIL (3.11-3.13) lets
+another thread, a signal handler or a finaliser in only at calls and backward jumps, and there is
+neither between the two. So every thread may count without a lock
+(`telemetry_actors/books/shards.py`, `supervisors/run/mailbox.py`). If a new Python changes that,
+these tests fail before a count is lost.
 """
 
 import dis

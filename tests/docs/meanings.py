@@ -1,7 +1,7 @@
 """Makes the tables of docs/errors.md: ``python -m tests.docs.meanings``.
 
-What the words mean stands in `books/meanings.py` alone; this only lays it out between two marks. The
-rest of the page is written by hand.
+What the words mean stands in `books/meanings.py` alone; this only lays it out between two marks.
+The rest of the page is written by hand.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ def test_the_page_is_current():
 
 def test_every_environment_name_of_a_tunable_is_on_it():
     from telemetry_actors import TelemetrySettings
-    from telemetry_actors.settings._environment import tunable_names
+    from telemetry_actors.settings.environment import tunable_names
 
     text = page()
     assert [name for name in tunable_names(TelemetrySettings) if f"| `{name}` |" not in text] == []

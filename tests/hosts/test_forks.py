@@ -35,7 +35,8 @@ def facts(who, accepted):
     gateway = get_gateway()
     ledger = gateway.ledger()
     say(who=who, accepted=accepted, emitted=ledger.emitted, balanced=ledger.balanced(),
-        id=new_event_id(), instance=instance_id(), process=gateway._life.door.process, pid=os.getpid())
+        id=new_event_id(), instance=instance_id(), process=gateway._life.door.process,
+        pid=os.getpid())
 
 def emit_first():
     facts("emits first", emit_some(5))

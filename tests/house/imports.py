@@ -20,6 +20,8 @@ class Arrow:
     target: str
     name: str
     line: int
+    through: str
+    """The module that the import names: a face, if it goes through one."""
 
 
 class House:
@@ -48,7 +50,9 @@ class House:
             for module, name, line in _imports(tree):
                 target = self.defining(module, name)
                 if target is not None and target != source:
-                    found.append(Arrow(source, target, name, line))
+                    is_file = f"{module}.{name}" in self.paths
+                    through = f"{module}.{name}" if is_file else module
+                    found.append(Arrow(source, target, name, line, through))
         return found
 
     def is_face(self, module: str) -> bool:
@@ -138,7 +142,7 @@ def _groups(arrows: set[tuple[str, str]]) -> list[set[str]]:
     stack: list[str] = []
     on_stack: set[str] = set()
     groups: list[set[str]] = []
-    for start in after:
+    for start in list(after):
         if start in index:
             continue
         index[start] = low[start] = len(index)

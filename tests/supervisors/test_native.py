@@ -13,7 +13,10 @@ from supervisors.system.clock import new_token, release
 
 def run_patched(program):
     """*program* in a process that gevent has patched before our import."""
-    before = "from gevent import monkey; monkey.patch_all()\nfrom supervisors.system import native as _native\n"
+    before = (
+        "from gevent import monkey; monkey.patch_all()\n"
+        "from supervisors.system import native as _native\n"
+    )
     subprocess.run([sys.executable, "-c", before + program], check=True, timeout=60)
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from telemetry_actors import SettingsError, TelemetryGateway, TelemetrySettings
-from telemetry_actors.settings._environment import tunable_names
+from telemetry_actors.settings.environment import tunable_names
 from telemetry_actors.sinks import RecordingSink
 
 FIELDS = TelemetrySettings.model_fields

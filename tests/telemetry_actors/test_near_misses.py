@@ -3,8 +3,8 @@
 import pytest
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.settings._environment import known_names
-from telemetry_actors.settings._near_misses import is_suspect, near_misses
+from telemetry_actors.settings.environment import known_names
+from telemetry_actors.settings.near_misses import is_suspect, near_misses
 
 KNOWN = known_names(TelemetrySettings)
 

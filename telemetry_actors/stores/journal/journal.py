@@ -1,8 +1,8 @@
 """Journal: what was accepted survives ``kill -9``, once its batch is in here.
 
 Stands beside the gateway stage, which hands it each batch before that goes on, and the books,
-which tell it of each outcome. It owns one folder (`stores/journal/folder.py`) and adopts those of dead
-processes. It decides nothing about an event; it keeps it, and says what it keeps.
+which tell it of each outcome. It owns one folder (`stores/journal/folder.py`) and adopts those of
+dead processes. It decides nothing about an event; it keeps it, and says what it keeps.
 
 Threads: the gateway actor's (or its slot's heir's) alone touches the disk, in `append`, `spill`,
 the `next_...` and `tick`; it is woken for what `ended` is told on any thread. The status is

@@ -1,8 +1,8 @@
 """LetterDirectory: one file for each dead letter, and nothing else in it is touched.
 
-A file comes by write and rename, so that a process that is killed in mid-write leaves a file
-that is told apart by its ending; length and checksum say the rest (`stores/letters/form.py`). Names are made
-of time, process and number, then tenant and event id, encoded so that they can't leave their
+A file comes by write and rename, so that a process that is killed in mid-write leaves a file that
+is told apart by its ending; length and checksum say the rest (`stores/letters/form.py`). Names are
+made of time, process and number, then tenant and event id, encoded so that they can't leave their
 place (g29). Several processes may share a directory.
 """
 

@@ -12,7 +12,7 @@ Three families of names are read, and no others:
   tunables; an unknown one is an error that names the nearest. Three more stand for names of the
   platform's (`settings/neutral_names.py`);
 - ``OTEL_EXPORTER_OTLP_...``: the host's own exporter settings, kept as they are, and
-  ``OTEL_SDK_DISABLED``. (Resource and service name: `sinks/_resource.py`.)
+  ``OTEL_SDK_DISABLED``. (Resource and service name: `sinks/resource.py`.)
 
 An empty variable counts as unset. No file is read, and nothing is written: what is odd about the
 names goes into an `Origin`, for a thread that may say it.
@@ -30,7 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from telemetry_actors.base.switches import is_sdk_disabled, truth_of
 from telemetry_actors.errors import SettingsError
-from telemetry_actors.settings._near_misses import is_suspect
+from telemetry_actors.settings.near_misses import is_suspect
 from telemetry_actors.settings.neutral_names import NEUTRAL_NAMES, read_neutral
 from telemetry_actors.settings.origin import ORIGIN, Origin
 

@@ -1,8 +1,8 @@
 """Names of the environment that are nearly ours: set by somebody, and read by nobody.
 
-Beside `settings/_environment.py`. Pure: names in, sentences out; a value is never looked at. A platform has
-variables of its own beside ours (``ENTERPRISE_API_URL``), and Kubernetes makes some out of the
-names of services (``TELEMETRY_ACTORS_PORT_4318_TCP``): nobody is told of those.
+Beside `settings/environment.py`. Pure: names in, sentences out; a value is never looked at. A
+platform has variables of its own beside ours (``ENTERPRISE_API_URL``), and Kubernetes makes some
+out of the names of services (``TELEMETRY_ACTORS_PORT_4318_TCP``): nobody is told of those.
 """
 
 from __future__ import annotations
