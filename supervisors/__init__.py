@@ -1,21 +1,11 @@
 """Erlang/OTP's supervision for Pykka actors."""
 
 import supervisors.system.interpreter  # noqa: F401 -- first: it may refuse
+from supervisors.core.backoff import Backoff
 from supervisors.core.inflight import InFlight
 from supervisors.core.protocol import ChildCounts, OneLife
-from supervisors.core.spec import (
-    BRUTAL_KILL,
-    INFINITY,
-    AutoShutdown,
-    Backoff,
-    ChildSpec,
-    ExtraArgs,
-    MailboxSpec,
-    Overflow,
-    Restart,
-    Strategy,
-    SupervisorSpec,
-)
+from supervisors.core.spec import ChildSpec, ExtraArgs, MailboxSpec, SupervisorSpec
+from supervisors.core.words import BRUTAL_KILL, INFINITY, AutoShutdown, Overflow, Restart, Strategy
 from supervisors.exit import Exit, ExitKind
 from supervisors.run.actor import SupervisedActor
 from supervisors.run.events import LifecycleEvent

@@ -2,6 +2,7 @@
 
 from supervisors import Clock
 from telemetry_actors._process import emit, get_gateway, init, is_gateway_enabled
+from telemetry_actors.base import moved as _moved  # noqa: F401 -- the old names
 from telemetry_actors.books.ledger import Admission, Ledger, Outcome, Reason
 from telemetry_actors.door.registry import register_case
 from telemetry_actors.errors import (

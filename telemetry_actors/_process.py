@@ -38,16 +38,6 @@ from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.settings.neutral_names import ENABLED
 from telemetry_actors.settings.origin import ORIGIN
 
-__all__ = [
-    "emit",
-    "get_gateway",
-    "init",
-    "is_gateway_enabled",
-    "is_of_a_test",
-    "replace_gateway",
-    "standing_gateway",
-]
-
 _Found = TelemetryGateway | SettingsError
 
 _PROCESS: dict[str, _Found] = {}

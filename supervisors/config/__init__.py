@@ -4,6 +4,7 @@ It owns the form of such a file (`files`). A file names code to be imported: who
 run what they like (``imports=False`` forbids it). It starts nothing.
 """
 
-from supervisors.config.files import Guard, apply_overrides, dump_spec, json_schema, load_spec
+from supervisors.config._reader import Guard
+from supervisors.config.files import apply_overrides, dump_spec, json_schema, load_spec
 
 __all__ = ["Guard", "apply_overrides", "dump_spec", "json_schema", "load_spec"]

@@ -18,16 +18,8 @@ from typing import Any
 
 from supervisors.core.backoff import Backoff
 from supervisors.core.check import MAX_COUNT
-from supervisors.core.spec import (
-    AutoShutdown,
-    ChildSpec,
-    MailboxSpec,
-    Overflow,
-    Restart,
-    Shutdown,
-    Strategy,
-    SupervisorSpec,
-)
+from supervisors.core.spec import ChildSpec, MailboxSpec, SupervisorSpec
+from supervisors.core.words import AutoShutdown, Overflow, Restart, Shutdown, Strategy
 
 Shape = Mapping[str, Any]
 

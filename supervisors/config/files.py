@@ -50,8 +50,6 @@ from supervisors.config._reader import Guard, Path, Reader, anything
 from supervisors.core.spec import SupervisorSpec
 from supervisors.errors import ConfigError
 
-__all__ = ["Guard", "apply_overrides", "dump_spec", "json_schema", "load_spec"]
-
 _TOO_DEEP = "is nested too deeply"
 _NOBODY: Mapping[str, type] = MappingProxyType({})
 

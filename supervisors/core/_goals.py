@@ -19,7 +19,7 @@ from supervisors.core.protocol import (
     SetTimer,
     Unparked,
 )
-from supervisors.core.spec import Restart
+from supervisors.core.words import Restart
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit
 

@@ -20,7 +20,7 @@ from supervisors.core._children import Life
 from supervisors.core._state import Goal
 from supervisors.core._strategy import was_clean
 from supervisors.core.protocol import StartChild, StopChild
-from supervisors.core.spec import Restart
+from supervisors.core.words import Restart
 
 if TYPE_CHECKING:
     from supervisors.core._children import Child

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from supervisors.core._children import Child, Life
 from supervisors.core._state import Goal, Plan
 from supervisors.core.protocol import ChildCounts, ChildView, OneLife, Reply, Request
-from supervisors.core.spec import ChildSpec, ExtraArgs, Strategy, SupervisorSpec
+from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
+from supervisors.core.words import Strategy
 from supervisors.errors import ChildError, Refusal, SpecError, SupervisorError
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from supervisors.core.protocol import (
     Timer,
     TimerKey,
 )
-from supervisors.core.spec import Restart, Strategy, SupervisorSpec
+from supervisors.core.spec import SupervisorSpec
+from supervisors.core.words import Restart, Strategy
 from supervisors.errors import NotRunning, RestartLimitReached
 
 if TYPE_CHECKING:

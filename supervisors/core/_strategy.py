@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from supervisors.core.spec import AutoShutdown, Restart, Shutdown, Strategy
+from supervisors.core.words import AutoShutdown, Restart, Shutdown, Strategy
 from supervisors.exit import ExitKind
 
 if TYPE_CHECKING:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from supervisors.core import check as _check
 from supervisors.errors import SpecError
 
-__all__ = ["Backoff"]
-
 _LONGEST_POWER = 1024
 """Past this power every factor above 1.5 has overflowed any max_s; keeps ``**`` finite."""
 

@@ -13,18 +13,6 @@ from typing import Any, TypeVar
 
 from supervisors.errors import SpecError
 
-__all__ = [
-    "MAX_COUNT",
-    "at_least",
-    "count",
-    "flag",
-    "keywords",
-    "one_of",
-    "positional",
-    "supervised",
-    "text",
-]
-
 E = TypeVar("E", bound=StrEnum)
 
 

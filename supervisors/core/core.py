@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from supervisors.core._children import Child
     from supervisors.core.spec import SupervisorSpec
 
-__all__ = ["SupervisorCore"]
-
 
 class SupervisorCore:
     """Decides all that a supervisor decides.

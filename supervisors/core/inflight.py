@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["InFlight"]
-
 
 class InFlight:
     """A batch taken from a mailbox, its results so far, and its forwards done."""

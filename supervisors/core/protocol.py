@@ -16,42 +16,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
-from supervisors.core.spec import ChildSpec, ShutdownTime
+from supervisors.core.spec import ChildSpec
+from supervisors.core.words import ShutdownTime
 from supervisors.exit import Exit
-
-__all__ = [
-    "Boot",
-    "BootFailed",
-    "Booted",
-    "CancelTimer",
-    "ChildCounts",
-    "ChildDown",
-    "ChildFailed",
-    "ChildIgnored",
-    "ChildState",
-    "ChildUp",
-    "ChildView",
-    "Effect",
-    "Event",
-    "FinishCause",
-    "Finished",
-    "OneLife",
-    "Operation",
-    "Parked",
-    "Removed",
-    "Reply",
-    "Report",
-    "ReportContext",
-    "Request",
-    "Restarting",
-    "SetTimer",
-    "StartChild",
-    "Stop",
-    "StopChild",
-    "Timer",
-    "TimerKey",
-    "Unparked",
-]
 
 TimerKey: TypeAlias = tuple[str, str, int]
 """What a timer is for, whose, and a number: never used for two timers."""

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from supervisors.core import check as _check
 from supervisors.core.backoff import Backoff
 from supervisors.core.words import (
-    BRUTAL_KILL,
     INFINITY,
     AutoShutdown,
     Overflow,
@@ -37,22 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from supervisors.core import words
-
-__all__ = [
-    "BRUTAL_KILL",
-    "INFINITY",
-    "AutoShutdown",
-    "Backoff",
-    "ChildSpec",
-    "ExtraArgs",
-    "MailboxSpec",
-    "Overflow",
-    "Restart",
-    "Shutdown",
-    "ShutdownTime",
-    "Strategy",
-    "SupervisorSpec",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,22 +9,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-__all__ = [
-    "BRUTAL_KILL",
-    "INFINITY",
-    "AutoShutdown",
-    "AutoShutdownWord",
-    "Overflow",
-    "OverflowWord",
-    "Restart",
-    "RestartWord",
-    "Shutdown",
-    "ShutdownTime",
-    "ShutdownWord",
-    "Strategy",
-    "StrategyWord",
-]
-
 StrategyWord: TypeAlias = Literal[
     "one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"
 ]

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from supervisors.core import protocol as to
-from supervisors.core.spec import Restart, Strategy, SupervisorSpec
+from supervisors.core.spec import SupervisorSpec
+from supervisors.core.words import Restart, Strategy
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit, ExitKind
 from supervisors.run.reports import (

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
 
-__all__ = ["SupervisedActor"]
-
 A = TypeVar("A", bound="SupervisedActor")
 
 

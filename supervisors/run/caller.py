@@ -10,8 +10,6 @@ from __future__ import annotations
 from supervisors.run.deterministic import DeterministicRuntime, VirtualClock
 from supervisors.system.clock import SystemClock, Token
 
-__all__ = ["CallersRuntime"]
-
 _now_s = SystemClock.now_s
 
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from supervisors.run.ref import Ref
     from supervisors.thread import Thread
 
-__all__ = ["Deadlock", "DeterministicRuntime", "VirtualClock"]
-
 _EPOCH_NS = 1_700_000_000_000_000_000
 
 

@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Journal", "LifecycleEvent", "Listener"]
-
 
 class LifecycleEvent(NamedTuple):
     """One thing that happened in a tree."""

@@ -25,13 +25,12 @@ from typing import Any, NamedTuple
 from pykka._envelope import Envelope
 
 from supervisors.core.inflight import InFlight
-from supervisors.core.spec import MailboxSpec, Overflow
+from supervisors.core.spec import MailboxSpec
+from supervisors.core.words import Overflow
 from supervisors.errors import MailboxFull
 from supervisors.run._messages import answer, bare, emptied, first, own_size
 from supervisors.system.clock import Clock, Token, new_token, release
 from supervisors.system.native import get_ident
-
-__all__ = ["Batching", "Mailbox", "Wait"]
 
 _NEVER = sys.maxsize
 

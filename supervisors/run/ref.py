@@ -39,8 +39,6 @@ else:
 
     A = TypeVar("A")
 
-__all__ = ["Ref", "turn_away"]
-
 _NEEDS_AN_ENVELOPE = frozenset((_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, Envelope))
 """Pykka's own messages, all that `pykka.messages` has: its loop is to see them."""
 _NO_MORE = "stopped before handling the message"

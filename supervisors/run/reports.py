@@ -21,20 +21,6 @@ from supervisors.exit import Exit, ExitKind, shown
 if TYPE_CHECKING:
     from supervisors.thread import Thread
 
-__all__ = [
-    "Fault",
-    "Place",
-    "Report",
-    "Teller",
-    "cause_of",
-    "kind_of",
-    "log_report",
-    "place_of",
-    "places_of",
-    "places_of_thread",
-    "words_of",
-]
-
 _LOGGER = logging.getLogger("supervisors")
 _MOST_CHARACTERS = 500
 _MOST_FRAMES = 40

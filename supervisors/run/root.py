@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock
 
-__all__ = ["ChildInfo", "SupervisorRef", "start_tree"]
-
 A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
 _ANSWER_S = 30.0

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from supervisors.run.reports import Teller
     from supervisors.thread import Thread
 
-__all__ = ["CONTROL", "Runtime"]
-
 CONTROL = "supervisors"
 """Name of the shared thread that all supervisors of a tree take turns on."""
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from supervisors.run._ports import Host, Lived
     from supervisors.run.reports import Fault
 
-__all__ = ["Slot"]
-
 
 class Slot:
     """The lasting part of a child: mailbox, address, batch in hand, counters.

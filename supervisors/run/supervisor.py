@@ -18,7 +18,8 @@ from pykka._envelope import Envelope
 from supervisors.core import check as _check
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.spec import Restart, Shutdown, SupervisorSpec
+from supervisors.core.spec import SupervisorSpec
+from supervisors.core.words import Restart, Shutdown
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 from supervisors.exit import Exit, ExitKind, shown
 from supervisors.run._incarnation import Incarnation
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock
-
-__all__ = ["Supervisor"]
 
 _EVENTS = get_args(to.Event)
 _STARTS = {to.ChildUp: "up", to.ChildFailed: "failed", to.ChildIgnored: "ignored"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["TICK"]
-
 
 class _Tick:
     """The message that says: the time asked for with `SupervisedActor.wake_in` has come."""

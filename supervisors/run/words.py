@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from supervisors.exit import Exit
 
-__all__ = ["Crash", "Ignore", "Left", "Revoked", "ShutDown", "Stopped", "Vanished", "Yielded"]
-
 
 class ShutDown:
     """A supervisor's word to one incarnation: stop now, before your backlog."""

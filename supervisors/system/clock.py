@@ -14,8 +14,6 @@ from typing import Protocol, runtime_checkable
 
 from supervisors.system.native import allocate_lock, sleep, wait
 
-__all__ = ["Clock", "SystemClock", "Token", "give_way", "new_token", "release", "thread_cpu"]
-
 Token = _thread.LockType
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["refuse_free_threading"]
-
 
 def refuse_free_threading(enabled: bool) -> None:
     """Raise unless the GIL is *enabled*.

@@ -27,20 +27,6 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from supervisors.system.native import Lock
 
-__all__ = [
-    "SAME",
-    "Forkable",
-    "InChild",
-    "Process",
-    "copy_of",
-    "ProcessLock",
-    "hook_forks",
-    "notice_fork",
-    "of_this_process",
-    "this_process",
-    "when_forked",
-]
-
 T = TypeVar("T")
 
 _MADV_WIPEONFORK: Final = 18

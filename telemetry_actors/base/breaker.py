@@ -22,8 +22,6 @@ from typing import NamedTuple
 
 from supervisors.system.native import Lock
 
-__all__ = ["Breaker", "BreakerState", "BreakerView"]
-
 _LOOK_AGAIN_S = 0.1
 """While somebody else's probe is on its way. It ends within an attempt's time-out."""
 

@@ -14,8 +14,6 @@ from typing import Final
 
 from supervisors.system.process import InChild
 
-__all__ = ["THREADS", "inside_the_tree", "is_inside"]
-
 THREADS: set[int] = set()
 """Idents of threads that are inside at this moment, or of greenlets. Empty most of the time."""
 

@@ -23,8 +23,6 @@ from supervisors import SystemClock
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.redaction.redaction import without_secrets
 
-__all__ = ["error", "forget_what_was_said", "printable", "say", "say_at_the_end", "warn"]
-
 _LOGGER = logging.getLogger("telemetry_actors")
 
 _AT_ONCE: Final = 3

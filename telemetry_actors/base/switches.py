@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["GATEWAY_RULE", "WORDS", "is_gateway_word", "is_sdk_disabled", "truth_of"]
-
 _TRUE: Final = frozenset(("1", "on", "t", "true", "y", "yes"))
 _FALSE: Final = frozenset(("0", "off", "f", "false", "n", "no"))
 WORDS: Final = "true or false (1, yes, on and 0, no, off do, too)"

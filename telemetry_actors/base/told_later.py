@@ -17,8 +17,6 @@ from typing import Final
 from supervisors.system.native import acquire, allocate_lock, begin
 from supervisors.system.process import of_this_process, this_process
 
-__all__ = ["forget_what_waits", "tell_later", "tell_now", "tell_soon"]
-
 _AT_EXIT_S: Final = 1.0
 """For a thread that is in the middle of it."""
 

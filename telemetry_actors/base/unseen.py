@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["unseen"]
-
 _KEYS: Final = ("suppress_instrumentation", "suppress_http_instrumentation")
 _KEYS_OF_THE_API: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 """Names in its module: their values are made at its import. Some look at these, some at those."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["NeverBack"]
-
 
 class NeverBack:
     """Call it for the time. Any thread.

@@ -23,8 +23,6 @@ from telemetry_actors.base.log import error as say_error
 from telemetry_actors.base.log import say
 from telemetry_actors.base.misfit import Misfit
 
-__all__ = ["cause_below", "in_short", "tell", "tell_raised", "where_users"]
-
 _OURS: Final = str(Path(__file__).parents[2]) + os.sep
 """Where both packages are."""
 _OUR_PACKAGES: Final = tuple(_OURS + name + os.sep for name in ("supervisors", "telemetry_actors"))

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, charge_of
 
-__all__ = ["Among", "DeadLetter", "DeadLetters"]
-
 _IDS_KEPT = 512
 _OVERHEAD_BYTES = 192
 """Of a letter, beside its envelope."""

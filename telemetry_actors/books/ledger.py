@@ -14,18 +14,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = [
-    "Admission",
-    "CaseLedger",
-    "Ledger",
-    "Outcome",
-    "ProviderLine",
-    "Reason",
-    "SignalLedger",
-    "SignalLine",
-    "SinkLine",
-]
-
 
 class Admission(StrEnum):
     """What `emit()` says of an event. Truthy iff it was accepted. docs/errors.md explains each."""

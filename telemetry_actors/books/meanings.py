@@ -12,17 +12,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-__all__ = [
-    "ADMISSIONS",
-    "ERROR_TYPES",
-    "PROVIDER_RESULTS",
-    "REASONS",
-    "Fault",
-    "Meaning",
-    "meaning_of",
-    "what_to_do",
-]
-
 
 class Fault(StrEnum):
     """With whom to begin. For any one event it may be somebody else."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from telemetry_actors.books.dead_letters import DeadLetter
     from telemetry_actors.event.envelope import Item
 
-__all__ = ["TOLD", "Losses", "no_map", "say_of_no_tenant", "shown_case"]
-
 TOLD: Final = frozenset({
     Admission.UNKNOWN_CASE, Admission.INVALID, Admission.TOO_LARGE, Admission.STOPPING
 })  # fmt: skip

@@ -13,8 +13,6 @@ import typer
 
 from telemetry_actors.books.ledger import Reason
 
-__all__ = ["app"]
-
 app = typer.Typer(
     name="telemetry-actors",
     help="Supervised actors that carry business telemetry from emit() to OTLP.",

@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
     from telemetry_actors.demo.session import Books
 
-__all__ = [
-    "print_advice",
-    "print_books",
-    "print_checks",
-    "print_error",
-    "print_json",
-    "print_last_words",
-    "print_letters",
-]
-
 _USUAL_WIDTH = 80
 _INDENT = "    "
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from supervisors import SupervisorSpec
 
-__all__ = ["check_config", "show_config", "show_schema"]
-
 _OK, _WRONG, _USAGE = 0, 1, 2
 
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from telemetry_actors.books.ledger import SignalLine
     from telemetry_actors.demo.session import Books
 
-__all__ = ["run_demo"]
-
 _OK, _DISAGREES, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 _ENDED_BY_FORCE = ("handlers/app_created", "sinks/logs")
 

@@ -11,8 +11,6 @@ from telemetry_actors.settings import TelemetrySettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["UsageError", "sending_settings"]
-
 _NO_ENDPOINT = (
     "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "
     "(OTEL_EXPORTER_OTLP_ENDPOINT does, too)"

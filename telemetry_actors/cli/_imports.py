@@ -19,8 +19,6 @@ from telemetry_actors.cli._books import print_error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["import_modules"]
-
 _OURS: Final = str(Path(__file__).parents[1])
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 

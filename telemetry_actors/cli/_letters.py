@@ -28,19 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = [
-    "Filter",
-    "list_letters",
-    "opened",
-    "print_list",
-    "print_bad",
-    "purge_letters",
-    "row_of",
-    "seconds_of",
-    "show_letter",
-    "sorted_out",
-]
-
 _OK, _NOT_ALL, _USAGE = 0, 1, 2
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])")

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from supervisors import Clock
 
-__all__ = ["ProgressDisplay"]
-
 _OURS = logging.getLogger("telemetry_actors")
 _LINE_EVERY_S = 2.0
 _LOOK_EVERY = 64  # events between two looks at the clock

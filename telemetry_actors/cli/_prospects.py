@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from telemetry_actors.gateway import TelemetryGateway
     from telemetry_actors.sinks.health import Endpoint
 
-__all__ = ["Prospects", "cause_of"]
-
 _LOOK_EVERY_S: Final = 0.25
 _NOTE_AFTER_S: Final = 1.5
 _NOTE_EVERY_S: Final = 5.0

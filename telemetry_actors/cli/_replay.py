@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from telemetry_actors.demo.session import Books
     from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["run_replay"]
-
 _SILENT_S = 0.5
 _OK, _LOST, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from telemetry_actors.settings import TelemetrySettings
     from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
 
-__all__ = ["run_resend"]
-
 _OK, _NOT_ALL, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     import typer
 
-__all__ = ["run"]
-
 _NAME = "telemetry-actors"
 _VARIABLE = "_TELEMETRY_ACTORS_COMPLETE"
 _COMPLETIONS = ("--show-completion", "--install-completion")

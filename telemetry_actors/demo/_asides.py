@@ -13,8 +13,6 @@ from telemetry_actors.event.cases import TelemetryCase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["AUTHOR", "TURN", "Aside"]
-
 Aside = tuple[TelemetryCase, "Callable[[Mapping[str, Any]], dict[str, Any]]"]
 """A case, and its payload: made of what a turn or an author is about."""
 

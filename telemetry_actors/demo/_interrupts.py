@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType, TracebackType
 
-__all__ = ["Interrupts"]
-
 
 class Interrupts:
     """Handles SIGINT, and SIGTERM as if it were one, for the length of a block.

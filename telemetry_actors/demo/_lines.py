@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LONGEST_LINE_BYTES", "numbered_lines"]
-
 LONGEST_LINE_BYTES = 67_108_864
 _BOM = b"\xef\xbb\xbf"
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from supervisors import Clock
     from telemetry_actors.demo.event import MadeEvent
 
-__all__ = ["PatientProducer"]
-
 _T = TypeVar("_T")
 
 _WANT_OF_ROOM: tuple[Admission, ...] = (

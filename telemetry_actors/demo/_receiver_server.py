@@ -29,8 +29,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-__all__ = ["Counts", "main"]
-
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 _UID = "log.record.uid"
 _HOST = "127.0.0.1"

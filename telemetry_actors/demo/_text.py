@@ -6,8 +6,6 @@ one long text made at import, so that a replay measures the tree and not this.
 
 from __future__ import annotations
 
-__all__ = ["LONGEST_TEXT_CHARS", "text_of"]
-
 LONGEST_TEXT_CHARS = 8192
 _CHARS_A_TOKEN = 4
 _SENTENCES = (

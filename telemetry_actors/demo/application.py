@@ -21,8 +21,6 @@ from telemetry_actors.event.cases import TelemetryCase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Application"]
-
 _WORKSPACES = ("Acme", "Globex", "Initech", "Umbrella")
 _APPS = ("Support desk", "Contract reader", "Code helper", "Travel planner", "Recipe finder")
 _MODES = ("chat", "advanced-chat", "workflow", "agent-chat")

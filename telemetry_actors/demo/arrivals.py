@@ -18,8 +18,6 @@ from telemetry_actors.demo.azure import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["made_up_arrivals", "main"]
-
 _START = datetime(2023, 11, 16, 18, 15, tzinfo=UTC)
 _MEAN_GAP_S = 0.4
 _LONGEST_CONTEXT, _LONGEST_ANSWER = 7437, 99

@@ -22,8 +22,6 @@ from telemetry_actors.event.cases import TelemetryCase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["COLUMNS", "Arrival", "NotArrivalsError", "events_of", "read_arrivals", "read_azure"]
-
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "telemetry-actors/azure-llm")

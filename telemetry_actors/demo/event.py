@@ -7,8 +7,6 @@ from typing import Any, Final, NamedTuple
 
 from telemetry_actors.books.ledger import Admission
 
-__all__ = ["IF_YOUR_OWN", "BadLine", "MadeEvent"]
-
 IF_YOUR_OWN: Final = "if the case is one of your own, name its module by --import MODULE"
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from telemetry_actors.demo.event import MadeEvent
     from telemetry_actors.gateway import TelemetryGateway
 
-__all__ = ["Accidents", "ForcedEndError"]
-
 _RESTART_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.01
 

@@ -25,8 +25,6 @@ from telemetry_actors.event.forms import ns_of_number
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["event_of_line", "read_jsonl"]
-
 _CASES = frozenset(TelemetryCase)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

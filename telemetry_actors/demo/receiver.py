@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-__all__ = ["ReceiverProcess"]
-
 _SERVER = Path(__file__).with_name("_receiver_server.py")
 _HOST = "127.0.0.1"
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from telemetry_actors.gateway import TelemetryGateway
     from telemetry_actors.observe.status import Status
 
-__all__ = ["Books", "Hopeless", "Observer", "Session", "Watcher"]
-
 _FLUSH_SLICE_S = 0.5
 _PATIENCE_S = 90.0
 """Without any event getting its outcome for so long, waiting on is of no use."""

@@ -16,8 +16,6 @@ from supervisors.system.native import get_ident
 from telemetry_actors.door._giving_way import in_signal_handler
 from telemetry_actors.lifecycle.exit import is_ending
 
-__all__ = ["may_raise"]
-
 _DEEPEST: Final = 200
 _VARARGS: Final = 0x04
 

@@ -18,8 +18,6 @@ from telemetry_actors.event.forms import tenant_of
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.event.sanitise import sanitise
 
-__all__ = ["pack_context", "pack_event"]
-
 Packed = tuple[bytes, str, bytes]
 """Context, whose event it is, payload."""
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["RefusedTenant", "RefusedTenants"]
-
 _PLACES: Final = 1024
 _LONGEST_NAME: Final = 200
 

@@ -13,8 +13,6 @@ from telemetry_actors.books.shards import column
 from telemetry_actors.event.cases import CASE_ROUTING, CaseRoute, Priority, SignalType
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["UNKNOWN_CASE", "Entry", "entries_of"]
-
 UNKNOWN_CASE = "unknown"
 """Key of `Ledger.by_case` that all unknown case names share."""
 

@@ -20,8 +20,6 @@ from telemetry_actors.event.fallback import CutRule, cut_down, read_fallback
 if TYPE_CHECKING:
     from telemetry_actors.door.entries import Entry
 
-__all__ = ["as_it_may_travel", "fallback_as_it_may_travel"]
-
 
 def as_it_may_travel(
     entries: Mapping[str, Entry], envelope: Envelope, *, allow_pickle: bool

@@ -29,8 +29,6 @@ from telemetry_actors.event.cases import Priority
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.settings.parts import GatewaySettings, PressureSettings
 
-__all__ = ["Budget", "Pressure", "max_ages_ns"]
-
 
 class Budget(NamedTuple):
     """One of the four: its size, and what each class may fill of it."""

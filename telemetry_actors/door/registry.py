@@ -26,8 +26,6 @@ from telemetry_actors.event.definition_check import check_name
 from telemetry_actors.event.instrument_check import check_instruments, differences
 from telemetry_actors.event.signals import Instrument
 
-__all__ = ["Reader", "note_reader", "register_case", "registered_cases", "unregister_case"]
-
 Cases = Mapping[str, CaseDefinition[Any]]
 P = TypeVar("P")
 

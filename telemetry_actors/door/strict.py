@@ -33,8 +33,6 @@ from telemetry_actors.event.forms import InvalidPayload
 from telemetry_actors.event.marks import CYCLE, TOO_DEEP
 from telemetry_actors.event.sanitise import sanitise
 
-__all__ = ["StrictIntake"]
-
 _ALIKE: Final = 0.75
 _KEY: Final = 64
 _TENANT: Final = "tenant_id"

@@ -12,8 +12,6 @@ from typing import Any
 
 from telemetry_actors.errors import SettingsError
 
-__all__ = ["TraceProviders"]
-
 
 class _Registered:
     """A provider as it rides in a queued call. Once taken off it is gone for that call, too."""

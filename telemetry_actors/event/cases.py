@@ -22,19 +22,6 @@ from typing import Any, Final, TypeGuard
 
 from telemetry_actors.event.forms import id_of_any, is_number
 
-__all__ = [
-    "CASE_ROUTING",
-    "CASE_TO_TRACE_TASK_NAME",
-    "GATED",
-    "CaseRoute",
-    "Priority",
-    "Reduction",
-    "SignalType",
-    "TelemetryCase",
-    "gate",
-    "gate_made_texts",
-]
-
 GATED: Final = "[gated]"
 """Stands where content was. A text, so that it passes for a value of any gated key."""
 

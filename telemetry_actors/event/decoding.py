@@ -18,8 +18,6 @@ import msgpack
 
 from telemetry_actors.errors import EnvelopeError
 
-__all__ = ["MAX_BYTES", "MAX_VALUES", "TooLarge", "check_json", "decoded", "has_too_many"]
-
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_VALUES: Final = 1_000_000
 """Maps, lists, keys and values in one payload, all levels together: 100 MB of memory at most,

@@ -35,8 +35,6 @@ from telemetry_actors.event.emits import Emits
 from telemetry_actors.event.forms import Unreadable, said_of
 from telemetry_actors.event.signals import AttributeValue, Instrument, LogSignal, Signals
 
-__all__ = ["DEFAULT_JSON_LIMITS", "CaseDefinition", "EventFacts", "JsonLimits", "MappingSettings"]
-
 P = TypeVar("P")
 
 _QUIET: Final = CoreConfig(hide_input_in_errors=True)

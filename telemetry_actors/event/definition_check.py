@@ -23,15 +23,6 @@ from telemetry_actors.event.cases import GATED, Reduction
 from telemetry_actors.event.instrument_check import problem_of_measurement
 from telemetry_actors.event.signals import Instrument, LogSignal, Measurement, Signals, SpanSignal
 
-__all__ = [
-    "check_gated",
-    "check_mapping",
-    "check_model",
-    "check_name",
-    "checked",
-    "keys_of",
-]
-
 _MAX_NAME_CHARS: Final = 64
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
 _REDUCED: Final[Mapping[Reduction, object]] = {

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from telemetry_actors.event.signals import Instrument
 
-__all__ = ["Emits", "LogType", "Metric"]
-
 
 class LogType(NamedTuple):
     """The static part of a log record."""

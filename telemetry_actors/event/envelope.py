@@ -34,23 +34,6 @@ from telemetry_actors.event.marks import distinct
 from telemetry_actors.event.sanitise import key_text
 from telemetry_actors.event.ticket import Ticket
 
-__all__ = [
-    "DEGRADED",
-    "PAYLOAD_FALLBACK_MAX_BYTES",
-    "PAYLOAD_SIZE_THRESHOLD_BYTES",
-    "Envelope",
-    "OVERHEAD_BYTES",
-    "Item",
-    "TelemetryContext",
-    "TelemetryEnvelope",
-    "base64_bytes",
-    "charge_of",
-    "claim_of",
-    "is_degraded",
-    "unpack_map",
-    "with_origin",
-]
-
 PAYLOAD_SIZE_THRESHOLD_BYTES = 1024 * 1024
 """A packed payload is off-loaded when it is strictly larger."""
 

@@ -21,8 +21,6 @@ from msgpack import fallback as plain_msgpack
 from telemetry_actors.event.envelope import PAYLOAD_FALLBACK_MAX_BYTES
 from telemetry_actors.event.sanitise import sanitise
 
-__all__ = ["CutRule", "cut_down", "read_fallback"]
-
 _LONG_TEXT_BYTES: Final = 1_024
 _MAP_HEADER_BYTES: Final = 5
 _DEEPEST: Final = 100

@@ -16,29 +16,6 @@ from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.event.marks import bytes_text
 from telemetry_actors.event.sanitise import sanitise
 
-__all__ = [
-    "CONTEXT_KEYS",
-    "INT64_MAX",
-    "Form",
-    "InvalidPayload",
-    "Unreadable",
-    "count_of",
-    "flag_of",
-    "id_of",
-    "id_of_any",
-    "is_id_key",
-    "index_of",
-    "is_number",
-    "number_of",
-    "ns_of_number",
-    "price_of",
-    "read_context",
-    "said_of",
-    "seconds_of",
-    "tenant_of",
-    "text_of",
-]
-
 CONTEXT_KEYS: Final = ("tenant_id", "user_id", "app_id", "app_name", "workspace_name")
 """What a context says; each may be in a payload as well."""
 

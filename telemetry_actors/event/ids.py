@@ -24,27 +24,6 @@ from typing import Final
 
 from supervisors.system.process import SAME, Process, notice_fork, when_forked
 
-__all__ = [
-    "MAX_ID_BYTES",
-    "SURELY_SHORT",
-    "EventIds",
-    "bounded_id",
-    "derived_id",
-    "event_ids",
-    "is_id",
-    "is_sampled",
-    "log_ids",
-    "log_span_id",
-    "log_trace_id",
-    "new_event_id",
-    "own_span_id",
-    "parse_uuid",
-    "run_trace_id",
-    "span_id_of",
-    "substitute_ids",
-    "trace_id_of",
-]
-
 MAX_ID_BYTES: Final = 200
 """UTF-8 bytes of an event's or a tenant's id; a longer one becomes its digest, at the door."""
 

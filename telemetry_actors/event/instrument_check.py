@@ -19,8 +19,6 @@ from telemetry_actors.errors import CaseError
 from telemetry_actors.event.own_metrics import OWN_PREFIXES, is_own
 from telemetry_actors.event.signals import MOST, Instrument, Measurement
 
-__all__ = ["check_instruments", "differences", "problem_of_measurement"]
-
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}", re.ASCII)
 _MAX_UNIT_CHARS: Final = 63
 _MAX_BUCKETS: Final = 200

@@ -6,26 +6,6 @@ from typing import Final
 
 from telemetry_actors.event.signals import Instrument
 
-__all__ = [
-    "APP_CREATED",
-    "APP_DELETED",
-    "APP_UPDATED",
-    "DATASET_RETRIEVALS",
-    "ERRORS",
-    "FEEDBACK",
-    "INPUT_TOKENS",
-    "INSTRUMENTS",
-    "MESSAGE_DURATION",
-    "MESSAGE_TTFT",
-    "NODE_DURATION",
-    "OUTPUT_TOKENS",
-    "PROMPT_GENERATION_DURATION",
-    "REQUESTS",
-    "TOKENS",
-    "TOOL_DURATION",
-    "WORKFLOW_DURATION",
-]
-
 
 def _counter(name: str, unit: str) -> Instrument:
     return Instrument(name, "counter", f"{{{unit}}}")

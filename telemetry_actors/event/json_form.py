@@ -24,8 +24,6 @@ from telemetry_actors.event.forms import id_of_any
 from telemetry_actors.event.ids import derived_id, new_event_id
 from telemetry_actors.event.sanitise import sanitise, text
 
-__all__ = ["Incoming", "from_json", "to_json"]
-
 _MAX_ID_BYTES: Final = 1024
 _MAX_REF_BYTES: Final = 2048
 _MAX_NS: Final = 2**63

@@ -9,20 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = [
-    "CYCLE",
-    "SHORTEST_LIMIT_BYTES",
-    "TOO_DEEP",
-    "TOO_MANY",
-    "bytes_text",
-    "cut",
-    "distinct",
-    "more",
-    "named",
-    "type_name",
-    "unread",
-]
-
 CYCLE: Final = "<cycle>"
 TOO_DEEP: Final = "<cut: nested too deep>"
 TOO_MANY: Final = "<cut: too many values>"

@@ -14,16 +14,6 @@ from typing import Final, NamedTuple
 
 from telemetry_actors.event.signals import Instrument
 
-__all__ = [
-    "ATTRIBUTES",
-    "INFO",
-    "OWN_PREFIXES",
-    "SELF_METRICS",
-    "SelfMetric",
-    "description_of",
-    "is_own",
-]
-
 OWN_PREFIXES: Final = ("otel.sdk.", "telemetry_actors.")
 """Begin the names of these metrics, and of no others."""
 

@@ -36,8 +36,6 @@ from telemetry_actors.event.marks import (
     unread,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "key_text", "sanitise", "text"]
-
 MAX_DEPTH = 100
 """Levels of nesting that are kept; what is deeper becomes a mark."""
 

@@ -15,20 +15,6 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
-__all__ = [
-    "MOST",
-    "AttributeValue",
-    "Instrument",
-    "InstrumentState",
-    "LogSignal",
-    "Measurement",
-    "MetricPoint",
-    "ResourceValue",
-    "SignalKind",
-    "Signals",
-    "SpanSignal",
-]
-
 AttributeValue = str | bool | int | float | None
 MOST: Final = 1e200
 """Of what a float instrument is given, either way: sums of such stay finite."""

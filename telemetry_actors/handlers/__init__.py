@@ -1,8 +1,11 @@
 """What becomes of each case: one file per case, found by `DEFINITIONS`.
 
-Sixth step of an event's way: ``rehydrator -> [handler of its case] -> sinks``. A case
-is a payload model and a pure mapping (`CaseDefinition`); adding one is one file and one
-line here.
+Sixth step of an event's way: ``rehydrator -> [handler of its case] -> sinks``. A case is a payload
+model and a pure mapping (`CaseDefinition`); adding one is one file and one line here. The room owns
+the mappings and the actor that runs them; a mapping never does I/O, and never lets content past
+its gate.
+
+For others: `actor`, `forms`, `spans`, and the payload models of the cases.
 """
 
 from __future__ import annotations
@@ -12,8 +15,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import (
+    CaseDefinition,
+    EventFacts,
+    JsonLimits,
+    MappingSettings,
+)
 from telemetry_actors.event.instruments import INSTRUMENTS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, JsonLimits, MappingSettings
 from telemetry_actors.handlers import (
     app_created,
     app_deleted,

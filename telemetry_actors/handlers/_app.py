@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from telemetry_actors.event.definition import EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, LogType, Metric
 from telemetry_actors.event.instruments import REQUESTS
-from telemetry_actors.event.mapping import EventFacts, MappingSettings
 from telemetry_actors.event.signals import Instrument, Measurement, Signals
 from telemetry_actors.handlers._correlation import OwnerFields, owner
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import rfc3339
-
-__all__ = ["AppEvent", "app_event", "app_signals"]
 
 _REQUEST_LABELS: Final = ("tenant_id", "type")
 

@@ -14,12 +14,10 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from telemetry_actors.event.definition import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
 from telemetry_actors.event.emits import LogType
-from telemetry_actors.event.mapping import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
 from telemetry_actors.event.marks import TOO_DEEP, bytes_text, distinct, more, type_name
 from telemetry_actors.event.sanitise import text
-
-__all__ = ["contents", "json_text", "reference", "text_list_or_map"]
 
 _CONTAINERS: Final = frozenset((dict, list, tuple))
 

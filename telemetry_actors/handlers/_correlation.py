@@ -8,19 +8,7 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from telemetry_actors.event.mapping import EventFacts
-
-__all__ = [
-    "IdentityFields",
-    "OriginFields",
-    "OwnerFields",
-    "UserFields",
-    "acting_user",
-    "identity",
-    "invoked_by",
-    "owner",
-    "resolved_trace_id",
-]
+from telemetry_actors.event.definition import EventFacts
 
 
 class OwnerFields(TypedDict, total=False):

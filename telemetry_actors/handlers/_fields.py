@@ -29,8 +29,6 @@ from telemetry_actors.event.forms import (
 )
 from telemetry_actors.handlers._timestamps import timestamp_ns
 
-__all__ = ["PAYLOAD", "Count", "Index", "Price", "Seconds", "Timestamp"]
-
 PAYLOAD: Final = ConfigDict(strict=True, extra="ignore")
 """Of every payload model."""
 

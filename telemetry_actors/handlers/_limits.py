@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from telemetry_actors.event.marks import cut
 from telemetry_actors.event.signals import AttributeValue, Signals
 
-__all__ = ["limited", "surely_short"]
-
 _AT_MOST_TIMES = 32
 _BESIDE_BYTES = 1024
 

@@ -9,23 +9,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from telemetry_actors.event.definition import EventFacts
 from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import REQUESTS
-from telemetry_actors.event.mapping import EventFacts
 from telemetry_actors.event.signals import AttributeValue, Measurement
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
-
-__all__ = [
-    "COMMON_KEYS",
-    "Common",
-    "OperationFields",
-    "common",
-    "operation_ids",
-    "request",
-    "request_metric",
-    "status_of",
-]
 
 COMMON_KEYS: Final = (
     "dify.trace_id",

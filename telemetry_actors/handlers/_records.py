@@ -9,22 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from telemetry_actors.event.definition import EventFacts
 from telemetry_actors.event.emits import LogType
 from telemetry_actors.event.ids import is_sampled
-from telemetry_actors.event.mapping import EventFacts
 from telemetry_actors.event.signals import AttributeValue, LogSignal, Signals
-
-__all__ = [
-    "DEGRADED_KEY",
-    "METRIC_ONLY",
-    "SPAN_DETAIL",
-    "UNREADABLE_KEY",
-    "degraded",
-    "flagged",
-    "log_record",
-    "log_type",
-    "unreadable",
-]
 
 DEGRADED_KEY: Final = "dify.telemetry.degraded"
 """True on each record of an event whose off-loaded payload did not come back; else absent."""

@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from telemetry_actors.event.forms import INT64_MAX, ns_of_number
 
-__all__ = ["INT64_MAX", "between_s", "on_the_wire", "rfc3339", "seconds_ns", "timestamp_ns"]
-
 _SECOND_NS: Final = 1_000_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _TO_THE_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", re.ASCII)

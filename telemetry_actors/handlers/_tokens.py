@@ -12,8 +12,6 @@ from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
 from telemetry_actors.event.signals import Measurement
 
-__all__ = ["token_measurements", "token_metrics", "total_or_sum"]
-
 _LABELS: Final = (
     "tenant_id",
     "app_id",

@@ -20,9 +20,9 @@ from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.envelope import Envelope, Item, is_degraded, unpack_map
 from telemetry_actors.event.forms import InvalidPayload, read_context
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import LogSignal, SignalKind, Signals, SpanSignal
 from telemetry_actors.handlers._limits import limited, surely_short
 from telemetry_actors.handlers._records import degraded, flagged, unreadable

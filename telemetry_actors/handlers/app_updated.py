@@ -7,14 +7,12 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.instruments import APP_UPDATED
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers._app import app_event, app_signals
 from telemetry_actors.handlers._correlation import OwnerFields
 from telemetry_actors.handlers._fields import PAYLOAD
-
-__all__ = ["DEFINITION", "AppUpdatedPayload"]
 
 _EVENT: Final = app_event("updated", APP_UPDATED)
 

@@ -13,10 +13,10 @@ from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import DATASET_RETRIEVALS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, json_text, reference, text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
@@ -31,8 +31,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-
-__all__ = ["DEFINITION", "DatasetRetrievalPayload", "Document", "EmbeddingModel"]
 
 _TYPE: Final = "dataset_retrieval"
 _LOG: Final = log_type(

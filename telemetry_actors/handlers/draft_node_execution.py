@@ -11,8 +11,8 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.ids import is_id
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import Signals
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers.node_execution import (
@@ -23,8 +23,6 @@ from telemetry_actors.handlers.node_execution import (
     node_signals,
 )
 from telemetry_actors.handlers.spans import span_ids
-
-__all__ = ["DEFINITION", "DraftNodeExecutionPayload"]
 
 _KIND: Final = NodeKind(node_log("dify.node.execution.draft"), "draft_node")
 

@@ -11,16 +11,14 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import FEEDBACK
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import Measurement, Signals
 from telemetry_actors.handlers._correlation import UserFields, acting_user, owner
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import rfc3339
-
-__all__ = ["DEFINITION", "FeedbackCreatedPayload"]
 
 _LOG: Final = log_type(
     "dify.feedback.created",

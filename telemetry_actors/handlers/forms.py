@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.forms import (
     Form,
     InvalidPayload,
@@ -28,9 +29,6 @@ from telemetry_actors.event.forms import (
     number_of,
     text_of,
 )
-from telemetry_actors.event.mapping import CaseDefinition
-
-__all__ = ["PayloadReader"]
 
 Reader = Callable[[object, list[str], str], Any]
 """Value, names of what is left out (to be added to), the value's own name; raises `Unreadable`."""

@@ -7,8 +7,8 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Signals
 from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
@@ -23,8 +23,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-
-__all__ = ["DEFINITION", "GenerateNamePayload"]
 
 _TYPE: Final = "generate_name"
 _LOG: Final = log_type(

@@ -10,10 +10,10 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import ERRORS, MESSAGE_DURATION, MESSAGE_TTFT, REQUESTS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
@@ -21,8 +21,6 @@ from telemetry_actors.handlers._fields import PAYLOAD, Count, Seconds, Timestamp
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
-
-__all__ = ["DEFINITION", "MessageRunPayload"]
 
 _LOG: Final = log_type(
     "dify.message.run",

@@ -7,8 +7,8 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Signals
 from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._fields import PAYLOAD
@@ -21,8 +21,6 @@ from telemetry_actors.handlers._operations import (
     request_metric,
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-
-__all__ = ["DEFINITION", "ModerationCheckPayload"]
 
 _TYPE: Final = "moderation"
 _LOG: Final = log_type(

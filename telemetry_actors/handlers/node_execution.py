@@ -11,10 +11,10 @@ from typing import Final, NamedTuple, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, LogType, Metric
 from telemetry_actors.event.ids import is_sampled
 from telemetry_actors.event.instruments import ERRORS, NODE_DURATION, REQUESTS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals, SpanSignal
 from telemetry_actors.handlers._content import contents, json_text, reference
 from telemetry_actors.handlers._correlation import (
@@ -35,16 +35,6 @@ from telemetry_actors.handlers.spans import (
     span_ids,
     span_times,
 )
-
-__all__ = [
-    "DEFINITION",
-    "NodeExecutionPayload",
-    "NodeFields",
-    "NodeKind",
-    "node_emits",
-    "node_log",
-    "node_signals",
-]
 
 _SPAN_KEYS: Final = (
     "dify.trace_id",

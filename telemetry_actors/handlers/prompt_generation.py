@@ -11,9 +11,9 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import ERRORS, PROMPT_GENERATION_DURATION, REQUESTS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, reference, text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Price, Seconds
@@ -26,8 +26,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
-
-__all__ = ["DEFINITION", "PromptGenerationPayload"]
 
 _TYPE: Final = "prompt_generation"
 _LOG: Final = log_type(

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from telemetry_actors.event.definition import EventFacts
 from telemetry_actors.event.ids import derived_id
-from telemetry_actors.event.mapping import EventFacts
 from telemetry_actors.event.signals import LogSignal
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-
-__all__ = ["rehydration_failed"]
 
 _NAME: Final = "dify.telemetry.rehydration_failed"
 _LOG: Final = log_type(

@@ -15,17 +15,6 @@ from telemetry_actors.event.ids import is_id, own_span_id, run_trace_id, substit
 from telemetry_actors.handlers._fields import PAYLOAD, Seconds, Timestamp
 from telemetry_actors.handlers._timestamps import on_the_wire, seconds_ns
 
-__all__ = [
-    "Parent",
-    "ParentTraceContext",
-    "TimeFields",
-    "outermost_run",
-    "span_error",
-    "span_ids",
-    "span_times",
-    "starting_point",
-]
-
 
 class TimeFields(TypedDict, total=False):
     """When the operation was."""

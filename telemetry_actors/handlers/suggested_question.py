@@ -10,9 +10,9 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import REQUESTS
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Timestamp
@@ -24,8 +24,6 @@ from telemetry_actors.handlers._operations import (
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import between_s
-
-__all__ = ["DEFINITION", "SuggestedQuestionPayload"]
 
 _TYPE: Final = "suggested_question"
 _LOG: Final = log_type(

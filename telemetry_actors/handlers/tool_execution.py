@@ -7,9 +7,9 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import ERRORS, REQUESTS, TOOL_DURATION
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._fields import PAYLOAD, Seconds
@@ -21,8 +21,6 @@ from telemetry_actors.handlers._operations import (
     status_of,
 )
 from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-
-__all__ = ["DEFINITION", "ToolExecutionPayload"]
 
 _TYPE: Final = "tool"
 _LOG: Final = log_type(

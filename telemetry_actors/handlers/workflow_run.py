@@ -11,10 +11,10 @@ from typing import Final, Required
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
+from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.ids import is_sampled
 from telemetry_actors.event.instruments import ERRORS, REQUESTS, WORKFLOW_DURATION
-from telemetry_actors.event.mapping import CaseDefinition, EventFacts, MappingSettings
 from telemetry_actors.event.signals import AttributeValue, Measurement, Signals, SpanSignal
 from telemetry_actors.handlers._content import contents, reference
 from telemetry_actors.handlers._correlation import (
@@ -37,8 +37,6 @@ from telemetry_actors.handlers.spans import (
     span_times,
     starting_point,
 )
-
-__all__ = ["DEFINITION", "WorkflowRunPayload"]
 
 _NAME: Final = "dify.workflow.run"
 _SPAN_KEYS: Final = (

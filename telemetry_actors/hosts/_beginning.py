@@ -7,8 +7,6 @@ from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.lifecycle.fork import importing
 
-__all__ = ["begin_worker", "import_for_children"]
-
 
 def import_for_children() -> None:
     """Import all that a tree needs, in a process that is going to fork; start nothing.

@@ -23,8 +23,6 @@ from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.lifecycle.exit import say_what_was_lost, stop_all
 
-__all__ = ["User"]
-
 _CHANGING = ProcessLock()
 """Held while the last one stops the gateway: who comes then is to find it stopped."""
 _LONGEST_START_S = 5.0

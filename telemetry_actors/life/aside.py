@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 from supervisors.system.native import begin
 
-__all__ = ["Aside", "run_aside"]
-
 
 class _Lifeline:
     """Goes with the thread."""

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.lifecycle.report import StopReport
 
-__all__ = ["AsyncSide", "NoThread", "run_beside"]
-
 T = TypeVar("T")
 
 

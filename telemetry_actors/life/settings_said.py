@@ -17,8 +17,6 @@ from telemetry_actors.settings.environment import known_names
 from telemetry_actors.settings.near_misses import near_misses
 from telemetry_actors.settings.neutral_names import ENABLED, NEUTRAL_NAMES
 
-__all__ = ["check_files", "is_off_by_mistake", "say_of_settings", "what_is_off"]
-
 _GATEWAY = "enterprise_telemetry_gateway_enabled"
 _SWITCHES = NEUTRAL_NAMES[ENABLED]
 

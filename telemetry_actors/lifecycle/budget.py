@@ -7,8 +7,6 @@ ago belongs to no end: the process has gone on since (a host may take SIGTERM fo
 
 from __future__ import annotations
 
-__all__ = ["EndBudget"]
-
 _LEAST_S = 0.1
 """For whoever comes last: enough to count what is left, and for a receiver that is well."""
 _FORGOTTEN_AFTER_S = 60.0

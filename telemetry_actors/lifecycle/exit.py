@@ -30,18 +30,6 @@ from telemetry_actors.base.told_later import tell_now
 from telemetry_actors.lifecycle.budget import EndBudget
 from telemetry_actors.lifecycle.report import StopReport
 
-__all__ = [
-    "Stoppable",
-    "end_process",
-    "flush_all",
-    "is_ending",
-    "running",
-    "say_what_is_held",
-    "say_what_was_lost",
-    "stop_all",
-    "when_exiting",
-]
-
 _LAST = -1000
 """Of the finalisers of `multiprocessing`: after those of its queues and of its user."""
 

@@ -20,8 +20,6 @@ from supervisors import SystemClock
 from supervisors.system.native import begin, get_ident
 from supervisors.system.process import ProcessLock
 
-__all__ = ["importing"]
-
 _LONGEST_IMPORT_S = 5.0
 _now_s = SystemClock().now_s
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["is_installed", "note_kit"]
-
 _INSTALLED: Final[set[str]] = set()
 
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 
 from telemetry_actors.lifecycle.kits import is_installed
 
-__all__ = ["advice"]
-
 Modules = Mapping[str, Any]
 
 _UVICORN: Final = (

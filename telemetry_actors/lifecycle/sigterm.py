@@ -27,8 +27,6 @@ from telemetry_actors.lifecycle.exit import (
 )
 from telemetry_actors.lifecycle.kits import note_kit
 
-__all__ = ["SigtermHandler", "stop_on_sigterm"]
-
 
 def stop_on_sigterm(gateway: Stoppable | None = None, timeout_s: float = 5.0) -> SigtermHandler:
     """Stop on SIGTERM, then do what the signal would have done without us.

@@ -22,8 +22,6 @@ from telemetry_actors.event.own_metrics import SelfMetric
 from telemetry_actors.observe._models import TimingStatus
 from telemetry_actors.observe._samples import Sample
 
-__all__ = ["exposition", "prometheus_name"]
-
 _UNITS: Final = {"s": "seconds", "By": "bytes"}
 """Whatever counts things (``{event}``) adds nothing to a name."""
 _TYPES: Final = {"counter": "counter", "histogram": "histogram"}

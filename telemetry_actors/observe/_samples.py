@@ -22,8 +22,6 @@ from telemetry_actors.observe._models import (
 from telemetry_actors.observe._store_samples import STORE_ROWS
 from telemetry_actors.ports import MetricPoint
 
-__all__ = ["Sample", "points", "samples"]
-
 Value = int | float | TimingStatus
 Row = tuple[tuple[str | int | None, ...], Value]
 """Values of the metric's attributes (None or "": without that attribute), and the number."""

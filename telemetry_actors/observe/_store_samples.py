@@ -17,8 +17,6 @@ from telemetry_actors.stores.status import (
     PayloadStoreStatus,
 )
 
-__all__ = ["STORE_ROWS"]
-
 _Row = tuple[tuple[str | int | None, ...], float]
 _Rows = Callable[[Snapshot], Iterable[_Row]]
 _Store = TypeVar("_Store")

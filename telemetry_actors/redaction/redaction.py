@@ -28,16 +28,6 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-__all__ = [
-    "know_headers",
-    "know_secret",
-    "know_settings",
-    "know_url",
-    "place_of",
-    "without_secrets",
-    "words_of",
-]
-
 _HIDDEN: Final = "***"
 _MOST_KNOWN = 4_000  # of a process; the oldest are forgotten first
 _FEW_CHARS = 4  # what is shorter is hidden only where it stands by itself

@@ -2,6 +2,9 @@
 
 It owns the names of the environment, and the rules that turn several of them into one target.
 It starts nothing, opens no connection, and never says a value that may be a secret.
+
+For others: the names below; `environment`, `near_misses`, `neutral_names`, `origin` for whoever
+says what was read; `otlp_target` and `header_files` for the sinks; `parts`.
 """
 
 from telemetry_actors.settings._celery import CelerySettings

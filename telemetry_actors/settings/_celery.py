@@ -11,8 +11,6 @@ from pydantic import Field, SecretStr, field_validator
 
 from telemetry_actors.settings._part import Count, Part, Seconds, SecondsOrZero
 
-__all__ = ["CelerySettings"]
-
 
 class CelerySettings(Part):
     """The way out to a fleet of Celery workers, and (the last two) the way in there."""

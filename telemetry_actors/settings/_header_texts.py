@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-__all__ = ["check_key", "header_pairs", "headers_of"]
-
 _HEADERS_FORM = "must be key=value pairs with commas between them, percent-encoded"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # what HTTP/1.1 and latin-1 carry

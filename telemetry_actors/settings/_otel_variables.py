@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["FAMILY", "PREFIX", "SIGNALS", "Variable", "names_of", "not_used", "text_of"]
-
 PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 SIGNALS: Final = ("logs", "traces", "metrics")
 

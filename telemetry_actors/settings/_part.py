@@ -11,17 +11,6 @@ from telemetry_actors.errors import SettingsError
 from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._problem import first_problem
 
-__all__ = [
-    "Count",
-    "CountOrZero",
-    "MaxAge",
-    "Part",
-    "Seconds",
-    "SecondsOrZero",
-    "Share",
-    "TextBytes",
-]
-
 _YEAR_S = 31_536_000.0  # beyond what a wait on a lock can take on some systems
 _MOST = 2**40  # beyond it a number is a slip of the pen, and deque's maxlen is not far
 

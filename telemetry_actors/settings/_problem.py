@@ -21,8 +21,6 @@ from telemetry_actors.settings.environment import PREFIX, nearest
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["as_written", "first_problem"]
-
 _LONGEST_VALUE = 80
 
 _ALLOWED = {

@@ -37,15 +37,6 @@ from telemetry_actors.settings.origin import ORIGIN, Origin
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = [
-    "PLATFORM_PREFIX",
-    "PREFIX",
-    "EnvironmentSource",
-    "known_names",
-    "nearest",
-    "read_environment",
-]
-
 PREFIX = "TELEMETRY_ACTORS__"
 PLATFORM_PREFIX = "enterprise_"
 _OTEL_PREFIX = "OTEL_EXPORTER_OTLP_"

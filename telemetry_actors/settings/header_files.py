@@ -20,8 +20,6 @@ from telemetry_actors.errors import SettingsError
 from telemetry_actors.redaction.redaction import know_settings
 from telemetry_actors.settings._header_texts import check_key, header_pairs, headers_of
 
-__all__ = ["HeaderFiles", "header_files"]
-
 T = TypeVar("T")
 _HEADERS: Final = "ENTERPRISE_OTLP_HEADERS"
 _KEY: Final = "ENTERPRISE_OTLP_API_KEY"

@@ -12,8 +12,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-__all__ = ["is_suspect", "near_misses"]
-
 _PLATFORM: Final = "ENTERPRISE_"
 _OURS: Final = re.compile(r"TELEMETRY[_-]?ACTORS?_+(?P<rest>.*)")
 _OF_SERVICES: Final = re.compile(

@@ -14,8 +14,6 @@ from telemetry_actors.base.switches import WORDS, is_gateway_word, truth_of
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.redaction.redaction import know_url, place_of
 
-__all__ = ["ENABLED", "ENDPOINT", "NEUTRAL_NAMES", "SERVICE_NAME", "Neutral", "read_neutral"]
-
 ENABLED: Final = "TELEMETRY_ACTORS__ENABLED"
 ENDPOINT: Final = "TELEMETRY_ACTORS__ENDPOINT"
 SERVICE_NAME: Final = "TELEMETRY_ACTORS__SERVICE_NAME"

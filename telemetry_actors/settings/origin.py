@@ -11,8 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-__all__ = ["ORIGIN", "Origin"]
-
 ORIGIN: Final = "<origin>"
 """Key among the values of settings on their way into the model: no field has such a name."""
 

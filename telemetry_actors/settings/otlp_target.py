@@ -29,17 +29,6 @@ from telemetry_actors.settings._otel_variables import PREFIX, SIGNALS, not_used,
 from telemetry_actors.settings.header_files import HeaderFiles
 from telemetry_actors.settings.parts import OtlpSettings
 
-__all__ = [
-    "OtlpRoute",
-    "OtlpTarget",
-    "OtlpTexts",
-    "check_exact_url",
-    "check_url",
-    "half_named",
-    "resolve",
-    "with_scheme",
-]
-
 _HTTP = "http/protobuf"
 _URL_FORM = "must be a URL such as http://otel-collector:4318"
 _PORT_FORM = "must be a URL on a port from 1 to 65535"

@@ -23,24 +23,6 @@ from telemetry_actors.settings._part import (
     TextBytes,
 )
 
-__all__ = [
-    "DeadLetterSettings",
-    "DedupSettings",
-    "GatewaySettings",
-    "JournalSettings",
-    "LifecycleSettings",
-    "LimitSettings",
-    "MetricSettings",
-    "OtlpSettings",
-    "PayloadStoreSettings",
-    "PressureSettings",
-    "ProviderSettings",
-    "RehydratorSettings",
-    "SinkSettings",
-    "StageSettings",
-    "SupervisionSettings",
-]
-
 
 class GatewaySettings(Part):
     """The door: how much waits there, and how long for company."""

@@ -61,27 +61,6 @@ from telemetry_actors.settings.parts import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "CelerySettings",
-    "DeadLetterSettings",
-    "DedupSettings",
-    "GatewaySettings",
-    "JournalSettings",
-    "LifecycleSettings",
-    "LimitSettings",
-    "MetricSettings",
-    "OtlpSettings",
-    "OtlpTarget",
-    "PayloadStoreSettings",
-    "PressureSettings",
-    "ProviderSettings",
-    "RehydratorSettings",
-    "SinkSettings",
-    "StageSettings",
-    "SupervisionSettings",
-    "TelemetrySettings",
-]
-
 _NO_SECRET = SecretStr("")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 

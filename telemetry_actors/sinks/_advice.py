@@ -14,15 +14,6 @@ from enum import StrEnum
 from http.client import BadStatusLine, RemoteDisconnected
 from urllib.parse import urlsplit
 
-__all__ = [
-    "Trouble",
-    "advice_on_http",
-    "advice_on_trouble",
-    "shown_url",
-    "trouble_of",
-    "trouble_said",
-]
-
 
 class Trouble(StrEnum):
     """Why there was no answer."""

@@ -18,8 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["RUN_BYTES", "without_echo"]
-
 RUN_BYTES: Final = 8
 """So many in a row are no accident, and no word of a refusal is left alone by fewer: names, mail
 addresses and telephone numbers are as long, "invalid", "field" and "missing" are shorter."""

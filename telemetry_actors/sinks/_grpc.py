@@ -31,8 +31,6 @@ from telemetry_actors.sinks._grpc_answer import NOT_CONNECTED, Reply
 from telemetry_actors.sinks._grpc_fork import fork_gate
 from telemetry_actors.sinks._kept import Trust
 
-__all__ = ["GrpcChannel", "GrpcTls"]
-
 
 def _import_quietly() -> Any:
     """Each failed handshake would be a line on stderr: core logs at INFO unless told otherwise.

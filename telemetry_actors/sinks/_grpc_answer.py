@@ -27,8 +27,6 @@ from telemetry_actors.sinks._advice import advice_on_http, advice_on_trouble, tr
 from telemetry_actors.sinks._retry_info import retry_info_s
 from telemetry_actors.sinks.answer import Answer, one_line, read_answer
 
-__all__ = ["NOT_CONNECTED", "Reply", "advice_on_reply", "read_reply"]
-
 NOT_CONNECTED = "failed to connect"
 """How the words of a reply begin that nobody can have been asked for."""
 

@@ -24,8 +24,6 @@ from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import Lock
 from supervisors.system.process import of_this_process, this_process
 
-__all__ = ["Cancellable", "ForkGate", "fork_gate"]
-
 _GRACE_S = 0.05  # most requests are answered by then
 _CANCEL_S = 1.0  # a cancelled call is back within a millisecond, given a processor
 _SETTLE_S = 0.05  # with 0 s two children in sixty hung, with this none did

@@ -34,8 +34,6 @@ from supervisors import SystemClock
 from supervisors.system.native import is_patched, wait_for
 from telemetry_actors.sinks._wire import Wire, dial
 
-__all__ = ["Connection", "Route", "route_to"]
-
 _MOST_INTERIM = 16
 _ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 """Seconds, seconds, times, milliseconds: of what the system knows."""

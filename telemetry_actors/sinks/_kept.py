@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["Trust"]
-
 _IDLE_S: Final = 45.0
 """Below what balancers and servers keep an idle connection for (60 s and more)."""
 _SHARE: Final = 1 / 4

@@ -16,8 +16,6 @@ from pathlib import Path
 
 from supervisors.system.process import ProcessLock
 
-__all__ = ["LinesFile"]
-
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _MODE = 0o640
 

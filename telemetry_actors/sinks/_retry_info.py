@@ -10,8 +10,6 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-__all__ = ["retry_info_s"]
-
 _NEVER_S = 1e9  # as with Retry-After: what makes no sense is as if it weren't there
 
 

@@ -18,8 +18,6 @@ from telemetry_actors.base.log import say, warn
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings.header_files import HeaderFiles
 
-__all__ = ["Rotation"]
-
 _PERIOD_S: Final = 1.0
 _now_s = SystemClock().now_s  # files change in real time
 

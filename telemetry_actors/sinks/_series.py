@@ -16,8 +16,6 @@ from typing import Any, Final, Protocol
 
 from telemetry_actors.event.signals import MOST, Instrument, MetricPoint
 
-__all__ = ["Cell", "Labels", "Series", "series_of"]
-
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 

@@ -17,8 +17,6 @@ from typing import Any
 from supervisors import SystemClock
 from supervisors.system.native import Lock, get_ident, original, wait_for
 
-__all__ = ["Wire", "dial"]
-
 _LEAST_S = 0.001
 _now_s = SystemClock().now_s  # a socket knows no other clock
 _on_thread: dict[int, Wire] = {}

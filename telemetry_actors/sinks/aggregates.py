@@ -22,14 +22,6 @@ from telemetry_actors.event.signals import Instrument, Measurement
 from telemetry_actors.ports import InstrumentState, MetricPoint
 from telemetry_actors.sinks._series import Cell, Series, series_of
 
-__all__ = [
-    "BOUNDS",
-    "DEFAULT_BOUNDS_S",
-    "OVERFLOW_KEY",
-    "SDK_BOUNDS",
-    "MetricAggregates",
-]
-
 DEFAULT_BOUNDS_S = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),

@@ -25,8 +25,6 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks._retry_info import retry_info_s
 
-__all__ = ["Answer", "decoded", "one_line", "read_answer", "retry_after_s"]
-
 _MAX_MESSAGE_CHARS = 500
 _RETRY = frozenset((408, 429, 502, 503, 504))
 _SPLIT = frozenset((400, 413))

@@ -21,8 +21,6 @@ from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.redaction.redaction import know_url, place_of, words_of
 from telemetry_actors.settings import CelerySettings
 
-__all__ = ["TASK_NAME", "CelerySink"]
-
 TASK_NAME: Final = "process_enterprise_telemetry"
 """The platform's own name of the task."""
 

@@ -25,8 +25,6 @@ from telemetry_actors.event.signals import AttributeValue, LogSignal, SignalKind
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 from telemetry_actors.redaction.redaction import words_of
 
-__all__ = ["ConsoleSink"]
-
 _SHOWN = {
     "tenant_id": "tenant",
     "app_id": "app",

@@ -22,15 +22,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from telemetry_actors.event.signals import AttributeValue, LogSignal, ResourceValue, SpanSignal
 
-__all__ = [
-    "Frame",
-    "add_attributes",
-    "encode_log",
-    "encode_span",
-    "resource_message",
-    "size_on_wire",
-]
-
 SCOPE_NAME = "dify.enterprise"
 
 _INFO = 9

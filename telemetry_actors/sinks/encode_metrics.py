@@ -22,8 +22,6 @@ from telemetry_actors.ports import MetricPoint
 from telemetry_actors.sinks.aggregates import OVERFLOW_KEY
 from telemetry_actors.sinks.encode import add_attributes
 
-__all__ = ["EncodedMetric", "encode_metrics"]
-
 _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _POINTS_IN_MESSAGE = 500  # so that a large collection can be cut into requests
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import Sink
 
-__all__ = ["check_sinks"]
-
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _CALLED: Final = {"encode": 2, "size_of": 1, "export": 3, "export_metrics": 2, "close": 0}
 """Methods of a sink, and how many arguments each is called with."""

@@ -20,8 +20,6 @@ from telemetry_actors.sinks.outages import Outages
 if TYPE_CHECKING:
     from telemetry_actors.base.breaker import Breaker
 
-__all__ = ["Endpoint", "Failure", "SinkHealth", "causes_of", "error_type_of"]
-
 _FAILURES_KEPT = 8
 
 

@@ -35,9 +35,6 @@ from telemetry_actors.ports import (
 from telemetry_actors.sinks._answer_of import answer_of
 from telemetry_actors.sinks.retry import StopBudget
 
-__all__ = ["Collect", "Collected", "MetricSinkActor"]
-
-
 _LEAST_S = 0.001
 
 

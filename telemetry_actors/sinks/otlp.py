@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from telemetry_actors.sinks.encode_metrics import EncodedMetric
     from telemetry_actors.sinks.transport import Channel
 
-__all__ = ["OtlpSink"]
-
 _PATHS = {
     SignalKind.LOGS: "/v1/logs",
     SignalKind.SPANS: "/v1/traces",

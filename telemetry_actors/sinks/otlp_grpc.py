@@ -22,8 +22,6 @@ from telemetry_actors.settings.otlp_target import with_scheme
 from telemetry_actors.sinks.otlp import LEAST_S, Attempt, Means, OtlpSink, told
 from telemetry_actors.sinks.resource import package_version
 
-__all__ = ["OtlpGrpcSink"]
-
 _COLLECTOR = "/opentelemetry.proto.collector"
 _METHODS = {
     SignalKind.LOGS: f"{_COLLECTOR}.logs.v1.LogsService/Export",

@@ -30,8 +30,6 @@ from telemetry_actors.sinks.resource import check_resource, package_version, res
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-__all__ = ["OtlpJsonFileSink"]
-
 _MAX_LINE_BYTES = 1_000_000  # collectors read lines of up to 1 MiB unless told otherwise
 _FIELDS = {
     SignalKind.LOGS: ("resourceLogs", "scopeLogs", "logRecords"),

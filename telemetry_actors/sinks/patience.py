@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from telemetry_actors.settings import TelemetrySettings
 
-__all__ = ["Patience", "patience_of"]
-
 
 class Patience(NamedTuple):
     """How long whoever sends tries, in seconds."""

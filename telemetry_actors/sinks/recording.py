@@ -13,8 +13,6 @@ from telemetry_actors.event.own_metrics import is_own
 from telemetry_actors.event.signals import LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import ExportResult, MetricPoint, Verdict
 
-__all__ = ["RecordingSink"]
-
 
 class RecordingSink:
     """Remembers records in the order in which they came, and the latest collection of points."""

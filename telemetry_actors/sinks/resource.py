@@ -29,14 +29,6 @@ from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import ResourceValue
 from telemetry_actors.settings.neutral_names import SERVICE_NAME
 
-__all__ = [
-    "check_resource",
-    "environment_attributes",
-    "instance_id",
-    "package_version",
-    "resource_attributes",
-]
-
 _DEFAULT_NAME = "dify"
 _LEAST, _MOST = -(2**63), 2**63 - 1
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 
 from telemetry_actors.ports import ExportResult
 
-__all__ = ["RetryPlan", "StopBudget"]
-
 _LAST_WAIT_S = 0.2
 _LOOK_S = 0.05
 

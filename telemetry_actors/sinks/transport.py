@@ -34,8 +34,6 @@ from telemetry_actors.sinks._kept import Trust
 from telemetry_actors.sinks._wire import Wire
 from telemetry_actors.sinks.answer import Answer, decoded
 
-__all__ = ["Channel", "NoAnswer", "Tls"]
-
 MAX_ANSWER_BYTES = 65_536
 _TOOK_TOO_LONG = 408
 _GZIP_LEVEL = 1  # a quarter of the size for half of level 6's processor time

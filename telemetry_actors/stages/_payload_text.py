@@ -17,8 +17,6 @@ from telemetry_actors.event.envelope import unpack_map
 from telemetry_actors.event.sanitise import sanitise
 from telemetry_actors.ports import Unfit
 
-__all__ = ["packed_of", "text_of"]
-
 _DEEPEST = 128
 """Levels of nesting; what is sanitised has 100 at most."""
 

@@ -16,8 +16,6 @@ from telemetry_actors.event.envelope import Envelope, Item, with_origin
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.stages.router import Route, RouterActor
 
-__all__ = ["BridgeRouterActor"]
-
 
 class BridgeRouterActor(RouterActor):
     """Routes as its base does, and hands what is left to the bridge's sink.

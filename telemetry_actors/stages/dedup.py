@@ -17,8 +17,6 @@ from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.event.envelope import Item, claim_of
 from telemetry_actors.ports import DedupStore
 
-__all__ = ["SETTLE", "DedupActor"]
-
 SETTLE: Final = "settle"
 """Steered into the mailbox: have the store do what is left undone."""
 

@@ -25,8 +25,6 @@ from telemetry_actors.ports import Journal
 from telemetry_actors.stages.lane import Lane
 from telemetry_actors.stages.offload import is_large
 
-__all__ = ["JOURNAL", "GatewayActor"]
-
 JOURNAL: Final = "journal"
 """Steered into the mailbox: the journal has something to do."""
 

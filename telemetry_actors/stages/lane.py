@@ -27,8 +27,6 @@ from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.ports import Errand, PayloadKeeper
 
-__all__ = ["LATER", "Lane", "LaneActor"]
-
 Key = tuple[int, str, int]
 
 

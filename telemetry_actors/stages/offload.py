@@ -18,8 +18,6 @@ from telemetry_actors.ports import Errand, PayloadKeeper
 from telemetry_actors.stages._payload_text import text_of
 from telemetry_actors.stages.lane import Lane, LaneActor
 
-__all__ = ["CutRule", "OffloadActor", "is_large"]
-
 _NO_RULE = CutRule()
 
 

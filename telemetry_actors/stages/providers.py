@@ -20,8 +20,6 @@ from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, unpack_map
 
-__all__ = ["ProviderCall", "TraceProviderActor"]
-
 ProviderCall = tuple[Any, str, Envelope]
 """Companion (the trace manager), task name, and the event as packed."""
 

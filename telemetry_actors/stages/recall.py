@@ -27,8 +27,6 @@ from telemetry_actors.stages._payload_text import packed_of
 from telemetry_actors.stages.lane import Lane, LaneActor
 from telemetry_actors.stages.offload import is_large
 
-__all__ = ["RecallActor"]
-
 _MOST_AT_ONCE = 16
 """Payloads that are being read, or are here and wait for one before them."""
 

@@ -15,8 +15,6 @@ from telemetry_actors.books.books import Books
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.stages.lane import Lane
 
-__all__ = ["RehydratorActor"]
-
 
 class RehydratorActor(BatchActor):
     """Sorts whole events by case."""

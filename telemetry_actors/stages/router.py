@@ -18,8 +18,6 @@ from telemetry_actors.books.ends import Drop
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, Item
 
-__all__ = ["Route", "RouterActor"]
-
 
 class Route(NamedTuple):
     """Where the events of one case go."""

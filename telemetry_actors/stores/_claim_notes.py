@@ -17,8 +17,6 @@ from typing import Final, NamedTuple
 from supervisors.system.native import Lock
 from telemetry_actors.ports import Claim
 
-__all__ = ["ClaimNotes", "Note"]
-
 _WAITING: Final = 10_000
 """Notes that may wait for the store to come back; beyond it the oldest are given up."""
 _ATTEMPTS: Final = 3

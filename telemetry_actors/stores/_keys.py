@@ -14,8 +14,6 @@ from typing import Final
 
 from telemetry_actors.event.ids import MAX_ID_BYTES, bounded_id
 
-__all__ = ["MAX_ID_BYTES", "dedup_key", "encoded_id", "payload_key"]
-
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*")
 _WRITTEN: Final = tuple(
     chr(byte) if _PLAIN.fullmatch(chr(byte)) else f"%{byte:02X}" for byte in range(256)

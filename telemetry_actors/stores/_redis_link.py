@@ -41,8 +41,6 @@ from supervisors.system.native import unpatched
 from supervisors.system.process import Process, this_process
 from telemetry_actors.redaction.redaction import know_url, place_of, words_of
 
-__all__ = ["LinkError", "RedisLink", "shown"]
-
 _MAX_WORDS = 200
 
 _OURS = {

@@ -18,8 +18,6 @@ from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.ports import Unfit
 
-__all__ = ["Errand", "Hands", "of_the_payload"]
-
 _IDLE_S: Final = 5.0
 _T = TypeVar("_T")
 

@@ -13,8 +13,6 @@ from supervisors import Clock
 from supervisors.system.native import Lock
 from telemetry_actors.ports import Claim, DedupHealth
 
-__all__ = ["MemoryDedupStore"]
-
 _Key = tuple[str, str]
 _Held = tuple[int | str, float]
 

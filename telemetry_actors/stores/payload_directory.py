@@ -19,8 +19,6 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-__all__ = ["DirectoryPayloadStore", "private_directory"]
-
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not blocking: a pipe of the right name must not hold the reader.

@@ -11,8 +11,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-__all__ = ["SCHEMES", "FsspecPayloadStore"]
-
 SCHEMES: Final = ("s3", "memory")
 """Those that a test has tried against a real server, or the real thing."""
 

@@ -28,8 +28,6 @@ from telemetry_actors.stores._keys import payload_key
 from telemetry_actors.stores.jobs import Errand, Hands, of_the_payload
 from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory
 
-__all__ = ["MAX_OBJECT_BYTES", "PayloadKeeper", "open_store"]
-
 MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 """Of the JSON text of one payload. No larger one is written, none is read."""
 

@@ -30,8 +30,6 @@ from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink, shown
 from telemetry_actors.stores.memory import MemoryDedupStore
 
-__all__ = ["RedisDedupStore"]
-
 _RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end"
 _KEEP = (
     "local held=redis.call('get',KEYS[1]) if not held or held==ARGV[1] "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["DedupStatus", "JournalStatus", "LetterFilesStatus", "PayloadStoreStatus", "StatusModel"]
-
 
 class StatusModel(BaseModel):
     """One look at something: frozen, and with no field that isn't declared."""

@@ -26,8 +26,6 @@ from telemetry_actors.stages import BridgeRouterActor, GatewayActor
 from telemetry_actors.tree.blueprint import Blueprint, Tree
 from telemetry_actors.tree.parts import Parts
 
-__all__ = ["BridgeBlueprint"]
-
 
 class BridgeBlueprint(Blueprint):
     """Gateway, router, and one sink that publishes.

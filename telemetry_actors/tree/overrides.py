@@ -22,8 +22,6 @@ from telemetry_actors.event.signals import SignalKind
 if TYPE_CHECKING:
     from supervisors import SupervisorSpec
 
-__all__ = ["changed", "dump", "overridden", "schema"]
-
 _OF_SUPERVISORS = {
     "strategy",
     "intensity",

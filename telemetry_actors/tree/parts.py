@@ -23,8 +23,6 @@ from telemetry_actors.ports import (
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.retry import StopBudget
 
-__all__ = ["Parts"]
-
 
 class Parts(NamedTuple):
     """What the tree is built around; all of it outlives every incarnation."""

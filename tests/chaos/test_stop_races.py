@@ -15,7 +15,8 @@ import pykka
 import pytest
 
 from supervisors import ChildSpec, Runtime, SupervisedActor, Supervisor, SupervisorSpec
-from supervisors.core.spec import BRUTAL_KILL, ExtraArgs, Strategy
+from supervisors.core.spec import ExtraArgs
+from supervisors.core.words import BRUTAL_KILL, Strategy
 from supervisors.run._letters import Letters
 from supervisors.run.words import ShutDown
 from supervisors.system.clock import SystemClock, new_token

@@ -16,7 +16,8 @@ from typing import Any
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.spec import BRUTAL_KILL, ExtraArgs
+from supervisors.core.spec import ExtraArgs
+from supervisors.core.words import BRUTAL_KILL
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit
 from tests.otp.traces import (

@@ -13,7 +13,8 @@ from typing import Any
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.spec import BRUTAL_KILL, ChildSpec, ExtraArgs, Restart, SupervisorSpec
+from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
+from supervisors.core.words import BRUTAL_KILL, Restart
 from supervisors.errors import ChildError, NotRunning, SpecError
 from supervisors.exit import Exit
 from tests.properties.otp_table import Kid, Otp, Said

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from supervisors.core import protocol as to
-from supervisors.core.spec import AutoShutdown, ExtraArgs, Strategy, SupervisorSpec
+from supervisors.core.spec import ExtraArgs, SupervisorSpec
+from supervisors.core.words import AutoShutdown, Strategy
 from tests.properties.core_world import World, reference_of, said, spec_of
 from tests.properties.otp_table import Kid, Otp, Said
 

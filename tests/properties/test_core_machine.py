@@ -26,14 +26,9 @@ from hypothesis.stateful import (
 
 from supervisors.core import protocol as to
 from supervisors.core._strategy import judge, was_clean
-from supervisors.core.spec import (
-    AutoShutdown,
-    Backoff,
-    ExtraArgs,
-    Restart,
-    Strategy,
-    SupervisorSpec,
-)
+from supervisors.core.backoff import Backoff
+from supervisors.core.spec import ExtraArgs, SupervisorSpec
+from supervisors.core.words import AutoShutdown, Restart, Strategy
 from tests.properties.core_world import ENDS, World, kid_of, reference_of, said, spec_of
 from tests.properties.otp_table import AFTER_END, CLEAN, EXITS, REPORTED, Kid
 

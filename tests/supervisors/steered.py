@@ -13,7 +13,8 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.spec import ChildSpec, Shutdown, SupervisorSpec
+from supervisors.core.spec import ChildSpec, SupervisorSpec
+from supervisors.core.words import Shutdown
 from supervisors.errors import ChildError
 from supervisors.exit import Exit
 

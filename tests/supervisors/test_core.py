@@ -8,7 +8,7 @@ import pytest
 
 from supervisors.core import protocol as to
 from supervisors.core.backoff import Backoff
-from supervisors.core.spec import BRUTAL_KILL
+from supervisors.core.words import BRUTAL_KILL
 from supervisors.errors import ChildStartError, NotRunning
 from supervisors.exit import Exit
 from tests.supervisors.steered import ENDS, Steered, child

@@ -8,18 +8,8 @@ import pytest
 
 from supervisors import Supervisor
 from supervisors.core.backoff import Backoff
-from supervisors.core.spec import (
-    BRUTAL_KILL,
-    INFINITY,
-    AutoShutdown,
-    ChildSpec,
-    ExtraArgs,
-    MailboxSpec,
-    Overflow,
-    Restart,
-    Strategy,
-    SupervisorSpec,
-)
+from supervisors.core.spec import ChildSpec, ExtraArgs, MailboxSpec, SupervisorSpec
+from supervisors.core.words import BRUTAL_KILL, INFINITY, AutoShutdown, Overflow, Restart, Strategy
 from supervisors.errors import ChildStartError, SpecError, SupervisorError
 from supervisors.run.deterministic import DeterministicRuntime
 from tests.supervisors.steered import an_actor, child

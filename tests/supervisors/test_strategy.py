@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from supervisors.core import protocol as to
-from supervisors.core.spec import AutoShutdown, Restart, Strategy
+from supervisors.core.words import AutoShutdown, Restart, Strategy
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit
 from tests.supervisors.steered import ENDS, Steered, child

@@ -16,8 +16,6 @@ from zlib import crc32
 
 from telemetry_actors.stores.journal._files import open_regular
 
-__all__ = ["MEASURED", "acked", "write_acks"]
-
 MEASURED = 1 << 31
 """No outcome yet, but its measurements are recorded and have been exported."""
 

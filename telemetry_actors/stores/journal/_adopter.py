@@ -30,8 +30,6 @@ from telemetry_actors.stores.journal._live import Lived, PageGone, forget_live, 
 from telemetry_actors.stores.journal.folder import Folder, abandoned
 from telemetry_actors.stores.journal.segment import PENDING, Segment
 
-__all__ = ["LOOK_AGAIN_S", "Adopter"]
-
 _SOURCE = "journal"
 LOOK_AGAIN_S = 5.0
 """Seconds between two looks for folders that have lost their owner."""

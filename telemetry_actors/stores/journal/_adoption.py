@@ -20,8 +20,6 @@ from telemetry_actors.stores.journal._record import HEAD_BYTES, MARK, is_newer, 
 from telemetry_actors.stores.journal.folder import Folder
 from telemetry_actors.stores.journal.segment import DONE, PENDING, Segment
 
-__all__ = ["Adopted", "NewerVersion", "adopt", "check_version", "lost_by_case"]
-
 
 class NewerVersion(Exception):
     """A version after this one has written it: it is left alone, and nothing of it is lost."""

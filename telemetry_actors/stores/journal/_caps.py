@@ -21,8 +21,6 @@ from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal._reader import Reader
 from telemetry_actors.stores.journal.segment import PENDING, Segment
 
-__all__ = ["Caps"]
-
 _LOOK_S = 1.0
 """Seconds between two looks at what is too old."""
 

@@ -7,8 +7,6 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["open_regular"]
-
 
 def open_regular(path: Path, flags: int) -> int:
     """A descriptor of the regular file at *path*; for this user alone, where it is made.

@@ -19,8 +19,6 @@ from telemetry_actors.stores.journal._writer import Writer
 from telemetry_actors.stores.journal.folder import Folder
 from telemetry_actors.stores.journal.segment import Segment
 
-__all__ = ["Home"]
-
 
 class Home:
     """One at a time; a new one is made if the folder has been removed under our feet.

@@ -26,8 +26,6 @@ from telemetry_actors.stores.journal.segment import (
     uid_and_number,
 )
 
-__all__ = ["Ended", "Index", "placed"]
-
 
 def placed(ticket: Ticket, place: int) -> Ticket:
     """The ticket of an event that is at *place*."""

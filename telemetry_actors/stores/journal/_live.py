@@ -35,8 +35,6 @@ import msgpack
 from telemetry_actors.stores.journal._files import open_regular
 from telemetry_actors.stores.journal._memory_folder import files_called, new_file
 
-__all__ = ["LivePage", "Lived", "PageGone", "forget_live", "read_live"]
-
 _HEAD = struct.Struct("<8sII")
 _MAGIC = b"TAlive1\n"
 _ELSEWHERE = b"TAlive2\n"

@@ -18,8 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["files_called", "is_memory", "new_file"]
-
 _MEMORY: Final = ("tmpfs", "ramfs")
 _OLD_S: Final = 7 * 86_400
 """After which a file is swept whose owner is gone, and that nobody has asked for."""

@@ -16,8 +16,6 @@ from telemetry_actors.stores.journal._acks import MEASURED, write_acks
 from telemetry_actors.stores.journal._index import Ended, Index
 from telemetry_actors.stores.journal.segment import Segment, uid_and_number
 
-__all__ = ["Outcomes"]
-
 
 class Outcomes:
     """See the module.

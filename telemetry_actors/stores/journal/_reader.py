@@ -15,8 +15,6 @@ from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.stores.journal._index import Index
 from telemetry_actors.stores.journal.segment import PENDING, Segment, place_of
 
-__all__ = ["Read", "Reader", "lost_envelope"]
-
 _BATCH_BYTES = 1_048_576
 
 

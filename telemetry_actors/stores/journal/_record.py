@@ -16,17 +16,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = [
-    "HEAD_BYTES",
-    "MAX_BODY_BYTES",
-    "MARK",
-    "Found",
-    "framed",
-    "is_newer",
-    "most_records",
-    "scan",
-]
-
 MARK = b"TAj1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A longer body is taken for damage. (`Envelope.unpack` has the same bound.)"""

@@ -11,8 +11,6 @@ from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.stores.journal._index import Index
 
-__all__ = ["Replays"]
-
 _MOST_OUT: Final = 1024
 """Another process's events in memory at one time: two requests of the usual size."""
 _STAGE: Final = "journal"

@@ -13,8 +13,6 @@ from pathlib import Path
 from supervisors import Clock
 from telemetry_actors.settings import JournalSettings
 
-__all__ = ["Writer"]
-
 
 class Writer:
     """Writes the segments of one folder.

@@ -25,8 +25,6 @@ from uuid import uuid4
 
 from telemetry_actors.stores.journal._files import open_regular
 
-__all__ = ["Folder", "abandoned"]
-
 _NAME = re.compile(r"\d+-[0-9a-f]{32}")
 _UNFINISHED = ".new-"
 _SEGMENT = re.compile(r"(\d{1,10})\.seg")

@@ -34,8 +34,6 @@ from telemetry_actors.stores.journal._replays import Replays
 from telemetry_actors.stores.journal.segment import PENDING, Segment
 from telemetry_actors.stores.status import JournalStatus
 
-__all__ = ["Journal"]
-
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 _BUSY_S, _LOOK_S = 0.05, 1.0  # until the next look: somebody is at work; what is too old
 

@@ -14,17 +14,6 @@ from pathlib import Path
 from telemetry_actors.stores.journal._files import open_regular
 from telemetry_actors.stores.journal._record import Found, scan
 
-__all__ = [
-    "ADOPTED",
-    "DONE",
-    "OUT",
-    "PENDING",
-    "Segment",
-    "is_adopted",
-    "place_of",
-    "uid_and_number",
-]
-
 OUT, DONE, PENDING = 0, 1, 2
 """In the tree; it has its outcome (or can't be read); on disk alone, to be read back."""
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.envelope import unpack_map
 
-__all__ = ["without_values"]
-
 _MARK: Final = "[value]"
 _FRAGMENT: Final = 8
 """Characters in a row that a text may not have in common with a value."""

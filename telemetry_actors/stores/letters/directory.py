@@ -28,8 +28,6 @@ from telemetry_actors.stores.letters.form import (
     unpack_letter,
 )
 
-__all__ = ["BadLetter", "LetterDirectory"]
-
 _ENDING: Final = ".letter"
 _OURS: Final = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9]+@[^/]*\.letter")
 _UNFINISHED: Final = ".tmp"

@@ -20,8 +20,6 @@ from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.decoding import decoded
 from telemetry_actors.event.envelope import Envelope
 
-__all__ = ["MAX_FILE_BYTES", "StoredLetter", "pack_letter", "unpack_letter"]
-
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """A larger file is not read. (An envelope's own bound; by default an event has 16 MiB.)"""
 

@@ -24,9 +24,6 @@ from telemetry_actors.settings import DeadLetterSettings
 from telemetry_actors.stores.letters.directory import LetterDirectory
 from telemetry_actors.stores.letters.form import StoredLetter
 
-__all__ = ["LetterWriter", "WriterState", "letters_of"]
-
-
 _Job = tuple[DeadLetter, int] | None
 """A letter and when it was handed in; None: make the directory ready."""
 

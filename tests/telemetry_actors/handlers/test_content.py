@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_actors.event.mapping import JsonLimits, MappingSettings
+from telemetry_actors.event.definition import JsonLimits, MappingSettings
 from telemetry_actors.handlers._content import contents, json_text, text_list_or_map
 
 ON = MappingSettings(include_content=True, sampling_rate=1.0)

@@ -287,7 +287,7 @@ def test_which_records_a_partial_success_rejected_is_said_to_be_assumed():
 
 
 def test_an_event_with_neither_log_nor_span_is_exported_once_it_is_measured(monkeypatch):
-    from telemetry_actors.event.mapping import CaseDefinition
+    from telemetry_actors.event.definition import CaseDefinition
     from telemetry_actors.event.signals import Signals
     from telemetry_actors.handlers import app_created
 

@@ -7,7 +7,7 @@ import pytest
 from supervisors.testing import crash, end_thread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.event.mapping import CaseDefinition
+from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.handlers import app_created
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink, running_gateway
