@@ -16,7 +16,7 @@ def listed(package):
     """The rooms that the list has below *package*: folders, and files of its root."""
     ours, theirs = ROOMS.split("    supervisors/\n")
     lines = (theirs if package == "supervisors" else ours).splitlines()
-    names = [line[:44] for line in lines if line.startswith(" " * 8)]  # what they are comes after
+    names = [line[:52] for line in lines if line.startswith(" " * 8)]  # what they are comes after
     return {word for line in names for word in re.findall(r"\b\w+(?:/|\.py)(?!\w)", line)}
 
 
