@@ -79,6 +79,9 @@ class Stopping:
         """See `TelemetryGateway.stop`. With *quietly* the losses are the caller's to say."""
         timeout_s = max(0.0, timeout_s)
         began_s = self._life.clock.now_s()
+        # Here and not on its thread, which may begin after this has returned: then, too, what is
+        # emitted after a stop is told so.
+        self._life.intake.closed = True
         before = _lost(self._life)
         mine = object()
         if self._begun.setdefault("by", mine) is mine:
@@ -186,7 +189,6 @@ class _Stop:
     def run(self) -> StopReport:
         """Close the door, drain, end the threads, count the rest."""
         life = self._life
-        life.intake.closed = True
         if life.journal is not None:
             life.journal.end_replays()
         if life.root is None and life.mailbox.user and self._timeout_s >= _WORTH_BUILDING_S:
