@@ -75,6 +75,9 @@ class Stopping:
         """See `TelemetryGateway.stop`. With *quietly* the losses are the caller's to say."""
         timeout_s = max(0.0, timeout_s)
         began_s = self._life.clock.now_s()
+        # Here and not on its thread, which may begin after this has returned: then, too, what is
+        # emitted after a stop is told so.
+        self._life.door.intake.closed = True
         before = _lost(self._life)
         mine = object()
         if self._begun.setdefault("by", mine) is mine:
@@ -182,7 +185,6 @@ class _Stop:
     def run(self) -> StopReport:
         """Close the door, drain, end the threads, count the rest."""
         life = self._life
-        life.door.intake.closed = True
         if life.stores.journal is not None:
             life.stores.journal.end_replays()
         if (

@@ -71,7 +71,7 @@ class Manager:
 names = {{}}
 exec(compile(source, "/srv/shop/traces.py", "exec"), names)
 for _ in range(10):
-    run = {{"workflow_id": "{SECRET}", "workflow_run_id": "r"}}
+    run = {{"workflow_id": "{SECRET}", "workflow_run_id": "r", "status": "succeeded"}}
     emit("workflow_run", {{"tenant_id": "acme"}}, run, names["Manager"]())
 get_gateway().flush(5)
 """

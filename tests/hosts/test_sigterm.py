@@ -46,7 +46,7 @@ def test_g23_without_the_handler_sigterm_ends_a_process_on_the_spot(tap, arrived
 def test_g23_on_request_sigterm_stops_first_and_then_ends_the_process(tap, arrived, when):
     """Whatever the main thread is in the middle of."""
     busy = {
-        "emit": "while True: emit('app_created', {'tenant_id': 't'}, None)",
+        "emit": "while True: emit('app_created', {'tenant_id': 't'}, {})",
         "flush": "while True: get_gateway().flush(5)",
         "stop": "get_gateway().stop(30); time.sleep(30)",
         "start": "while True: get_gateway().start()",
