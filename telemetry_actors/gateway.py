@@ -12,13 +12,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import tenacity
-
 from supervisors import Clock, Ref, Runtime, SystemClock
 from supervisors.system.native import begin, note_hub
 from supervisors.system.process import SAME, Process, notice_fork, this_process, when_forked
-from supervisors.thread import is_want_of_threads
-from telemetry_actors.base.log import warn
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.books.ledger import Admission, Ledger, Outcome
 from telemetry_actors.door.door import Door
@@ -29,20 +25,18 @@ from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import TelemetryContext
 from telemetry_actors.life.cut_short import last_cause
 from telemetry_actors.life.draining import flush_life, held_in_memory
-from telemetry_actors.life.ending import end_unbuilt
 from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.life.life import Life
 from telemetry_actors.life.settings_said import check_files, say_of_settings
-from telemetry_actors.life.starting import build, build_aside
+from telemetry_actors.life.starting import build_aside, build_patiently
 from telemetry_actors.life.stopping import Stopping, end_late
-from telemetry_actors.lifecycle.exit import is_ending, when_exiting
+from telemetry_actors.lifecycle.exit import when_exiting
 from telemetry_actors.lifecycle.report import StopReport
 from telemetry_actors.observe.counts import OwnPoints
 from telemetry_actors.observe.reading import read_ledger, read_status
 from telemetry_actors.observe.sources import Sources
 from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import Sink, TraceProvider
-from telemetry_actors.redaction.redaction import words_of
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.given import check_sinks
 from telemetry_actors.sinks.health import Endpoint
@@ -98,16 +92,8 @@ class TelemetryGateway(AsyncSide):
 
     def _begin(self) -> _Begun:
         """Begin a life: everything that a fork's child must not share with its parent."""
-        life = Life(
-            self._settings,
-            self._sinks,
-            self._clock,
-            self._runtime,
-            self._awaken,
-            _own_points,
-            self._cases,
-            self._providers,
-        )
+        given = self._settings, self._sinks, self._clock, self._runtime
+        life = Life(*given, self._awaken, _own_points, self._cases, self._providers)
         note_reader(life.door.intake)
         note_hub()
         return _Begun(life, Stopping(life), {})
@@ -373,27 +359,7 @@ class TelemetryGateway(AsyncSide):
         return True
 
     def _build_patiently(self) -> None:
-        """Build the tree; if that fails, what is queued ends as parked, and it is tried again."""
-        life = self._life
-        attempts = tenacity.Retrying(
-            sleep=self._stopping.rest,
-            wait=tenacity.wait_exponential(multiplier=1, max=60),
-            retry=tenacity.retry_if_exception_type(Exception),
-            stop=lambda _state: life.door.intake.closed,
-            before_sleep=self._note_failed_build,
-            reraise=False,
-        )
-        with suppress(tenacity.RetryError):  # stopped before it could be built
-            attempts(build, life)
-
-    def _note_failed_build(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        ends = is_ending() or is_want_of_threads(error, at_exit=True)
-        if ends:
-            return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
-        words = "the tree can't be started: %s; trying again"
-        warn(words, error, of="" if error is None else words_of(error), at_once=1)
-        end_unbuilt(self._life.places, self._life.books)
+        build_patiently(self._life, self._stopping.rest)
 
     def _check_files(self) -> None:
         check_files(self._settings, self._sinks)

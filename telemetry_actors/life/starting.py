@@ -5,22 +5,30 @@ Any thread but the tree's; two that come at once are one after the other (`Phase
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+import tenacity
 
 from supervisors import Runtime, Supervisor
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
+from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import tell
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.life.aside import Aside, run_aside
-from telemetry_actors.life.ending import end_held
+from telemetry_actors.life.ending import end_held, end_unbuilt
 from telemetry_actors.life.life import ENDING
 from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
+from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.lifecycle.fork import importing
+from telemetry_actors.redaction.redaction import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telemetry_actors.life.life import Life
     from telemetry_actors.tree.blueprint import Tree
 
@@ -75,6 +83,34 @@ def build_aside(life: Life) -> None:
         build_and_say()
     if errors:
         raise errors[0]
+
+
+def build_patiently(life: Life, rest: Callable[[float], None]) -> None:
+    """`build`; where it fails, what is queued ends as parked, and it is tried again.
+
+    Args:
+        life: that has been woken by its first event.
+        rest: sleeps for so many seconds, or until the life is over.
+    """
+
+    def note(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if is_ending() or is_want_of_threads(error, at_exit=True):
+            return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
+        words = "the tree can't be started: %s; trying again"
+        warn(words, error, of="" if error is None else words_of(error), at_once=1)
+        end_unbuilt(life.places, life.books)
+
+    attempts = tenacity.Retrying(
+        sleep=rest,
+        wait=tenacity.wait_exponential(multiplier=1, max=60),
+        retry=tenacity.retry_if_exception_type(Exception),
+        stop=lambda _state: life.door.intake.closed,
+        before_sleep=note,
+        reraise=False,
+    )
+    with suppress(tenacity.RetryError):  # stopped before it could be built
+        attempts(build, life)
 
 
 def run_on_who_waits(life: Life) -> None:
