@@ -33,7 +33,7 @@ def sell(count):
 """
 _AT = (
     r"KeyError at /srv/shop/tickets\.py:9 in seat_of < /srv/shop/tickets\.py:12 in to_signals"
-    r" < telemetry_actors/_definition_check\.py:\d+ in [\w.<>]+"
+    r" < telemetry_actors/event/definition_check\.py:\d+ in [\w.<>]+"
 )
 _FLUSH = "get_gateway().flush(5)\n"
 _BROKEN_SINK = f"""
@@ -60,7 +60,7 @@ get_gateway().flush(5)
 """
 _IN_SINK = (
     r"OSError at /srv/shop/sink\.py:9 in Sink\.export"
-    r" < telemetry_actors/sinks/_actor\.py:\d+ in [\w.<>]+"
+    r" < telemetry_actors/sinks/actor\.py:\d+ in [\w.<>]+"
 )
 _MANAGER = f"""
 source = '''
@@ -193,7 +193,7 @@ CRASHES = (
             (
                 r"1 events were not delivered before the process ended \(shutdown 0, unconfirmed 1;"
                 r" waited [0-9.]+ s\); sinks/logs hangs at .*/srv/shop/sink\.py:9 in Sink\.export"
-                r" < telemetry_actors/sinks/_actor\.py:\d+ in .*"
+                r" < telemetry_actors/sinks/actor\.py:\d+ in .*"
             ),
         ),
         program=_HANGS.replace("flush(5)", "flush(1)"),
