@@ -51,11 +51,12 @@ test-all: ## the whole suite on 3.11, 3.12 and 3.13, where they are installed; e
 	  $(MAKE) test VENV=.venv-$$version PYTHON="$$python" || failed="$$failed $$version"; \
 	done; test -z "$$failed" || { echo "failed on:$$failed" >&2; exit 1; }
 
-check: $(STAMP) ## format, lint, types, imports (under a minute)
+check: $(STAMP) ## format, lint, types, imports, the measures of the house (under a minute)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.house
 
 format: $(STAMP) ## put the code in its form
 	$(BIN)/ruff format .

@@ -121,10 +121,11 @@ class Measured:
                     yield f"{module}:{number} {one}"
 
 
+# What is not where it should be yet may at least get no worse.
 MOST_ATTRIBUTES: Final = 29
-MOST_ANYS: Final = 10_000
-LEAST_WORDS: Final = 8
-MOST_LINES: Final = 47_000
+MOST_ANYS: Final = 773
+LEAST_WORDS: Final = 13
+MOST_LINES: Final = 46_400
 
 
 def _folders(house: House) -> tuple[str, ...]:
