@@ -45,7 +45,7 @@ def starve(calls_a_second, seconds, give_way):
             due = max(due + 1 / calls_a_second, now - 0.001)
         if now - looked > 0.05:
             looked = now
-            overdue.append(life.lateness.overdue_s())  # what status() shows, without its lock
+            overdue.append(life.door.lateness.overdue_s())  # what status() shows, without its lock
     status, ledger = gateway.status().pressure, gateway.ledger()
     gateway.stop(10)
     return {
