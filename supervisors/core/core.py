@@ -46,8 +46,6 @@ from supervisors.core.protocol import (
 from supervisors.exit import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from supervisors.core._children import Child
     from supervisors.core.spec import SupervisorSpec
 
@@ -126,21 +124,6 @@ class SupervisorCore:
         being stopped as running.
         """
         return tuple(child.view() for child in reversed(self._state.children))
-
-    def snapshot(self) -> Hashable:
-        """A key of the state: cores with equal keys behave alike from here on.
-
-        Alike but for the numbers of incarnations and the absolute time, which
-        are left out, so that histories that lead to the same place meet.
-        Tokens and specs must be hashable.
-        """
-        return self._state.key()
-
-    def copy(self) -> SupervisorCore:
-        """An independent core in the same state."""
-        twin = SupervisorCore.__new__(SupervisorCore)
-        twin._state = self._state.copy()
-        return twin
 
     # -- the way of an event --------------------------------------------------------------------
 
