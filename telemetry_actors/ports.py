@@ -92,7 +92,6 @@ class Sink(Protocol):
     @property
     def name(self) -> str:
         """Short and unique among the sinks of a gateway; the ledger's ``by_sink`` key."""
-        ...
 
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal) -> Any:
         """One record in the sink's own form (bytes for OTLP).
@@ -100,11 +99,9 @@ class Sink(Protocol):
         Raises:
             Exception: this record alone ends as ``encode_error``.
         """
-        ...
 
     def size_of(self, encoded: Any) -> int:
         """Bytes that *encoded* will take on the wire."""
-        ...
 
     def export(self, kind: SignalKind, encoded: Sequence[Any], timeout_s: float) -> ExportResult:
         """Send records (logs or spans) in one request and read the answer.
@@ -115,15 +112,12 @@ class Sink(Protocol):
         Raises:
             Exception: crashes the sink's actor; the step is redone once.
         """
-        ...
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
         """Send one collection of all points."""
-        ...
 
     def close(self) -> None:
         """Release connections. Called once, on any thread, when the tree has stopped."""
-        ...
 
 
 @runtime_checkable
@@ -136,7 +130,6 @@ class Remote(Protocol):
         Kinds that go to the same share one circuit breaker. A sink without this method is
         one endpoint.
         """
-        ...
 
 
 @runtime_checkable
@@ -145,7 +138,6 @@ class Interruptible(Protocol):
 
     def interrupt(self) -> None:
         """End at once what is on its way: a stop's time is up, and `close` follows. Any thread."""
-        ...
 
 
 class MetricRecorder(Protocol):
@@ -153,15 +145,12 @@ class MetricRecorder(Protocol):
 
     def record(self, made: Iterable[Measurement], at_ns: Iterable[int] = ...) -> tuple[int, int]:
         """Add values, each with its event's emit time; how many were taken, and left out."""
-        ...
 
     def collect(self) -> list[MetricPoint]:
         """All points, cumulative since the start. Does not reset them."""
-        ...
 
     def instruments(self) -> list[InstrumentState]:
         """How full each instrument is."""
-        ...
 
 
 Claim = tuple[str, str, int | str]
@@ -173,11 +162,9 @@ class OwnMetrics(Protocol):
 
     def collect(self) -> list[MetricPoint]:
         """All points; none if the settings say so."""
-        ...
 
     def has_news(self) -> bool:
         """Whether any event has been handed in."""
-        ...
 
 
 class DedupHealth(NamedTuple):
@@ -218,19 +205,15 @@ class DedupStore(Protocol):
     @property
     def reaches_out(self) -> bool:
         """Whether a call may wait for somebody else. Then it wants a thread of its own."""
-        ...
 
     def claim(self, keys: Sequence[Claim]) -> list[bool]:
         """Claim each of *keys*; True = first, or already this holder's. The stage's thread."""
-        ...
 
     def keep(self, keys: Iterable[Claim]) -> None:
         """Their events are exported: remember them for the whole time. Any thread; never waits."""
-        ...
 
     def release(self, keys: Iterable[Claim]) -> None:
         """Give up claims, where the holder still is the holder. Any thread; never waits."""
-        ...
 
     def settle(self) -> float | None:
         """Do what is left undone, and look how the store is. The stage's thread.
@@ -238,15 +221,12 @@ class DedupStore(Protocol):
         Returns:
             Seconds after which to be called again; None = not before it asks for it.
         """
-        ...
 
     def health(self) -> DedupHealth:
         """One look. Any thread; never waits."""
-        ...
 
     def close(self, timeout_s: float) -> None:
         """Do what is left undone within *timeout_s* seconds, let connections go. Called once."""
-        ...
 
 
 class Unfit(Exception):
@@ -265,7 +245,6 @@ class PayloadStore(Protocol):
 
     def put(self, key: str, data: bytes) -> bool:
         """Keep *data*, whole or not at all; False: it has an object of that name, and keeps it."""
-        ...
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """The object.
@@ -274,19 +253,15 @@ class PayloadStore(Protocol):
             FileNotFoundError: there is none.
             ValueError: it has more than *max_bytes*, or is no object.
         """
-        ...
 
     def delete(self, key: str) -> None:
         """Delete the object; nothing if there is none."""
-        ...
 
     def sweep(self, older_than_ns: int) -> int:
         """Delete all objects written before that time (ns since the epoch); how many."""
-        ...
 
     def close(self) -> None:
         """Release what is held. Called once."""
-        ...
 
 
 class Errand(Protocol):
@@ -307,7 +282,6 @@ class PayloadKeeper(Protocol):
     @property
     def timeout_s(self) -> float:
         """After which an errand is to be given up."""
-        ...
 
     def put(
         self,
@@ -318,7 +292,6 @@ class PayloadKeeper(Protocol):
         woken: Callable[[], None],
     ) -> Errand | None:
         """Put a payload away; None: let it travel inline."""
-        ...
 
     def get(
         self,
@@ -329,11 +302,9 @@ class PayloadKeeper(Protocol):
         woken: Callable[[], None],
     ) -> Errand | None:
         """Get a payload back; None: there is nothing to read."""
-        ...
 
     def give_up(self, errand: Any) -> bool:
         """Go on without an errand; False: it is done."""
-        ...
 
 
 class Journal(Protocol):
@@ -345,45 +316,35 @@ class Journal(Protocol):
     @property
     def backlog(self) -> int:
         """Events that have left memory, and are to be read back before newer ones go on."""
-        ...
 
     @property
     def replays(self) -> int:
         """Events of an earlier process that are still to be read."""
-        ...
 
     def append(self, items: Sequence[Item]) -> list[Item]:
         """Put *items* in; they come back with their places. Idempotent for the last batch."""
-        ...
 
     def spill(self, items: Iterable[Item]) -> None:
         """*items* leave memory."""
-        ...
 
     def next_spilled(self, limit: int) -> list[Item]:
         """The next of those that left memory, until `forwarded`."""
-        ...
 
     def next_replayed(self, limit: int) -> list[Item]:
         """The next of an earlier process's events, until `forwarded`."""
-        ...
 
     @property
     def paced(self) -> bool:
         """Whether replays keep to the pace that is set."""
-        ...
 
     def forwarded(self, items: Iterable[Item]) -> None:
         """*items* were read back and go on."""
-        ...
 
     def holds(self, place: int | None) -> bool:
         """Whether an event would survive the process. Any thread."""
-        ...
 
     def tick(self) -> float | None:
         """Do what is due; seconds until there is more of it, None: nothing in sight."""
-        ...
 
 
 @runtime_checkable
@@ -397,4 +358,3 @@ class TraceProvider(Protocol):
         self, task_name: str, payload: Mapping[str, Any], context: Mapping[str, Any]
     ) -> None:
         """Take one task. An exception is counted and changes nothing of the event."""
-        ...

@@ -32,7 +32,6 @@ class Flag(Protocol):
 
     def is_set(self) -> bool:
         """Whether it has been set."""
-        ...
 
 
 class Body(Protocol):
@@ -49,15 +48,12 @@ class Body(Protocol):
     @property
     def actor_stopped(self) -> Flag:
         """Set when the actor is to handle nothing more."""
-        ...
 
     def on_receive(self, message: Any) -> Any:
         """Handle one message; what it raises is a crash."""
-        ...
 
     def is_chargeable(self, message: Any) -> bool:
         """Whether *message* is one that a crash is charged to, and not a word of the tree."""
-        ...
 
     def _actor_loop_setup(self) -> None: ...
 
@@ -85,29 +81,23 @@ class Home(Protocol):
     @property
     def runtime(self) -> Host:
         """What its tree runs on."""
-        ...
 
     @property
     def ref(self) -> pykka.ActorRef[Any]:
         """Its address."""
-        ...
 
     @property
     def current(self) -> Lived | None:
         """The life that fills it at present, or the last one that did."""
-        ...
 
     def idle(self) -> bool:
         """Nothing waits, nothing is in hand, and nobody is starting."""
-        ...
 
     def take_again(self) -> list[Envelope[Any]]:
         """What was still to be handed out again: the slot ends."""
-        ...
 
     def take_in_hand(self) -> list[Any]:
         """What is left of the batch in hand: the slot ends, and nobody will go on with it."""
-        ...
 
 
 class Lived(Protocol):
@@ -128,17 +118,14 @@ class Lived(Protocol):
     @property
     def slot(self) -> Home:
         """Where it lives."""
-        ...
 
     @property
     def actor(self) -> Body | None:
         """Who lives; None before it is made."""
-        ...
 
     @property
     def wake(self) -> Callable[[], None]:
         """Ends its pause. Any thread."""
-        ...
 
     def run_by(
         self,
@@ -147,23 +134,18 @@ class Lived(Protocol):
         messages_a_turn: int | None = None,
     ) -> None:
         """Take a dispatcher's way to wait and to be woken, before the first turn."""
-        ...
 
     def take_turn(self) -> bool:
         """Boot if that is still to be done, then run. True: it has ended."""
-        ...
 
     def is_at_work(self) -> bool:
         """It starts, or has a message in hand, and has not ended."""
-        ...
 
     def is_over(self) -> bool:
         """`finished`, read anew: it may change at any moment."""
-        ...
 
     def lose(self, exit_: Exit, error: BaseException | None = None) -> bool:
         """End it from outside; False if it has ended before."""
-        ...
 
 
 class Dispatcher(Protocol):
@@ -175,23 +157,18 @@ class Dispatcher(Protocol):
         Raises:
             ThreadRefused: it needs a thread, and none can be started. It is not run.
         """
-        ...
 
     def sweep(self) -> None:
         """End with `Exit.lost` whatever was on a thread that is gone; go on without it."""
-        ...
 
     def abandon(self, incarnation: Lived) -> None:
         """It does not stop, or hangs: leave it behind, and let others go on without it."""
-        ...
 
     def thread_of(self, incarnation: Lived) -> Thread | None:
         """The thread that is running *incarnation* at this moment, if one is."""
-        ...
 
     def close(self, timeout_s: float) -> None:
         """Wait for threads that have nothing left to run."""
-        ...
 
 
 class Host(Protocol):
@@ -211,20 +188,15 @@ class Host(Protocol):
     @property
     def slots(self) -> Mapping[tuple[str, ...], Home]:
         """Every slot of the tree by its path."""
-        ...
 
     def dispatchers(self) -> Sequence[Dispatcher]:
         """All who run incarnations here."""
-        ...
 
     def lacks_a_thread(self) -> bool:
         """Some actors live on a shared thread that is gone, and could not be replaced so far."""
-        ...
 
     def new_future(self) -> Answer[Any]:
         """A future whose wait goes by this tree's clock."""
-        ...
 
     def count_abandoned(self, thread: Thread | None) -> None:
         """Remember that *thread* was left behind stuck. Any thread of the tree."""
-        ...

@@ -39,11 +39,9 @@ class Observer(Protocol):
 
     def advance(self, made: int) -> None:
         """*made* events have been emitted so far."""
-        ...
 
     def note(self, text: str) -> None:
         """Something worth a line of its own happened."""
-        ...
 
 
 class Watcher(Protocol):
@@ -55,11 +53,9 @@ class Watcher(Protocol):
         Raises:
             Hopeless: going on is of no use.
         """
-        ...
 
     def cause(self) -> str:
         """Why nothing arrives now, on one line; "" = nothing is known to fail."""
-        ...
 
 
 @dataclass(slots=True)
