@@ -349,10 +349,7 @@ class _Parent:
 
 
 def start_tree(
-    cls: type[SupervisedActor],
-    spec: SupervisorSpec,
-    clock: Clock | None,
-    runtime: Runtime | None,
+    cls: type[SupervisedActor], spec: SupervisorSpec, clock: Clock | None, runtime: Runtime | None
 ) -> SupervisorRef:
     """See `Supervisor.start`: it says what is started, so this file need know no supervisor."""
     runtime = runtime or Runtime(clock)

@@ -94,10 +94,7 @@ class _Resend:
 
     def run(self, settings: TelemetrySettings, total: int | None) -> Books:
         clock = SystemClock()
-        with (
-            ProgressDisplay(clock, total=total) as progress,
-            TelemetryGateway(settings) as gateway,
-        ):
+        with ProgressDisplay(clock, total=total) as progress, TelemetryGateway(settings) as gateway:
             session = Session(
                 gateway,
                 clock,

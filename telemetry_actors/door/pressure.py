@@ -65,11 +65,7 @@ class Pressure:
     """
 
     def __init__(
-        self,
-        gateway: GatewaySettings,
-        settings: PressureSettings,
-        mailbox: Mailbox,
-        room: Room,
+        self, gateway: GatewaySettings, settings: PressureSettings, mailbox: Mailbox, room: Room
     ) -> None:
         self.total_events = max(gateway.total_events, gateway.mailbox_events)
         self.total_bytes = gateway.total_bytes

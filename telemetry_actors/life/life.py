@@ -86,12 +86,7 @@ class Outlets:
     """
 
     def __init__(
-        self,
-        given: Sequence[Sink] | None,
-        clock: Clock,
-        own: OwnMetrics,
-        *,
-        bridging: bool,
+        self, given: Sequence[Sink] | None, clock: Clock, own: OwnMetrics, *, bridging: bool
     ) -> None:
         self.given = given
         self.bridging = bridging

@@ -38,10 +38,7 @@ _ALLOWED = {
 
 
 def first_problem(
-    model: type[BaseModel],
-    error: ValidationError,
-    *,
-    prefix: str = "",
+    model: type[BaseModel], error: ValidationError, *, prefix: str = ""
 ) -> SettingsError:
     """The first problem in *error*, which *model* raised, as a `SettingsError`.
 

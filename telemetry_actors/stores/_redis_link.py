@@ -28,13 +28,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    MovedError,
-    ReadOnlyError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
 from supervisors.system.native import unpatched

@@ -77,10 +77,7 @@ def adopt(
 
 
 def _read(
-    segment: Segment,
-    lived: Lived | None,
-    cases: Mapping[str, int],
-    serials: Callable[[], int],
+    segment: Segment, lived: Lived | None, cases: Mapping[str, int], serials: Callable[[], int]
 ) -> Adopted:
     done, measured = _acks_of(segment)
     found: dict[int, tuple[int, int]] = {}
