@@ -273,16 +273,15 @@ class Errand(Protocol):
     since_s: float
 
 
+# ruff: disable[D102] -- the stores say it
 class PayloadKeeper(Protocol):
     """Puts payloads away and gets them back, without ever holding up a stage.
 
-    ``stores.payload_keeper`` has it; the stages know only this much.
+    ``stores/payload_keeper.py`` has it, and says what each does; the stages know only this much.
     """
 
     @property
-    def timeout_s(self) -> float:
-        """After which an errand is to be given up."""
-
+    def timeout_s(self) -> float: ...
     def put(
         self,
         serial: int,
@@ -290,9 +289,7 @@ class PayloadKeeper(Protocol):
         size_bytes: int,
         encode: Callable[[], tuple[bytes, Any]],
         woken: Callable[[], None],
-    ) -> Errand | None:
-        """Put a payload away; None: let it travel inline."""
-
+    ) -> Errand | None: ...
     def get(
         self,
         serial: int,
@@ -300,51 +297,32 @@ class PayloadKeeper(Protocol):
         ref: object,
         decode: Callable[[bytes], bytes],
         woken: Callable[[], None],
-    ) -> Errand | None:
-        """Get a payload back; None: there is nothing to read."""
-
-    def give_up(self, errand: Any) -> bool:
-        """Go on without an errand; False: it is done."""
+    ) -> Errand | None: ...
+    def give_up(self, errand: Any) -> bool: ...
 
 
 class Journal(Protocol):
     """Keeps events on disk until they have their outcome. The gateway actor's thread.
 
-    Nothing here raises because of the disk.
+    Nothing here raises because of the disk. ``stores/journal/journal.py`` says what each does.
     """
 
     @property
-    def backlog(self) -> int:
-        """Events that have left memory, and are to be read back before newer ones go on."""
-
+    def backlog(self) -> int: ...
     @property
-    def replays(self) -> int:
-        """Events of an earlier process that are still to be read."""
-
-    def append(self, items: Sequence[Item]) -> list[Item]:
-        """Put *items* in; they come back with their places. Idempotent for the last batch."""
-
-    def spill(self, items: Iterable[Item]) -> None:
-        """*items* leave memory."""
-
-    def next_spilled(self, limit: int) -> list[Item]:
-        """The next of those that left memory, until `forwarded`."""
-
-    def next_replayed(self, limit: int) -> list[Item]:
-        """The next of an earlier process's events, until `forwarded`."""
-
+    def replays(self) -> int: ...
+    def append(self, items: Sequence[Item]) -> list[Item]: ...
+    def spill(self, items: Iterable[Item]) -> None: ...
+    def next_spilled(self, limit: int) -> list[Item]: ...
+    def next_replayed(self, limit: int) -> list[Item]: ...
     @property
-    def paced(self) -> bool:
-        """Whether replays keep to the pace that is set."""
+    def paced(self) -> bool: ...
+    def forwarded(self, items: Iterable[Item]) -> None: ...
+    def holds(self, place: int | None) -> bool: ...
+    def tick(self) -> float | None: ...
 
-    def forwarded(self, items: Iterable[Item]) -> None:
-        """*items* were read back and go on."""
 
-    def holds(self, place: int | None) -> bool:
-        """Whether an event would survive the process. Any thread."""
-
-    def tick(self) -> float | None:
-        """Do what is due; seconds until there is more of it, None: nothing in sight."""
+# ruff: enable[D102]
 
 
 @runtime_checkable
