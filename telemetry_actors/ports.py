@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from telemetry_actors.base.status import StatusModel
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.event.signals import (
     InstrumentState,
@@ -22,7 +23,7 @@ from telemetry_actors.event.signals import (
 
 __all__ = [
     "Claim",
-    "DedupHealth",
+    "DedupStatus",
     "DedupStore",
     "Errand",
     "ExportResult",
@@ -167,36 +168,39 @@ class OwnMetrics(Protocol):
         """Whether any event has been handed in."""
 
 
-class DedupHealth(NamedTuple):
-    """One look at a dedup store; all numbers since it was made."""
+class DedupStatus(StatusModel):
+    """How event ids are remembered. All counts are since the tree was built."""
 
-    store: str
-    """``memory`` or ``redis``."""
-    healthy: bool
-    """The last round trip went well (memory: always)."""
-    ids: int
-    """Claims held in this process's memory."""
-    hits: int
-    """Claims that another holder had: duplicates."""
-    misses: int
-    """Claims that were given."""
+    store: str = "memory"
+    """``memory``: in this process. ``redis``: across processes."""
+    healthy: bool = True
+    """False: events pass with this process's own word alone."""
+    ids: int = 0
+    """Ids remembered in this process."""
+    hits: int = 0
+    """Events whose id somebody else had."""
+    misses: int = 0
+    """Events whose id was free."""
     breaker: str = "closed"
+    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
+    on its way to see."""
     unchecked: int = 0
-    """Claims that were given without the store's word, since it could not be asked."""
+    """Of *misses*: those that Redis was not there to be asked about."""
     failures: int = 0
     """Round trips that failed, and single answers that could not be used."""
     last_failure: str = ""
     """Without secrets; kept when all is well again."""
     leases: int = 0
-    """Claims in the store whose events have no outcome yet."""
+    """Ids in Redis whose events have no outcome yet: renewed until they have."""
     releases_waiting: int = 0
+    """Ids of dropped events that Redis is still to be told of."""
     releases_lost: int = 0
-    """Claims that the store may keep to the end of their time although their events were
-    dropped: a retry by another process is a duplicate until then."""
+    """Ids of dropped events that Redis was never told of: they count as seen until their time
+    is over."""
     outcomes_waiting: int = 0
+    """Ids of exported events that Redis is still to be told of."""
     outcomes_lost: int = 0
-    """Claims that the store may give up with their lease although their events were exported: a
-    repeat by another process passes then."""
+    """Ids of exported events that Redis was never told of: it forgets them with their lease."""
 
 
 class DedupStore(Protocol):
@@ -222,7 +226,7 @@ class DedupStore(Protocol):
             Seconds after which to be called again; None = not before it asks for it.
         """
 
-    def health(self) -> DedupHealth:
+    def health(self) -> DedupStatus:
         """One look. Any thread; never waits."""
 
     def close(self, timeout_s: float) -> None:

@@ -45,7 +45,7 @@ from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.sinks.health import Endpoint, Failure, SinkHealth
 from telemetry_actors.sinks.resource import instance_id, package_version
-from telemetry_actors.stores.status import DedupStatus, LetterFilesStatus, PayloadStoreStatus
+from telemetry_actors.stores.status import PayloadStoreStatus
 
 _LETTERS_SHOWN = 100
 _LOOK_AGAIN_S = (0.001, 0.005, 0.02)
@@ -196,13 +196,13 @@ def read_status(of: Sources, *, letters: bool = True) -> Status:
         mailboxes=mailboxes,
         pressure=_pressure(of.door, mailboxes),
         sinks=[_sink(of, sink, kind, health) for (sink, kind), health in of.health.items()],
-        dedup=DedupStatus(**of.dedup.health()._asdict()),
+        dedup=of.dedup.health(),
         parked=[of.door.cases[i] for i in sorted(intake.parked)],
         instruments=_instruments(of.recorder),
         payload_store=_payload_store(of),
         dead_letters=_letters(books) if letters else [],
         dead_letters_forgotten=books.dead_letters.forgotten,
-        dead_letter_files=_letter_files(of),
+        dead_letter_files=of.letters.state() if of.letters is not None else None,
         journal=of.journal.status() if of.journal is not None else None,
         problems=problems(of, counts["parkings"], counts["providers"]),
         process=_process(),
@@ -297,13 +297,6 @@ def _letters(books: Books) -> list[DeadLetterStatus]:
         )
         for letter in books.letters()[-_LETTERS_SHOWN:]
     ]
-
-
-def _letter_files(of: Sources) -> LetterFilesStatus | None:
-    if of.letters is None:
-        return None
-    directory = str(of.door.settings.dead_letters.directory)
-    return LetterFilesStatus(directory=directory, **of.letters.state()._asdict())
 
 
 def _state(of: Sources) -> str:

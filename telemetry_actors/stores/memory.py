@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from supervisors import Clock
 from supervisors.system.native import Lock
-from telemetry_actors.ports import Claim, DedupHealth
+from telemetry_actors.ports import Claim, DedupStatus
 
 _Key = tuple[str, str]
 _Held = tuple[int | str, float]
@@ -92,11 +92,11 @@ class MemoryDedupStore:
     def settle(self) -> None:
         """Nothing is ever left undone."""
 
-    def health(self) -> DedupHealth:
+    def health(self) -> DedupStatus:
         """See `DedupStore.health`."""
         with self._lock:
             given = self._given
-            return DedupHealth("memory", True, len(self), self._asked - given, given)
+            return DedupStatus(ids=len(self), hits=self._asked - given, misses=given)
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go: what is remembered stays readable."""
