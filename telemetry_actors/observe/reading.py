@@ -13,6 +13,7 @@ from supervisors.system.process import this_process
 from telemetry_actors.batch.places import Places
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ledger import (
+    Admission,
     CaseLedger,
     Ledger,
     MeasurementLine,
@@ -21,7 +22,7 @@ from telemetry_actors.books.ledger import (
     SignalLine,
     SinkLine,
 )
-from telemetry_actors.books.shards import ADMISSIONS, Shard
+from telemetry_actors.books.shards import Shard
 from telemetry_actors.books.snapshot import BooksSnapshot
 from telemetry_actors.door.door import Door
 from telemetry_actors.event.signals import SignalKind
@@ -38,7 +39,14 @@ from telemetry_actors.observe._models import (
     TreeNode,
 )
 from telemetry_actors.observe._problems import problems
-from telemetry_actors.observe.counts import counted, mailbox_status, records
+from telemetry_actors.observe.counts import (
+    came,
+    counted,
+    mailbox_status,
+    plain,
+    provider_calls,
+    records,
+)
 from telemetry_actors.observe.sources import Sources
 from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import MetricRecorder
@@ -107,25 +115,17 @@ def _look(door: Door, places: Places) -> Ledger:
 
 
 def _case(booked: BooksSnapshot, counted: Shard, found: _Found, index: int) -> CaseLedger:
-    width = len(ADMISSIONS)
-    cells = counted.refused[index * width : (index + 1) * width]
-    by_admission = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
-    taken_in, turned_away = booked.other_ways(index)
-    by_admission.update(turned_away)
+    emitted, told = came(booked, counted, index)
     return CaseLedger(
-        emitted=counted.emitted[index] + taken_in + turned_away.total(),
-        accepted=counted.accepted[index] + taken_in,
-        refused={str(a): n for a, n in by_admission.items() if n},
+        emitted=emitted,
+        accepted=told.pop(Admission.ACCEPTED),
+        refused=plain(+told),
         exported=booked.exported[index],
         duplicate=booked.duplicate[index],
-        dropped=_plain(booked.dropped[index]),
+        dropped=plain(booked.dropped[index]),
         in_flight=found.by_case[index],
-        assumed=_plain(booked.assumed[index]),
+        assumed=plain(booked.assumed[index]),
     )
-
-
-def _plain(counts: Counter[str]) -> dict[str, int]:
-    return {str(reason): n for reason, n in counts.items()}
 
 
 def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
@@ -146,16 +146,13 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
 
 
 def _signals(booked: BooksSnapshot, counted: Shard, found: _Found) -> SignalLedger:
-    given, full = counted.given
     made, recorded, left_out = booked.measured
-    # Counted at the door (trace managers; what it hands over by itself), and by the tree.
-    providers = booked.providers + Counter({"given": given, "full": full})
     return SignalLedger(
         logs=_line(booked, found, SignalKind.LOGS, diagnostic=booked.diagnostic),
         spans=_line(booked, found, SignalKind.SPANS, sampled_out=booked.sampled_out),
         bridge=_line(booked, found, SignalKind.BRIDGE),
         measurements=MeasurementLine(made=made, recorded=recorded, left_out=left_out),
-        providers=ProviderLine(**providers),
+        providers=ProviderLine(**provider_calls(booked, counted)),
     )
 
 
@@ -163,15 +160,15 @@ def _line(booked: BooksSnapshot, found: _Found, kind: SignalKind, **extra: int) 
     line = booked.lines[kind]
     by_sink = {
         sink: SinkLine(
-            exported=tally.exported, dropped=_plain(tally.dropped), assumed=_plain(tally.assumed)
+            exported=tally.exported, dropped=plain(tally.dropped), assumed=plain(tally.assumed)
         )
         for sink, tally in line.by_sink.items()
     }
     return SignalLine(
         made=line.made,
         exported=line.exported,
-        dropped=_plain(line.dropped),
-        assumed=_plain(line.assumed),
+        dropped=plain(line.dropped),
+        assumed=plain(line.assumed),
         in_flight=found.records[kind],
         by_sink=by_sink,
         **extra,
