@@ -92,12 +92,7 @@ class _Begun(threading.Event):
 
 
 class TreeThread(threading.Thread):
-    """A daemon thread.
-
-    Args:
-        name: of the thread.
-        target: what it runs.
-    """
+    """A daemon thread."""
 
     def __init__(self, name: str, target: Callable[[], object]) -> None:
         super().__init__(target=target, name=name, daemon=True)

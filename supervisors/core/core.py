@@ -58,7 +58,6 @@ class SupervisorCore:
     children it stops or starts, however many there are.
 
     Args:
-        spec: What to supervise.
         seed: Of the jitter; give each supervisor its own.
         count_from: Incarnations are numbered from above this.
     """
@@ -102,7 +101,6 @@ class SupervisorCore:
         that requests are turned away.
 
         Args:
-            event: What has happened.
             now_s: Seconds on the supervisor's clock. A time before the last
                 one is taken as the last one.
 

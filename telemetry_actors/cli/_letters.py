@@ -234,7 +234,6 @@ def show_letter(path: Path, wanted_id: str) -> int:
     """Print one letter as JSON.
 
     Args:
-        path: the directory.
         wanted_id: of the letter (or how it begins), or of the event.
 
     Returns:

@@ -30,7 +30,6 @@ class ProgressDisplay:
         """Show nothing yet.
 
         Args:
-            clock: when the next line is due.
             total: events that there will be, where that is known.
             bar: on a terminal; False: where somebody types, it would be in the way.
         """

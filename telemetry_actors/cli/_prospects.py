@@ -51,8 +51,6 @@ class Prospects:
     """Those of one session.
 
     Args:
-        gateway: that is fed.
-        clock: for the patience.
         note: told, in a line, what is waited for.
     """
 

@@ -66,7 +66,6 @@ class PatientProducer:
 
         Args:
             gateway: started; nobody else emits into it.
-            clock: for the pace and the waits.
             speed: 1 = the recorded pace, 2 = twice as fast, 0 = no waits.
             undisturbed: makes the block in which ``emit()`` is called; never a wait.
             while_waiting: called several times a second during a wait; what it raises ends it.

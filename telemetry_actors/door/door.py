@@ -45,11 +45,9 @@ class Door:
     but for the 50 µs of `Pauses`.
 
     Args:
-        settings: of the gateway.
         entries: what the settings decide for each case, by name.
         books: where events that come by other ways are counted.
         calls: takes a call for a trace manager whose event isn't carried.
-        clock: the tree's.
         process: names this life where events are kept that outlast it.
         awaken: starts the tree in the background (first event); False: nobody can.
         has_sinks: they were handed in, if only as none: no line at the start says so.

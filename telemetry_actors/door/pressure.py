@@ -61,7 +61,6 @@ class Pressure:
         gateway: how large the budgets are.
         settings: marks.
         mailbox: the gateway stage's.
-        room: what is in memory.
     """
 
     def __init__(

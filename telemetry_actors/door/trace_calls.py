@@ -22,7 +22,6 @@ class TraceCalls:
     """Takes calls, and gives each registered provider its own.
 
     Args:
-        settings: how many may wait.
         providers: who, besides an event's trace manager, gets each trace task.
         books: count what is given, and what is full.
     """

@@ -80,8 +80,6 @@ class Outlets:
 
     Args:
         given: by the user, or None: made from the settings when the tree is built.
-        clock: the tree's.
-        own: the gateway's metrics about itself.
         bridging: the one sink takes whole events, for a fleet.
     """
 
@@ -121,7 +119,6 @@ class Life:
     Args:
         settings: checked.
         sinks: given by the user, or None: made from the settings when the tree is built.
-        clock: the tree's.
         runtime: threads to use; its own by default.
         awaken: starts the tree in the background (first event).
         own: makes the gateway's metrics about itself.

@@ -254,8 +254,6 @@ def say_what_was_lost(
     """In one line; nothing, if nothing was, or if just that has been said.
 
     Args:
-        reports: of the stops.
-        say: says it.
         left: who was stopped. Whoever has not come to an end holds events that nobody counts.
     """
     shutdown = sum(report.shutdown for report in reports)

@@ -176,12 +176,7 @@ def _line(booked: BooksSnapshot, found: _Found, kind: SignalKind, **extra: int) 
 
 
 def read_status(of: Sources, *, letters: bool = True) -> Status:
-    """One look at the tree, without asking any of its actors.
-
-    Args:
-        of: the gateway's parts.
-        letters: with the dead letters.
-    """
+    """One look at the tree, without asking any of its actors."""
     tree = [_node(path, slot) for path, slot in list(of.places.slots.items())]
     mailboxes = [mailbox_status(of, place) for place in of.places]
     counts = counted(of)

@@ -55,7 +55,6 @@ def series_of(
     """An empty one.
 
     Args:
-        instrument: whose it is.
         bounds: of a histogram that has none of its own.
         wall_ns: the clock that events are emitted by.
     """

@@ -80,8 +80,6 @@ class SinkHealth:
 
     Args:
         what: its name in log lines.
-        kind: of its signals.
-        endpoint: where they go.
         transport: how, for ``otel.component.type``.
     """
 

@@ -72,7 +72,6 @@ class RedisLink:
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``, with redis-py's options.
-        now_s: the tree's clock.
     """
 
     def __init__(self, url: str, now_s: Callable[[], float]) -> None:

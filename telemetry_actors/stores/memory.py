@@ -21,9 +21,7 @@ class MemoryDedupStore:
     """Claims by (tenant_id, event_id). Thread-safe.
 
     Args:
-        ttl_s: seconds for which a claim is kept.
         max_ids: claims kept at most; beyond it the oldest half is forgotten first.
-        clock: tells the time.
     """
 
     def __init__(self, ttl_s: float, max_ids: int, clock: Clock) -> None:

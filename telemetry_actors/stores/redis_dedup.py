@@ -49,10 +49,8 @@ class RedisDedupStore:
     """Claims by (tenant_id, event_id) in Redis. See `DedupStore` for threads.
 
     Args:
-        link: to Redis.
         local: this process's own memory; belongs to the life of the gateway.
         settings: lease, time-to-live, time-out, breaker.
-        clock: the tree's.
         wake: asks for `settle` on the stage's thread. Called on any thread; must not wait.
         process: names this life of the gateway, as in the journal and in letters; serials are
             unique within it.

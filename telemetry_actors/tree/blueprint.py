@@ -61,7 +61,6 @@ class Blueprint:
     """Base of whoever describes a tree.
 
     Args:
-        parts: what it is built around.
         definitions: of all cases that have a handler, here or in the fleet.
     """
 

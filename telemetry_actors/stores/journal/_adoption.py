@@ -64,10 +64,8 @@ def adopt(
 
     Args:
         folder: locked by us.
-        lived: its live page.
         cases: rows of the books by case; an unknown case has the last row.
         new_segment: makes a segment of its number and path.
-        serials: gives the next admission serial of this process.
 
     Raises:
         OSError: a file can't be read.

@@ -170,7 +170,6 @@ def read_live(folder: Path, directory: Path | None) -> Lived | None:
     """What the page of *folder* says; None: there is none, or it can't be believed.
 
     Args:
-        folder: of the journal.
         directory: see `new_file`.
 
     Raises:

@@ -32,7 +32,6 @@ class Reader:
     """Reads pending events of one kind, own or adopted.
 
     Args:
-        index: what is pending.
         cases: names by row, for events that can't be read.
         adopted: which kind.
     """

@@ -15,12 +15,7 @@ from telemetry_actors.settings import JournalSettings
 
 
 class Writer:
-    """Writes the segments of one folder.
-
-    Args:
-        settings: of the journal.
-        clock: for ``fsync_interval_s``.
-    """
+    """Writes the segments of one folder."""
 
     def __init__(self, settings: JournalSettings, clock: Clock) -> None:
         self._settings = settings

@@ -34,8 +34,6 @@ class LetterWriter:
     Args:
         directory: used by this writer's thread alone.
         queue_bytes: bytes of letters that may wait.
-        clock: says when a letter was handed in.
-        process: of the gateway.
     """
 
     def __init__(
