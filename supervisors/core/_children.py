@@ -7,18 +7,15 @@ walk over all children at each event.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from supervisors.core.protocol import ChildView
+from supervisors.core.protocol import ChildDown, ChildState, ChildView, TimerKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from supervisors.core.protocol import ChildDown, ChildState, TimerKey
     from supervisors.core.spec import ChildSpec
 
 

@@ -10,7 +10,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from supervisors.core._children import Child, Children, Life
 from supervisors.core._intensity import RestartBudget
@@ -32,9 +32,7 @@ from supervisors.core.protocol import (
 from supervisors.core.spec import SupervisorSpec
 from supervisors.core.words import Restart, Strategy
 from supervisors.errors import NotRunning, RestartLimitReached
-
-if TYPE_CHECKING:
-    from supervisors.exit import Exit
+from supervisors.exit import Exit
 
 
 class Goal(Enum):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors.core import _goals
-from supervisors.core._children import Children, Life
+from supervisors.core._children import Child, Children, Life
 from supervisors.core._goals import finish, park
 from supervisors.core._intensity import RestartBudget
 from supervisors.core._plan import step, stopped
@@ -46,7 +46,6 @@ from supervisors.core.protocol import (
 from supervisors.exit import Exit
 
 if TYPE_CHECKING:
-    from supervisors.core._children import Child
     from supervisors.core.spec import SupervisorSpec
 
 

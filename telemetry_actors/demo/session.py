@@ -7,21 +7,17 @@ never the books; so does a receiver of which nothing is to be hoped. SIGTERM doe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from telemetry_actors.books.ledger import Admission
+from supervisors import Clock
+from telemetry_actors.books.ledger import Admission, Ledger
 from telemetry_actors.demo._interrupts import Interrupts
 from telemetry_actors.demo._producer import PatientProducer
 from telemetry_actors.demo.event import IF_YOUR_OWN, BadLine, MadeEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from supervisors import Clock
-    from telemetry_actors.books.ledger import Ledger
-    from telemetry_actors.gateway import TelemetryGateway
-    from telemetry_actors.observe.status import Status
+from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.observe.status import Status
 
 _FLUSH_SLICE_S = 0.5
 _PATIENCE_S = 90.0

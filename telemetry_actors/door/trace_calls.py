@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from supervisors import Mailbox, MailboxSpec
-from telemetry_actors.event.envelope import charge_of
+from telemetry_actors.event.envelope import Envelope, charge_of
 
 if TYPE_CHECKING:
     from telemetry_actors.books.books import Books
     from telemetry_actors.door.trace_providers import TraceProviders
-    from telemetry_actors.event.envelope import Envelope
     from telemetry_actors.settings import ProviderSettings
 
 

@@ -112,7 +112,7 @@ def provider_calls(booked: BooksSnapshot, shard: Shard) -> Counter[str]:
     return calls
 
 
-def plain(counts: Mapping[Any, int]) -> dict[str, int]:
+def plain(counts: Mapping[Admission, int] | Mapping[str, int]) -> dict[str, int]:
     """By the words themselves."""
     return {str(word): n for word, n in counts.items()}
 
