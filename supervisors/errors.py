@@ -7,15 +7,11 @@ on it as attributes, so nobody has to parse a message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from supervisors.exit import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from supervisors.exit import Exit
+from supervisors.exit import Exit, shown
 
 __all__ = [
     "ChildError",

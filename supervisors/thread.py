@@ -14,8 +14,9 @@ It decides nothing about who is run: that is the dispatchers' (`run/_dispatcher.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from supervisors.errors import ThreadRefused
 from supervisors.system.native import (
@@ -28,9 +29,6 @@ from supervisors.system.native import (
     run_as_ours,
 )
 from supervisors.system.process import InChild, this_process
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["NativeThread", "Thread", "TreeThread", "is_want_of_threads", "new_thread"]
 
@@ -92,12 +90,7 @@ class _Begun(threading.Event):
 
 
 class TreeThread(threading.Thread):
-    """A daemon thread.
-
-    Args:
-        name: of the thread.
-        target: what it runs.
-    """
+    """A daemon thread."""
 
     def __init__(self, name: str, target: Callable[[], object]) -> None:
         super().__init__(target=target, name=name, daemon=True)

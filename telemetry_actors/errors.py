@@ -85,7 +85,18 @@ class AlreadyRunning(TelemetryError):
         return AlreadyRunning, (self.made_at,)
 
 
-class CaseError(TelemetryError):
+class _AboutACase(TelemetryError):
+    def __init__(self, case: str, problem: str) -> None:
+        super().__init__(" ".join(f"case {case}: {problem}".split()))
+        self.case = case
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as errors that cross a process border must."""
+        return type(self), (self.case, self.problem)
+
+
+class CaseError(_AboutACase):
     """A case of your own can't be used. Nothing was registered; correct it and try again.
 
     The message is one line: the case, what is wrong, and what would be right.
@@ -93,17 +104,8 @@ class CaseError(TelemetryError):
 
     code = "case"
 
-    def __init__(self, case: str, problem: str) -> None:
-        super().__init__(" ".join(f"case {case}: {problem}".split()))
-        self.case = case
-        self.problem = problem
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive pickling, as errors that cross a process border must."""
-        return CaseError, (self.case, self.problem)
-
-
-class StrictError(TelemetryError):
+class StrictError(_AboutACase):
     """`emit()` was handed a mistake, and ``strict`` is on. It was counted as it is without.
 
     The message is one line: the case, and what is wrong with it, its tenant or its payload. It
@@ -111,15 +113,6 @@ class StrictError(TelemetryError):
     """
 
     code = "strict"
-
-    def __init__(self, case: str, problem: str) -> None:
-        super().__init__(" ".join(f"case {case}: {problem}".split()))
-        self.case = case
-        self.problem = problem
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive pickling, as errors that cross a process border must."""
-        return StrictError, (self.case, self.problem)
 
 
 class EnvelopeError(TelemetryError):

@@ -180,9 +180,7 @@ class TelemetryGateway(AsyncSide):
         )
 
     def replay(
-        self,
-        letter: DeadLetter,
-        on_end: Callable[[Outcome, DeadLetter | None], None] | None = None,
+        self, letter: DeadLetter, on_end: Callable[[Outcome, DeadLetter | None], None] | None = None
     ) -> Admission:
         """Hand in once more an event that was dropped, here or in another process.
 

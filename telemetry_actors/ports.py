@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from telemetry_actors.base.status import StatusModel
 from telemetry_actors.event.envelope import Item
 from telemetry_actors.event.signals import (
     InstrumentState,
@@ -22,7 +23,7 @@ from telemetry_actors.event.signals import (
 
 __all__ = [
     "Claim",
-    "DedupHealth",
+    "DedupStatus",
     "DedupStore",
     "Errand",
     "ExportResult",
@@ -92,7 +93,6 @@ class Sink(Protocol):
     @property
     def name(self) -> str:
         """Short and unique among the sinks of a gateway; the ledger's ``by_sink`` key."""
-        ...
 
     def encode(self, kind: SignalKind, record: LogSignal | SpanSignal) -> Any:
         """One record in the sink's own form (bytes for OTLP).
@@ -100,11 +100,9 @@ class Sink(Protocol):
         Raises:
             Exception: this record alone ends as ``encode_error``.
         """
-        ...
 
     def size_of(self, encoded: Any) -> int:
         """Bytes that *encoded* will take on the wire."""
-        ...
 
     def export(self, kind: SignalKind, encoded: Sequence[Any], timeout_s: float) -> ExportResult:
         """Send records (logs or spans) in one request and read the answer.
@@ -115,15 +113,12 @@ class Sink(Protocol):
         Raises:
             Exception: crashes the sink's actor; the step is redone once.
         """
-        ...
 
     def export_metrics(self, points: Sequence[MetricPoint], timeout_s: float) -> ExportResult:
         """Send one collection of all points."""
-        ...
 
     def close(self) -> None:
         """Release connections. Called once, on any thread, when the tree has stopped."""
-        ...
 
 
 @runtime_checkable
@@ -136,7 +131,6 @@ class Remote(Protocol):
         Kinds that go to the same share one circuit breaker. A sink without this method is
         one endpoint.
         """
-        ...
 
 
 @runtime_checkable
@@ -145,7 +139,6 @@ class Interruptible(Protocol):
 
     def interrupt(self) -> None:
         """End at once what is on its way: a stop's time is up, and `close` follows. Any thread."""
-        ...
 
 
 class MetricRecorder(Protocol):
@@ -153,15 +146,12 @@ class MetricRecorder(Protocol):
 
     def record(self, made: Iterable[Measurement], at_ns: Iterable[int] = ...) -> tuple[int, int]:
         """Add values, each with its event's emit time; how many were taken, and left out."""
-        ...
 
     def collect(self) -> list[MetricPoint]:
         """All points, cumulative since the start. Does not reset them."""
-        ...
 
     def instruments(self) -> list[InstrumentState]:
         """How full each instrument is."""
-        ...
 
 
 Claim = tuple[str, str, int | str]
@@ -173,43 +163,44 @@ class OwnMetrics(Protocol):
 
     def collect(self) -> list[MetricPoint]:
         """All points; none if the settings say so."""
-        ...
 
     def has_news(self) -> bool:
         """Whether any event has been handed in."""
-        ...
 
 
-class DedupHealth(NamedTuple):
-    """One look at a dedup store; all numbers since it was made."""
+class DedupStatus(StatusModel):
+    """How event ids are remembered. All counts are since the tree was built."""
 
-    store: str
-    """``memory`` or ``redis``."""
-    healthy: bool
-    """The last round trip went well (memory: always)."""
-    ids: int
-    """Claims held in this process's memory."""
-    hits: int
-    """Claims that another holder had: duplicates."""
-    misses: int
-    """Claims that were given."""
+    store: str = "memory"
+    """``memory``: in this process. ``redis``: across processes."""
+    healthy: bool = True
+    """False: events pass with this process's own word alone."""
+    ids: int = 0
+    """Ids remembered in this process."""
+    hits: int = 0
+    """Events whose id somebody else had."""
+    misses: int = 0
+    """Events whose id was free."""
     breaker: str = "closed"
+    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
+    on its way to see."""
     unchecked: int = 0
-    """Claims that were given without the store's word, since it could not be asked."""
+    """Of *misses*: those that Redis was not there to be asked about."""
     failures: int = 0
     """Round trips that failed, and single answers that could not be used."""
     last_failure: str = ""
     """Without secrets; kept when all is well again."""
     leases: int = 0
-    """Claims in the store whose events have no outcome yet."""
+    """Ids in Redis whose events have no outcome yet: renewed until they have."""
     releases_waiting: int = 0
+    """Ids of dropped events that Redis is still to be told of."""
     releases_lost: int = 0
-    """Claims that the store may keep to the end of their time although their events were
-    dropped: a retry by another process is a duplicate until then."""
+    """Ids of dropped events that Redis was never told of: they count as seen until their time
+    is over."""
     outcomes_waiting: int = 0
+    """Ids of exported events that Redis is still to be told of."""
     outcomes_lost: int = 0
-    """Claims that the store may give up with their lease although their events were exported: a
-    repeat by another process passes then."""
+    """Ids of exported events that Redis was never told of: it forgets them with their lease."""
 
 
 class DedupStore(Protocol):
@@ -218,19 +209,15 @@ class DedupStore(Protocol):
     @property
     def reaches_out(self) -> bool:
         """Whether a call may wait for somebody else. Then it wants a thread of its own."""
-        ...
 
     def claim(self, keys: Sequence[Claim]) -> list[bool]:
         """Claim each of *keys*; True = first, or already this holder's. The stage's thread."""
-        ...
 
     def keep(self, keys: Iterable[Claim]) -> None:
         """Their events are exported: remember them for the whole time. Any thread; never waits."""
-        ...
 
     def release(self, keys: Iterable[Claim]) -> None:
         """Give up claims, where the holder still is the holder. Any thread; never waits."""
-        ...
 
     def settle(self) -> float | None:
         """Do what is left undone, and look how the store is. The stage's thread.
@@ -238,15 +225,12 @@ class DedupStore(Protocol):
         Returns:
             Seconds after which to be called again; None = not before it asks for it.
         """
-        ...
 
-    def health(self) -> DedupHealth:
+    def health(self) -> DedupStatus:
         """One look. Any thread; never waits."""
-        ...
 
     def close(self, timeout_s: float) -> None:
         """Do what is left undone within *timeout_s* seconds, let connections go. Called once."""
-        ...
 
 
 class Unfit(Exception):
@@ -265,7 +249,6 @@ class PayloadStore(Protocol):
 
     def put(self, key: str, data: bytes) -> bool:
         """Keep *data*, whole or not at all; False: it has an object of that name, and keeps it."""
-        ...
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """The object.
@@ -274,19 +257,15 @@ class PayloadStore(Protocol):
             FileNotFoundError: there is none.
             ValueError: it has more than *max_bytes*, or is no object.
         """
-        ...
 
     def delete(self, key: str) -> None:
         """Delete the object; nothing if there is none."""
-        ...
 
     def sweep(self, older_than_ns: int) -> int:
         """Delete all objects written before that time (ns since the epoch); how many."""
-        ...
 
     def close(self) -> None:
         """Release what is held. Called once."""
-        ...
 
 
 class Errand(Protocol):
@@ -298,17 +277,15 @@ class Errand(Protocol):
     since_s: float
 
 
+# ruff: disable[D102] -- the stores say it
 class PayloadKeeper(Protocol):
     """Puts payloads away and gets them back, without ever holding up a stage.
 
-    ``stores.payload_keeper`` has it; the stages know only this much.
+    ``stores/payload_keeper.py`` has it, and says what each does; the stages know only this much.
     """
 
     @property
-    def timeout_s(self) -> float:
-        """After which an errand is to be given up."""
-        ...
-
+    def timeout_s(self) -> float: ...
     def put(
         self,
         serial: int,
@@ -316,10 +293,7 @@ class PayloadKeeper(Protocol):
         size_bytes: int,
         encode: Callable[[], tuple[bytes, Any]],
         woken: Callable[[], None],
-    ) -> Errand | None:
-        """Put a payload away; None: let it travel inline."""
-        ...
-
+    ) -> Errand | None: ...
     def get(
         self,
         serial: int,
@@ -327,63 +301,32 @@ class PayloadKeeper(Protocol):
         ref: object,
         decode: Callable[[bytes], bytes],
         woken: Callable[[], None],
-    ) -> Errand | None:
-        """Get a payload back; None: there is nothing to read."""
-        ...
-
-    def give_up(self, errand: Any) -> bool:
-        """Go on without an errand; False: it is done."""
-        ...
+    ) -> Errand | None: ...
+    def give_up(self, errand: Any) -> bool: ...
 
 
 class Journal(Protocol):
     """Keeps events on disk until they have their outcome. The gateway actor's thread.
 
-    Nothing here raises because of the disk.
+    Nothing here raises because of the disk. ``stores/journal/journal.py`` says what each does.
     """
 
     @property
-    def backlog(self) -> int:
-        """Events that have left memory, and are to be read back before newer ones go on."""
-        ...
-
+    def backlog(self) -> int: ...
     @property
-    def replays(self) -> int:
-        """Events of an earlier process that are still to be read."""
-        ...
-
-    def append(self, items: Sequence[Item]) -> list[Item]:
-        """Put *items* in; they come back with their places. Idempotent for the last batch."""
-        ...
-
-    def spill(self, items: Iterable[Item]) -> None:
-        """*items* leave memory."""
-        ...
-
-    def next_spilled(self, limit: int) -> list[Item]:
-        """The next of those that left memory, until `forwarded`."""
-        ...
-
-    def next_replayed(self, limit: int) -> list[Item]:
-        """The next of an earlier process's events, until `forwarded`."""
-        ...
-
+    def replays(self) -> int: ...
+    def append(self, items: Sequence[Item]) -> list[Item]: ...
+    def spill(self, items: Iterable[Item]) -> None: ...
+    def next_spilled(self, limit: int) -> list[Item]: ...
+    def next_replayed(self, limit: int) -> list[Item]: ...
     @property
-    def paced(self) -> bool:
-        """Whether replays keep to the pace that is set."""
-        ...
+    def paced(self) -> bool: ...
+    def forwarded(self, items: Iterable[Item]) -> None: ...
+    def holds(self, place: int | None) -> bool: ...
+    def tick(self) -> float | None: ...
 
-    def forwarded(self, items: Iterable[Item]) -> None:
-        """*items* were read back and go on."""
-        ...
 
-    def holds(self, place: int | None) -> bool:
-        """Whether an event would survive the process. Any thread."""
-        ...
-
-    def tick(self) -> float | None:
-        """Do what is due; seconds until there is more of it, None: nothing in sight."""
-        ...
+# ruff: enable[D102]
 
 
 @runtime_checkable
@@ -397,4 +340,3 @@ class TraceProvider(Protocol):
         self, task_name: str, payload: Mapping[str, Any], context: Mapping[str, Any]
     ) -> None:
         """Take one task. An exception is counted and changes nothing of the event."""
-        ...

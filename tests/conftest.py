@@ -9,10 +9,9 @@ import pykka
 import pytest
 from hypothesis import HealthCheck, settings
 
-from telemetry_actors.base.log import forget_what_was_said
-from telemetry_actors.base.told_later import forget_what_waits
 from telemetry_actors.redaction import redaction as _redaction
 from tests import stopwatch
+from tests.said import forget_what_waits, forget_what_was_said
 
 # How long an example takes is the machine's affair: one that stands still for 0.3 s in the middle
 # of it (a virtual one may) must not fail a test of what is computed. Sixty in each run, and

@@ -88,7 +88,6 @@ class Reader:
         file: its name, for errors.
         actors: classes by the names that the file uses for them.
         imports: whether other names may be imported.
-        guard: what the file may not say.
         may_be_missing: parts that the file may speak of although they are not there.
     """
 

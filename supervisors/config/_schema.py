@@ -39,10 +39,7 @@ def of_a_tree() -> dict[str, Any]:
             "backoff": _table(_properties(Backoff)),
             "mailbox": _table(_properties(MailboxSpec)),
             "child": {"anyOf": [{"$ref": "#/$defs/worker"}, {"$ref": "#/$defs/supervisor"}]},
-            "worker": {
-                **_table({**worker, "type": {"const": "worker"}}),
-                "required": ["start"],
-            },
+            "worker": {**_table({**worker, "type": {"const": "worker"}}), "required": ["start"]},
             "supervisor": {
                 **_table({**nested, "type": {"const": "supervisor"}}),
                 "anyOf": [{"required": ["type"]}, {"required": ["children"]}],

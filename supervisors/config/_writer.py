@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from supervisors.config import _toml_text as _toml
 from supervisors.config._fields import NONE, PARTS, default_of, keys_of
-from supervisors.config._reader import actor_named, anything
+from supervisors.config._reader import Guard, Path, actor_named, anything
 from supervisors.core.spec import ChildSpec, SupervisorSpec
 from supervisors.errors import ConfigError
-
-if TYPE_CHECKING:
-    from supervisors.config._reader import Guard, Path
 
 _FILE = "<spec>"
 

@@ -7,19 +7,15 @@ walk over all children at each event.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from supervisors.core.protocol import ChildView
+from supervisors.core.protocol import ChildDown, ChildState, ChildView, TimerKey
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
-
-    from supervisors.core.protocol import ChildDown, ChildState, TimerKey
     from supervisors.core.spec import ChildSpec
 
 
@@ -92,13 +88,6 @@ class Child:
     def view(self) -> ChildView:
         """What which_children shows of it."""
         return ChildView(self.id, self.shown, self.spec.type, self.incarnation, self.starts)
-
-    def key(self) -> Hashable:
-        """All that decisions depend on, without the numbers of incarnations."""
-        spec, down = self.spec, self.down
-        fixed = (self.id, spec.restart, spec.significant, spec.shutdown_s, spec.type)
-        fallen = None if down is None else (down.exit, down.progressed, down.uptime_s)
-        return (*fixed, self.life, fallen, self.failures, self.timer is not None, self.wanted)
 
 
 class Children:
@@ -186,16 +175,3 @@ class Children:
 
     def _recount(self) -> None:
         self._significant = sum(c.spec.significant and c.life not in _ABSENT for c in self)
-
-    def key(self) -> Hashable:
-        """All that decisions depend on."""
-        return tuple(child.key() for child in self)
-
-    def copy(self) -> Children:
-        """An independent table with the same children."""
-        twin = Children()
-        twin._by_id = {child.id: copy(child) for child in self}
-        twin._significant = self._significant
-        twin._floor = self._floor
-        twin.restarting_count = self.restarting_count
-        return twin

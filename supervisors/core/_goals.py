@@ -5,10 +5,10 @@ Part of the pure core; `_plan` carries plans out, this decides what they come to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from supervisors.core._children import Life
-from supervisors.core._state import Goal, Phase, Plan, TryAgain
+from supervisors.core._children import Child, Life
+from supervisors.core._state import Goal, Phase, Plan, State, TryAgain
 from supervisors.core.protocol import (
     Booted,
     BootFailed,
@@ -22,12 +22,6 @@ from supervisors.core.protocol import (
 from supervisors.core.words import Restart
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from supervisors.core._children import Child
-    from supervisors.core._state import State
 
 
 def finish(state: State, last: Finished) -> None:

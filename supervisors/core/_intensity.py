@@ -69,12 +69,6 @@ class RestartBudget:
         """How old the restarts that still count are, oldest first."""
         return tuple(now_s - at for at in self._restarts_s if at >= now_s - self._period_s)
 
-    def copy(self) -> RestartBudget:
-        """An independent budget with the same restarts."""
-        twin = RestartBudget(self._intensity, self._period_s)
-        twin._restarts_s = self._restarts_s.copy()
-        return twin
-
     def _forget_before(self, oldest_kept_s: float) -> None:
         while self._restarts_s and self._restarts_s[0] < oldest_kept_s:
             self._restarts_s.popleft()

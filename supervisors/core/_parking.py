@@ -12,11 +12,11 @@ Part of the pure core: the state of this, and its arithmetic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     from supervisors.core.protocol import TimerKey
     from supervisors.core.spec import SupervisorSpec
@@ -55,11 +55,3 @@ class Parking:
     def prove(self, child_id: str) -> None:
         """*child_id* has shown that it works."""
         self.probation.discard(child_id)
-
-    def snapshot(self) -> Hashable:
-        """All that decisions depend on."""
-        return (self.parked, self.delay_s, frozenset(self.probation))
-
-    def copy(self) -> Parking:
-        """An independent one in the same state."""
-        return replace(self, probation=set(self.probation))

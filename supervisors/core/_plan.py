@@ -14,18 +14,12 @@ failed, is in `_goals`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from supervisors.core._children import Life
-from supervisors.core._state import Goal
+from supervisors.core._children import Child, Life
+from supervisors.core._state import Goal, Plan, State
 from supervisors.core._strategy import was_clean
 from supervisors.core.protocol import StartChild, StopChild
 from supervisors.core.words import Restart
-
-if TYPE_CHECKING:
-    from supervisors.core._children import Child
-    from supervisors.core._state import Plan, State
-    from supervisors.exit import Exit
+from supervisors.exit import Exit
 
 
 def step(state: State, plan: Plan) -> bool:

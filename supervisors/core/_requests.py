@@ -8,19 +8,15 @@ child makes a plan, and the reply comes at its end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from supervisors.core._children import Child, Life
-from supervisors.core._state import Goal, Plan
+from supervisors.core._state import Goal, Plan, State
 from supervisors.core.protocol import ChildCounts, ChildView, OneLife, Reply, Request
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.core.words import Strategy
 from supervisors.errors import ChildError, Refusal, SpecError, SupervisorError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from supervisors.core._state import State
 
 
 class _Mark:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from supervisors.core._children import Child, Children, Life
 from supervisors.core._intensity import RestartBudget
@@ -20,7 +19,6 @@ from supervisors.core.protocol import (
     CancelTimer,
     ChildDown,
     Effect,
-    Finished,
     Removed,
     Reply,
     Report,
@@ -34,11 +32,7 @@ from supervisors.core.protocol import (
 from supervisors.core.spec import SupervisorSpec
 from supervisors.core.words import Restart, Strategy
 from supervisors.errors import NotRunning, RestartLimitReached
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
-
-    from supervisors.exit import Exit
+from supervisors.exit import Exit
 
 
 class Goal(Enum):
@@ -81,18 +75,6 @@ class Plan:
     """With what the supervisor ends."""
     last: tuple[Effect, ...] = ()
     """What there is to be done at the end of a plan that ends the supervisor, or parks it."""
-
-    def key(self) -> Hashable:
-        """All that decisions depend on."""
-        stops, starts = tuple(self.stops), tuple(self.starts)
-        said = tuple(effect for effect in self.last if isinstance(effect, Finished))
-        return (self.goal, stops, starts, self.culprit, self.delay_s, said)
-
-    def copy(self) -> Plan:
-        """An independent plan, equal to this one."""
-        twin = copy(self)
-        twin.stops, twin.starts = list(self.stops), list(self.starts)
-        return twin
 
 
 class Phase(Enum):
@@ -237,36 +219,3 @@ class State:
     def turn_away(self, request: Request) -> None:
         """Answer that there is no one to answer."""
         self.emit(Reply(request.token, error=NotRunning("the supervisor", self.exit)))
-
-    # -- for model checking ---------------------------------------------------------------------
-
-    def key(self) -> Hashable:
-        """All that decisions depend on, without the numbers of incarnations and times."""
-        return (
-            self.spec,
-            self.phase,
-            self.children.key(),
-            self.parking.snapshot(),
-            self.budget.ages_s(self.now_s),
-            None if self.plan is None else self.plan.key(),
-            tuple(self._waiting()),
-            self.draws,
-            self.labels,
-        )
-
-    def _waiting(self) -> Iterator[Hashable]:
-        for message in self.inbox:
-            if not isinstance(message, ChildDown):
-                yield message
-            elif (child := self.children.get(message.id)) and child.down is message:
-                yield message.id  # else it is old news, and will be passed over
-
-    def copy(self) -> State:
-        """An independent state, equal to this one."""
-        twin = copy(self)
-        twin.budget = self.budget.copy()
-        twin.children = self.children.copy()
-        twin.parking = self.parking.copy()
-        twin.inbox = self.inbox.copy()
-        twin.plan = None if self.plan is None else self.plan.copy()
-        return twin

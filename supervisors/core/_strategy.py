@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisors.core.words import AutoShutdown, Restart, Shutdown, Strategy
-from supervisors.exit import ExitKind
+from supervisors.exit import Exit, ExitKind
 
 if TYPE_CHECKING:
     from supervisors.core._children import Child, Children
     from supervisors.core.spec import ChildSpec, SupervisorSpec
-    from supervisors.exit import Exit
 
 
 class Verdict(NamedTuple):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors.core import _goals
-from supervisors.core._children import Children, Life
+from supervisors.core._children import Child, Children, Life
 from supervisors.core._goals import finish, park
 from supervisors.core._intensity import RestartBudget
 from supervisors.core._plan import step, stopped
@@ -46,9 +46,6 @@ from supervisors.core.protocol import (
 from supervisors.exit import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from supervisors.core._children import Child
     from supervisors.core.spec import SupervisorSpec
 
 
@@ -60,7 +57,6 @@ class SupervisorCore:
     children it stops or starts, however many there are.
 
     Args:
-        spec: What to supervise.
         seed: Of the jitter; give each supervisor its own.
         count_from: Incarnations are numbered from above this.
     """
@@ -104,7 +100,6 @@ class SupervisorCore:
         that requests are turned away.
 
         Args:
-            event: What has happened.
             now_s: Seconds on the supervisor's clock. A time before the last
                 one is taken as the last one.
 
@@ -126,21 +121,6 @@ class SupervisorCore:
         being stopped as running.
         """
         return tuple(child.view() for child in reversed(self._state.children))
-
-    def snapshot(self) -> Hashable:
-        """A key of the state: cores with equal keys behave alike from here on.
-
-        Alike but for the numbers of incarnations and the absolute time, which
-        are left out, so that histories that lead to the same place meet.
-        Tokens and specs must be hashable.
-        """
-        return self._state.key()
-
-    def copy(self) -> SupervisorCore:
-        """An independent core in the same state."""
-        twin = SupervisorCore.__new__(SupervisorCore)
-        twin._state = self._state.copy()
-        return twin
 
     # -- the way of an event --------------------------------------------------------------------
 

@@ -14,12 +14,13 @@ class has an ``__init__`` for type checkers alone; the one that runs is the data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from supervisors.core import check as _check
+from supervisors.core import words
 from supervisors.core.backoff import Backoff
 from supervisors.core.words import (
     INFINITY,
@@ -31,11 +32,6 @@ from supervisors.core.words import (
     Strategy,
 )
 from supervisors.errors import SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from supervisors.core import words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

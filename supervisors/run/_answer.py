@@ -7,15 +7,12 @@ so that in a deterministic runtime the wait itself runs the tree.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import Clock, new_token, release
 from supervisors.system.process import this_process
-
-if TYPE_CHECKING:
-    from supervisors.system.clock import Clock
 
 T = TypeVar("T")
 

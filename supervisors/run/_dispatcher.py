@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING
 
 from supervisors.exit import Exit
 from supervisors.run.words import Vanished, Yielded
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import Lock, RLock, get_ident
-from supervisors.thread import new_thread
+from supervisors.thread import Thread, new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisors.run._ports import Home, Host, Lived
-    from supervisors.system.clock import Token
-    from supervisors.thread import Thread
 
 _MESSAGES_A_TURN = 16
 _LINGER_S = 0.05

@@ -3,7 +3,8 @@
 A slot holds an incarnation, the incarnation its actor, a dispatcher runs it, and the runtime has
 them all. Each takes the next by one of these Protocols, and only `run/runtime.py`,
 `run/supervisor.py` and `run/root.py` put the real ones together. Nothing is run here: the names
-are for type checkers and readers, and cost nothing on the way of a message.
+are for type checkers and readers, and cost nothing on the way of a message. What each does is said
+where it is done.
 """
 
 from __future__ import annotations
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 class Flag(Protocol):
     """Set once, and looked at from any thread: a `threading.Event`, as Pykka's actors have."""
 
-    def is_set(self) -> bool:
-        """Whether it has been set."""
-        ...
+    def is_set(self) -> bool: ...
 
 
 class Body(Protocol):
@@ -47,22 +46,11 @@ class Body(Protocol):
     _vanished: bool
 
     @property
-    def actor_stopped(self) -> Flag:
-        """Set when the actor is to handle nothing more."""
-        ...
-
-    def on_receive(self, message: Any) -> Any:
-        """Handle one message; what it raises is a crash."""
-        ...
-
-    def is_chargeable(self, message: Any) -> bool:
-        """Whether *message* is one that a crash is charged to, and not a word of the tree."""
-        ...
-
+    def actor_stopped(self) -> Flag: ...
+    def on_receive(self, message: Any) -> Any: ...
+    def is_chargeable(self, message: Any) -> bool: ...
     def _actor_loop_setup(self) -> None: ...
-
     def _actor_loop_running(self) -> None: ...
-
     def _answer_waiters(self, exit: Exit) -> None: ...
 
 
@@ -83,31 +71,14 @@ class Home(Protocol):
     sabotage: Callable[[], None] | None
 
     @property
-    def runtime(self) -> Host:
-        """What its tree runs on."""
-        ...
-
+    def runtime(self) -> Host: ...
     @property
-    def ref(self) -> pykka.ActorRef[Any]:
-        """Its address."""
-        ...
-
+    def ref(self) -> pykka.ActorRef[Any]: ...
     @property
-    def current(self) -> Lived | None:
-        """The life that fills it at present, or the last one that did."""
-        ...
-
-    def idle(self) -> bool:
-        """Nothing waits, nothing is in hand, and nobody is starting."""
-        ...
-
-    def take_again(self) -> list[Envelope[Any]]:
-        """What was still to be handed out again: the slot ends."""
-        ...
-
-    def take_in_hand(self) -> list[Any]:
-        """What is left of the batch in hand: the slot ends, and nobody will go on with it."""
-        ...
+    def current(self) -> Lived | None: ...
+    def idle(self) -> bool: ...
+    def take_again(self) -> list[Envelope[Any]]: ...
+    def take_in_hand(self) -> list[Any]: ...
 
 
 class Lived(Protocol):
@@ -126,44 +97,21 @@ class Lived(Protocol):
     left_at: tuple[Place, ...]
 
     @property
-    def slot(self) -> Home:
-        """Where it lives."""
-        ...
-
+    def slot(self) -> Home: ...
     @property
-    def actor(self) -> Body | None:
-        """Who lives; None before it is made."""
-        ...
-
+    def actor(self) -> Body | None: ...
     @property
-    def wake(self) -> Callable[[], None]:
-        """Ends its pause. Any thread."""
-        ...
-
+    def wake(self) -> Callable[[], None]: ...
     def run_by(
         self,
         pause: Callable[[float | None], None],
         wake: Callable[[], None],
         messages_a_turn: int | None = None,
-    ) -> None:
-        """Take a dispatcher's way to wait and to be woken, before the first turn."""
-        ...
-
-    def take_turn(self) -> bool:
-        """Boot if that is still to be done, then run. True: it has ended."""
-        ...
-
-    def is_at_work(self) -> bool:
-        """It starts, or has a message in hand, and has not ended."""
-        ...
-
-    def is_over(self) -> bool:
-        """`finished`, read anew: it may change at any moment."""
-        ...
-
-    def lose(self, exit_: Exit, error: BaseException | None = None) -> bool:
-        """End it from outside; False if it has ended before."""
-        ...
+    ) -> None: ...
+    def take_turn(self) -> bool: ...
+    def is_at_work(self) -> bool: ...
+    def is_over(self) -> bool: ...
+    def lose(self, exit_: Exit, error: BaseException | None = None) -> bool: ...
 
 
 class Dispatcher(Protocol):
@@ -175,23 +123,18 @@ class Dispatcher(Protocol):
         Raises:
             ThreadRefused: it needs a thread, and none can be started. It is not run.
         """
-        ...
 
     def sweep(self) -> None:
         """End with `Exit.lost` whatever was on a thread that is gone; go on without it."""
-        ...
 
     def abandon(self, incarnation: Lived) -> None:
         """It does not stop, or hangs: leave it behind, and let others go on without it."""
-        ...
 
     def thread_of(self, incarnation: Lived) -> Thread | None:
         """The thread that is running *incarnation* at this moment, if one is."""
-        ...
 
     def close(self, timeout_s: float) -> None:
         """Wait for threads that have nothing left to run."""
-        ...
 
 
 class Host(Protocol):
@@ -209,22 +152,8 @@ class Host(Protocol):
     poke: Callable[[], None]
 
     @property
-    def slots(self) -> Mapping[tuple[str, ...], Home]:
-        """Every slot of the tree by its path."""
-        ...
-
-    def dispatchers(self) -> Sequence[Dispatcher]:
-        """All who run incarnations here."""
-        ...
-
-    def lacks_a_thread(self) -> bool:
-        """Some actors live on a shared thread that is gone, and could not be replaced so far."""
-        ...
-
-    def new_future(self) -> Answer[Any]:
-        """A future whose wait goes by this tree's clock."""
-        ...
-
-    def count_abandoned(self, thread: Thread | None) -> None:
-        """Remember that *thread* was left behind stuck. Any thread of the tree."""
-        ...
+    def slots(self) -> Mapping[tuple[str, ...], Home]: ...
+    def dispatchers(self) -> Sequence[Dispatcher]: ...
+    def lacks_a_thread(self) -> bool: ...
+    def new_future(self) -> Answer[Any]: ...
+    def count_abandoned(self, thread: Thread | None) -> None: ...

@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from supervisors.errors import ThreadRefused
 from supervisors.run.reports import Report
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import Lock, acquire, get_ident
-from supervisors.thread import new_thread
+from supervisors.thread import Thread, new_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from supervisors.run._ports import Host
-    from supervisors.system.clock import Token
-    from supervisors.thread import Thread
 
 _IN_ALL: Final = 100
 _PERIOD_S: Final = 60.0

@@ -21,11 +21,10 @@ from supervisors.run.events import LifecycleEvent
 from supervisors.run.reports import places_of_thread
 from supervisors.system.clock import new_token, release, thread_cpu
 from supervisors.system.native import get_ident
-from supervisors.thread import new_thread
+from supervisors.thread import Thread, new_thread
 
 if TYPE_CHECKING:
     from supervisors.run._ports import Dispatcher, Host, Lived
-    from supervisors.thread import Thread
 
 HANG_FACTOR = 10
 """After so many deadlines an actor hangs, moved or not."""

@@ -15,7 +15,7 @@ from supervisors.run._incarnation import Incarnation
 from supervisors.run._witness import report_lost_tree
 from supervisors.run.runtime import CONTROL, Runtime
 from supervisors.run.words import Ignore, ShutDown
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import Clock, new_token, release
 from supervisors.system.process import this_process
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from supervisors.run.events import Listener
     from supervisors.run.ref import Ref
     from supervisors.run.slot import Slot
-    from supervisors.system.clock import Clock
 
 A = TypeVar("A", bound="SupervisedActor")
 _ROOT = "root"
@@ -349,10 +348,7 @@ class _Parent:
 
 
 def start_tree(
-    cls: type[SupervisedActor],
-    spec: SupervisorSpec,
-    clock: Clock | None,
-    runtime: Runtime | None,
+    cls: type[SupervisedActor], spec: SupervisorSpec, clock: Clock | None, runtime: Runtime | None
 ) -> SupervisorRef:
     """See `Supervisor.start`: it says what is started, so this file need know no supervisor."""
     runtime = runtime or Runtime(clock)

@@ -20,7 +20,7 @@ from supervisors.run._reporter import Reporter
 from supervisors.run._watch import Watch
 from supervisors.run._zombies import leave_behind
 from supervisors.run.events import Journal
-from supervisors.run.reports import log_report, places_of_thread
+from supervisors.run.reports import Teller, log_report, places_of_thread
 from supervisors.run.slot import Slot
 from supervisors.system.clock import Clock, SystemClock
 from supervisors.system.process import Process, this_process, when_forked
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from supervisors.core.spec import ChildSpec
     from supervisors.run._ports import Dispatcher, Home, Lived
     from supervisors.run.mailbox import Mailbox
-    from supervisors.run.reports import Teller
     from supervisors.thread import Thread
 
 CONTROL = "supervisors"

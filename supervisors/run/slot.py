@@ -34,9 +34,7 @@ class Slot:
 
     Args:
         path: where it stands, such as ``("root", "handlers", "app_created")``.
-        spec: what it was started from.
         actor_class: whose incarnations fill it.
-        runtime: what the tree runs on.
         post: hands an event to the supervisor; any thread, never blocks.
         mailbox: given when the mailbox was made before the tree.
     """

@@ -18,7 +18,7 @@ from pykka._envelope import Envelope
 from supervisors.core import check as _check
 from supervisors.core import protocol as to
 from supervisors.core.core import SupervisorCore
-from supervisors.core.spec import SupervisorSpec
+from supervisors.core.spec import ChildSpec, SupervisorSpec
 from supervisors.core.words import Restart, Shutdown
 from supervisors.errors import NotRunning, StartTimeout, TooManyAbandoned
 from supervisors.exit import Exit, ExitKind, shown
@@ -28,15 +28,13 @@ from supervisors.run._witness import Witness
 from supervisors.run.actor import SupervisedActor
 from supervisors.run.events import LifecycleEvent
 from supervisors.run.ref import turn_away
-from supervisors.run.root import start_tree
+from supervisors.run.root import SupervisorRef, start_tree
 from supervisors.run.tick import TICK
 from supervisors.run.words import ShutDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisors.core.spec import ChildSpec
-    from supervisors.run.root import SupervisorRef
     from supervisors.run.runtime import Runtime
     from supervisors.run.slot import Slot
     from supervisors.system.clock import Clock

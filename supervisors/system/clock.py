@@ -38,15 +38,12 @@ class Clock(Protocol):
 
     def now_s(self) -> float:
         """Seconds on a monotonic clock."""
-        ...
 
     def now_ns(self) -> int:
         """Nanoseconds since the epoch (wall clock; may be set back)."""
-        ...
 
     def wait(self, token: Token, timeout_s: float | None) -> None:
         """Block until *token* is released or *timeout_s* seconds have passed (None = for ever)."""
-        ...
 
 
 class SystemClock:

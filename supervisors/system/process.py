@@ -60,7 +60,6 @@ class Forkable(Protocol):
         It may be called again for the same process, even in the middle of itself (a finaliser
         looks, too): only the first to come to an end counts.
         """
-        ...
 
 
 class _Present:

@@ -56,7 +56,6 @@ class Breaker:
     """The circuit breaker of one endpoint or store. Any thread; times are the tree's clock.
 
     Args:
-        now_s: when it is made.
         failures: so many in a row open it.
         open_s: seconds from its opening to the probe, less up to half at random.
         longest_s: seconds that it stays open at most, however long the receiver asks for.
@@ -103,7 +102,6 @@ class Breaker:
         """Ask to send one request; report how it went by `told`.
 
         Args:
-            now_s: clock time.
             who: the asker. An actor asks by a name, so that its next incarnation goes on with the
                 probe; where there is no next, each request has a name of its own.
             hurry: the tree is stopping: what can be tried is tried now.
@@ -130,7 +128,6 @@ class Breaker:
         """Take how a request went.
 
         Args:
-            now_s: clock time.
             who: as in `ask`.
             failed: nobody answered, or the answer was to try again later. Any other answer, a
                 refusal too, shows that there is somebody.

@@ -83,11 +83,6 @@ def error(message: str, *args: object, of: str = "", at_once: int = _AT_ONCE) ->
     return _bounded(logging.ERROR, message, args, of, at_once)
 
 
-def forget_what_was_said() -> None:
-    """All lines may be written at once again. For tests."""
-    _bounds.clear()
-
-
 def _bounded(level: int, message: str, args: tuple[object, ...], of: str, at_once: int) -> bool:
     left_out = _allowed((message, of), at_once)
     if left_out is None:

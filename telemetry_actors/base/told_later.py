@@ -87,12 +87,6 @@ def tell_now() -> None:
         of_this_process(_Teller, _Teller).tell_at_exit()
 
 
-def forget_what_waits() -> None:
-    """Say it, and begin anew. For tests, which may have left a thread that never comes."""
-    tell_now()
-    this_process().own.pop(_Teller, None)
-
-
 class _Teller:
     """What waits to be said in one process, and the one thread at a time that says it."""
 

@@ -16,12 +16,7 @@ from telemetry_actors.batch.places import Place
 
 
 class Lateness:
-    """Looks at each place where events can be. Any thread, no lock; a look costs microseconds.
-
-    Args:
-        clock: the tree's.
-        linger_s: of the gateway mailbox.
-    """
+    """Looks at each place where events can be. Any thread, no lock; a look costs microseconds."""
 
     def __init__(self, clock: Clock, linger_s: float) -> None:
         self._clock = clock

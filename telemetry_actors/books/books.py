@@ -76,7 +76,6 @@ class Books:
     Args:
         cases: number of columns.
         dead_letters: where dropped events are kept.
-        listener: told of what has ended.
         max_age_ns: by case, for those that expire: an older event that is taken ends ``expired``.
     """
 

@@ -42,7 +42,6 @@ class Losses:
 
     Args:
         known: the cases that it knows.
-        now_s: the clock.
         of_no_sink: it isn't said already that there is none.
     """
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_actors.books.ledger import Admission, Reason
-from telemetry_actors.books.shards import ADMISSIONS
+from telemetry_actors.books.shards import ADMISSIONS, Shards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from telemetry_actors.books.books import Books
-    from telemetry_actors.books.shards import Shards
 
 
 class Parking(NamedTuple):

@@ -30,11 +30,9 @@ class Page(Protocol):
     @property
     def base(self) -> Row:
         """Takes what was counted elsewhere."""
-        ...
 
     def row(self) -> Row | None:
         """A row for one thread; None: there are no more."""
-        ...
 
 
 class Shard:

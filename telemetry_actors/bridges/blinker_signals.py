@@ -56,7 +56,6 @@ class SignalNamespace(Protocol):
 
     def signal(self, name: str, doc: str | None = None) -> Any:
         """The signal of that name, made at the first call."""
-        ...
 
 
 class BlinkerBridge:

@@ -17,21 +17,19 @@ Needs the extra ``celery``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from supervisors import SystemClock
 from supervisors.system.clock import new_token, release
 from telemetry_actors.base.log import warn
 from telemetry_actors.books.ledger import Admission, Ledger
 from telemetry_actors.door.arrival import may_arrive, take_arrival
+from telemetry_actors.door.door import Door
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.json_form import Incoming, from_json
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ports import Sink
 from telemetry_actors.settings import TelemetrySettings
-
-if TYPE_CHECKING:
-    from telemetry_actors.door.door import Door
 
 __all__ = ["TASK_NAME", "CeleryBridge", "register"]
 

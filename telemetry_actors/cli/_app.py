@@ -225,8 +225,7 @@ _letters = typer.Typer(
 app.add_typer(_letters, name="dead-letters")
 
 _DirArgument = Annotated[
-    Path,
-    typer.Argument(metavar="DIR", help="The directory of letters.", show_default=False),
+    Path, typer.Argument(metavar="DIR", help="The directory of letters.", show_default=False)
 ]
 _ReasonOption = Annotated[
     list[Reason] | None,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from supervisors import SupervisorSpec
 from supervisors.errors import ConfigError
 from telemetry_actors.base.log import printable
 from telemetry_actors.cli._books import print_error
@@ -19,11 +21,6 @@ from telemetry_actors.life.building import tree_of
 from telemetry_actors.settings import TelemetrySettings
 from telemetry_actors.sinks.recording import RecordingSink
 from telemetry_actors.tree import overrides as _overrides
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from supervisors import SupervisorSpec
 
 _OK, _WRONG, _USAGE = 0, 1, 2
 

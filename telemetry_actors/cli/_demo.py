@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from supervisors import SystemClock
+from telemetry_actors.books.ledger import SignalLine
 from telemetry_actors.cli._books import (
     print_books,
     print_checks,
@@ -22,16 +24,10 @@ from telemetry_actors.cli._prospects import Prospects
 from telemetry_actors.demo.application import Application
 from telemetry_actors.demo.faults import Accidents
 from telemetry_actors.demo.receiver import ReceiverProcess
-from telemetry_actors.demo.session import Session
+from telemetry_actors.demo.session import Books, Session
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.settings import TelemetrySettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from telemetry_actors.books.ledger import SignalLine
-    from telemetry_actors.demo.session import Books
 
 _OK, _DISAGREES, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 _ENDED_BY_FORCE = ("handlers/app_created", "sinks/logs")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.life.settings_said import check_files
 from telemetry_actors.settings import TelemetrySettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NO_ENDPOINT = (
     "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "

@@ -10,14 +10,12 @@ import importlib
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from telemetry_actors.cli._books import print_error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _OURS: Final = str(Path(__file__).parents[1])
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -10,8 +10,10 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from supervisors import SystemClock
@@ -23,10 +25,6 @@ from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.envelope import unpack_map
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _OK, _NOT_ALL, _USAGE = 0, 1, 2
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -234,7 +232,6 @@ def show_letter(path: Path, wanted_id: str) -> int:
     """Print one letter as JSON.
 
     Args:
-        path: the directory.
         wanted_id: of the letter (or how it begins), or of the event.
 
     Returns:

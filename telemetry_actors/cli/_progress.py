@@ -6,17 +6,14 @@ Meanwhile our log lines come out above the bar, one by one, whatever else there 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from supervisors import Clock
 from telemetry_actors.base.log import printable
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from supervisors import Clock
 
 _OURS = logging.getLogger("telemetry_actors")
 _LINE_EVERY_S = 2.0
@@ -30,7 +27,6 @@ class ProgressDisplay:
         """Show nothing yet.
 
         Args:
-            clock: when the next line is due.
             total: events that there will be, where that is known.
             bar: on a terminal; False: where somebody types, it would be in the way.
         """

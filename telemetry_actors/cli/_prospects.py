@@ -7,17 +7,14 @@ session that nothing comes of, long before every event has been given up one by 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
+from supervisors import Clock
 from telemetry_actors.demo.session import Hopeless
+from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.ports import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from supervisors import Clock
-    from telemetry_actors.gateway import TelemetryGateway
-    from telemetry_actors.sinks.health import Endpoint
+from telemetry_actors.sinks.health import Endpoint
 
 _LOOK_EVERY_S: Final = 0.25
 _NOTE_AFTER_S: Final = 1.5
@@ -51,8 +48,6 @@ class Prospects:
     """Those of one session.
 
     Args:
-        gateway: that is fed.
-        clock: for the patience.
         note: told, in a line, what is waited for.
     """
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import select
 import sys
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from supervisors import SystemClock
 from telemetry_actors.cli._books import (
@@ -24,18 +25,12 @@ from telemetry_actors.cli._endpoint import UsageError, sending_settings
 from telemetry_actors.cli._progress import ProgressDisplay
 from telemetry_actors.cli._prospects import Prospects
 from telemetry_actors.demo.azure import NotArrivalsError, read_azure
+from telemetry_actors.demo.event import BadLine, MadeEvent
 from telemetry_actors.demo.jsonl import read_jsonl
-from telemetry_actors.demo.session import Session
+from telemetry_actors.demo.session import Books, Session
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from telemetry_actors.demo.event import BadLine, MadeEvent
-    from telemetry_actors.demo.session import Books
-    from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.settings import TelemetrySettings
 
 _SILENT_S = 0.5
 _OK, _LOST, _USAGE, _INTERRUPTED = 0, 1, 2, 130

@@ -9,12 +9,15 @@ Exit codes: see the command's help (`cli/_app.py`).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from supervisors import SystemClock
-from telemetry_actors.books.ledger import Outcome
+from telemetry_actors.books.dead_letters import DeadLetter
+from telemetry_actors.books.ledger import Admission, Outcome
 from telemetry_actors.cli._books import (
     print_books,
     print_checks,
@@ -27,18 +30,10 @@ from telemetry_actors.cli._letters import Filter, opened, print_bad, print_list,
 from telemetry_actors.cli._progress import ProgressDisplay
 from telemetry_actors.cli._prospects import Prospects
 from telemetry_actors.demo.event import MadeEvent
-from telemetry_actors.demo.session import Session
+from telemetry_actors.demo.session import Books, Session
 from telemetry_actors.gateway import TelemetryGateway
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from telemetry_actors.books.dead_letters import DeadLetter
-    from telemetry_actors.books.ledger import Admission
-    from telemetry_actors.demo.session import Books
-    from telemetry_actors.settings import TelemetrySettings
-    from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
+from telemetry_actors.settings import TelemetrySettings
+from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
 
 _OK, _NOT_ALL, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
@@ -94,10 +89,7 @@ class _Resend:
 
     def run(self, settings: TelemetrySettings, total: int | None) -> Books:
         clock = SystemClock()
-        with (
-            ProgressDisplay(clock, total=total) as progress,
-            TelemetryGateway(settings) as gateway,
-        ):
+        with ProgressDisplay(clock, total=total) as progress, TelemetryGateway(settings) as gateway:
             session = Session(
                 gateway,
                 clock,

@@ -6,12 +6,10 @@ payload of one case out of what it is told; who and when is the application's to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from telemetry_actors.event.cases import TelemetryCase
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 Aside = tuple[TelemetryCase, "Callable[[Mapping[str, Any]], dict[str, Any]]"]
 """A case, and its payload: made of what a turn or an author is about."""

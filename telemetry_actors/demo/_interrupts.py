@@ -8,12 +8,10 @@ Ctrl-C back for the microseconds of the call.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType, TracebackType
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 
 class Interrupts:

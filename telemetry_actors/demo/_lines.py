@@ -5,10 +5,8 @@ A file without a line break must not end up in memory as a whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
+from typing import BinaryIO
 
 LONGEST_LINE_BYTES = 67_108_864
 _BOM = b"\xef\xbb\xbf"

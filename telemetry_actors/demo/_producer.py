@@ -9,8 +9,8 @@ refused for want of room all the same (a larger one than the rest has), it is tr
 from __future__ import annotations
 
 import _thread
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_result, wait_exponential
 
@@ -18,8 +18,6 @@ from telemetry_actors.books.ledger import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
-    from typing import Any
 
     from supervisors import Clock
     from telemetry_actors.demo.event import MadeEvent
@@ -66,7 +64,6 @@ class PatientProducer:
 
         Args:
             gateway: started; nobody else emits into it.
-            clock: for the pace and the waits.
             speed: 1 = the recorded pace, 2 = twice as fast, 0 = no waits.
             undisturbed: makes the block in which ``emit()`` is called; never a wait.
             while_waiting: called several times a second during a wait; what it raises ends it.

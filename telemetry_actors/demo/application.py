@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from telemetry_actors.demo._asides import AUTHOR, TURN
 from telemetry_actors.demo._text import text_of
 from telemetry_actors.demo.event import MadeEvent
 from telemetry_actors.event.cases import TelemetryCase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _WORKSPACES = ("Acme", "Globex", "Initech", "Umbrella")
 _APPS = ("Support desk", "Contract reader", "Code helper", "Travel planner", "Recipe finder")

@@ -10,13 +10,10 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from telemetry_actors.demo.azure import COLUMNS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _START = datetime(2023, 11, 16, 18, 15, tzinfo=UTC)
 _MEAN_GAP_S = 0.4

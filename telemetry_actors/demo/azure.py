@@ -11,16 +11,14 @@ from __future__ import annotations
 import functools
 import re
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from telemetry_actors.demo._lines import numbered_lines
 from telemetry_actors.demo._text import text_of
 from telemetry_actors.demo.event import BadLine, MadeEvent
 from telemetry_actors.event.cases import TelemetryCase
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 

@@ -11,8 +11,9 @@ event with a bad payload is emitted and counted.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from telemetry_actors.base.nearest import did_you_mean
 from telemetry_actors.demo._lines import LONGEST_LINE_BYTES, numbered_lines
@@ -21,9 +22,6 @@ from telemetry_actors.door.registry import registered_cases
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.decoding import TooLarge, check_json
 from telemetry_actors.event.forms import ns_of_number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _CASES = frozenset(TelemetryCase)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

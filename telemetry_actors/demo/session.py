@@ -7,21 +7,17 @@ never the books; so does a receiver of which nothing is to be hoped. SIGTERM doe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from telemetry_actors.books.ledger import Admission
+from supervisors import Clock
+from telemetry_actors.books.ledger import Admission, Ledger
 from telemetry_actors.demo._interrupts import Interrupts
 from telemetry_actors.demo._producer import PatientProducer
 from telemetry_actors.demo.event import IF_YOUR_OWN, BadLine, MadeEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from supervisors import Clock
-    from telemetry_actors.books.ledger import Ledger
-    from telemetry_actors.gateway import TelemetryGateway
-    from telemetry_actors.observe.status import Status
+from telemetry_actors.gateway import TelemetryGateway
+from telemetry_actors.observe.status import Status
 
 _FLUSH_SLICE_S = 0.5
 _PATIENCE_S = 90.0
@@ -39,11 +35,9 @@ class Observer(Protocol):
 
     def advance(self, made: int) -> None:
         """*made* events have been emitted so far."""
-        ...
 
     def note(self, text: str) -> None:
         """Something worth a line of its own happened."""
-        ...
 
 
 class Watcher(Protocol):
@@ -55,11 +49,9 @@ class Watcher(Protocol):
         Raises:
             Hopeless: going on is of no use.
         """
-        ...
 
     def cause(self) -> str:
         """Why nothing arrives now, on one line; "" = nothing is known to fail."""
-        ...
 
 
 @dataclass(slots=True)

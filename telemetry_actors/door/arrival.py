@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from telemetry_actors.books.ledger import Admission
 from telemetry_actors.door._packing import pack_context, pack_event
-from telemetry_actors.door.entries import UNKNOWN_CASE
+from telemetry_actors.door.entries import UNKNOWN_CASE, Entry
 from telemetry_actors.door.gating import fallback_as_it_may_travel
-from telemetry_actors.event.envelope import Envelope, charge_of
+from telemetry_actors.event.envelope import Envelope, Item, charge_of
 from telemetry_actors.event.forms import tenant_of
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.event.ticket import Ticket
@@ -23,8 +23,6 @@ from telemetry_actors.event.ticket import Ticket
 if TYPE_CHECKING:
     from telemetry_actors.books.ends import OnEnd
     from telemetry_actors.door.door import Door
-    from telemetry_actors.door.entries import Entry
-    from telemetry_actors.event.envelope import Item
     from telemetry_actors.event.json_form import Incoming
 
 CELERY: Final = "celery"

@@ -10,12 +10,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from supervisors import Mailbox, MailboxSpec
+from supervisors import Clock, Mailbox, MailboxSpec
 from supervisors.system.native import get_ident
 from telemetry_actors.batch.crashes import tell_raised
 from telemetry_actors.batch.lateness import Lateness
-from telemetry_actors.books.ends import Drop, Ending
-from telemetry_actors.books.ledger import Admission, Reason
+from telemetry_actors.books.ends import Drop, Ending, OnEnd
+from telemetry_actors.books.ledger import Admission, Outcome, Reason
 from telemetry_actors.books.mistakes import Losses
 from telemetry_actors.door._giving_way import Pauses
 from telemetry_actors.door.intake import Intake, Limits
@@ -26,11 +26,8 @@ from telemetry_actors.event.decoding import has_too_many
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from supervisors import Clock
     from telemetry_actors.books.books import Books
     from telemetry_actors.books.dead_letters import DeadLetter
-    from telemetry_actors.books.ends import OnEnd
-    from telemetry_actors.books.ledger import Outcome
     from telemetry_actors.door.entries import Entry
     from telemetry_actors.door.trace_calls import TraceCalls
     from telemetry_actors.event.envelope import Envelope, Item
@@ -45,11 +42,9 @@ class Door:
     but for the 50 µs of `Pauses`.
 
     Args:
-        settings: of the gateway.
         entries: what the settings decide for each case, by name.
         books: where events that come by other ways are counted.
         calls: takes a call for a trace manager whose event isn't carried.
-        clock: the tree's.
         process: names this life where events are kept that outlast it.
         awaken: starts the tree in the background (first event); False: nobody can.
         has_sinks: they were handed in, if only as none: no line at the start says so.

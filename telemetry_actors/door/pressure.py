@@ -61,15 +61,10 @@ class Pressure:
         gateway: how large the budgets are.
         settings: marks.
         mailbox: the gateway stage's.
-        room: what is in memory.
     """
 
     def __init__(
-        self,
-        gateway: GatewaySettings,
-        settings: PressureSettings,
-        mailbox: Mailbox,
-        room: Room,
+        self, gateway: GatewaySettings, settings: PressureSettings, mailbox: Mailbox, room: Room
     ) -> None:
         self.total_events = max(gateway.total_events, gateway.mailbox_events)
         self.total_bytes = gateway.total_bytes

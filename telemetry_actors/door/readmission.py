@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from telemetry_actors.books.ledger import Admission
 from telemetry_actors.door.entries import UNKNOWN_CASE
 from telemetry_actors.door.gating import as_it_may_travel
-from telemetry_actors.event.envelope import charge_of
+from telemetry_actors.event.envelope import Item, charge_of
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.event.ticket import Ticket
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from telemetry_actors.books.dead_letters import DeadLetter
     from telemetry_actors.books.ends import OnEnd
     from telemetry_actors.door.door import Door
-    from telemetry_actors.event.envelope import Item
 
 DEAD_LETTERS: Final = "dead_letters"
 """The source's name in the ledger."""

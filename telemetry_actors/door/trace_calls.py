@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from supervisors import Mailbox, MailboxSpec
-from telemetry_actors.event.envelope import charge_of
+from telemetry_actors.event.envelope import Envelope, charge_of
 
 if TYPE_CHECKING:
     from telemetry_actors.books.books import Books
     from telemetry_actors.door.trace_providers import TraceProviders
-    from telemetry_actors.event.envelope import Envelope
     from telemetry_actors.settings import ProviderSettings
 
 
@@ -22,7 +21,6 @@ class TraceCalls:
     """Takes calls, and gives each registered provider its own.
 
     Args:
-        settings: how many may wait.
         providers: who, besides an event's trace manager, gets each trace task.
         books: count what is given, and what is full.
     """

@@ -197,7 +197,6 @@ def gate(route: CaseRoute, payload: Mapping[str, Any]) -> dict[str, Any]:
     those of *payload*, not copies.
 
     Args:
-        route: of the event's case.
         payload: as the producer gave it.
 
     Returns:

@@ -186,7 +186,6 @@ def with_origin(item: Item, process: str) -> Envelope:
     """The envelope as it leaves this process: it says whose it is, if it doesn't already.
 
     Args:
-        item: the event.
         process: uuid of this life of the gateway; serials are unique in it.
     """
     ticket, envelope = item

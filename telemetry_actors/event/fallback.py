@@ -101,7 +101,6 @@ def read_fallback(data: bytes | None, *, allow_pickle: bool) -> bytes | None:
 
     Args:
         data: at most `PAYLOAD_FALLBACK_MAX_BYTES`.
-        allow_pickle: pickles are read as well.
     """
     if data is None or len(data) > PAYLOAD_FALLBACK_MAX_BYTES:
         return None

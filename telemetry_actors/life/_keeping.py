@@ -7,10 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from telemetry_actors.event.ticket import Ticket
-from telemetry_actors.life.life import GATEWAY
+from telemetry_actors.life.life import GATEWAY, Life
 
 if TYPE_CHECKING:
-    from telemetry_actors.life.life import Life
     from telemetry_actors.stores.journal import Journal
 
 _LAST_WRITE_S: Final = 0.2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from supervisors import InFlight, Mailbox
+from supervisors import InFlight, Mailbox, Slot
 from telemetry_actors.batch.places import Left, Place, Places
 from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
@@ -16,7 +16,6 @@ from telemetry_actors.books.ledger import Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from supervisors import Slot
     from telemetry_actors.books.books import Books
     from telemetry_actors.event.ticket import Ticket
 

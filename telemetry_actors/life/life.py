@@ -80,18 +80,11 @@ class Outlets:
 
     Args:
         given: by the user, or None: made from the settings when the tree is built.
-        clock: the tree's.
-        own: the gateway's metrics about itself.
         bridging: the one sink takes whole events, for a fleet.
     """
 
     def __init__(
-        self,
-        given: Sequence[Sink] | None,
-        clock: Clock,
-        own: OwnMetrics,
-        *,
-        bridging: bool,
+        self, given: Sequence[Sink] | None, clock: Clock, own: OwnMetrics, *, bridging: bool
     ) -> None:
         self.given = given
         self.bridging = bridging
@@ -126,7 +119,6 @@ class Life:
     Args:
         settings: checked.
         sinks: given by the user, or None: made from the settings when the tree is built.
-        clock: the tree's.
         runtime: threads to use; its own by default.
         awaken: starts the tree in the background (first event).
         own: makes the gateway's metrics about itself.

@@ -20,7 +20,7 @@ from telemetry_actors.batch.crashes import tell
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.life.aside import Aside, run_aside
 from telemetry_actors.life.ending import end_held, end_unbuilt
-from telemetry_actors.life.life import ENDING
+from telemetry_actors.life.life import ENDING, Life
 from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.lifecycle.fork import importing
@@ -29,7 +29,6 @@ from telemetry_actors.redaction.redaction import words_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetry_actors.life.life import Life
     from telemetry_actors.tree.blueprint import Tree
 
 _UNDO_S: Final = 5.0

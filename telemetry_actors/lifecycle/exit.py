@@ -42,27 +42,21 @@ class Stoppable(Protocol):
 
     def _exit_timeout_s(self) -> float | None:
         """Seconds that it may take; None: there is nothing to stop."""
-        ...
 
     def _stop_at_exit(self, timeout_s: float) -> StopReport:
         """Stop without a word in the log. Comes back in time, whoever else is stopping it."""
-        ...
 
     def _held(self) -> int:
         """How many events would be lost if the process ended now. Takes no lock."""
-        ...
 
     def _delivered(self) -> int:
         """How many events have been exported. Takes no lock."""
-        ...
 
     def _cause(self) -> str:
         """What keeps events from being delivered, on one line; "" = nothing that is known."""
-        ...
 
     def flush(self, timeout_s: float, *, own: bool = False) -> bool:
         """Wait for what has been emitted so far."""
-        ...
 
 
 class _Process:
@@ -260,8 +254,6 @@ def say_what_was_lost(
     """In one line; nothing, if nothing was, or if just that has been said.
 
     Args:
-        reports: of the stops.
-        say: says it.
         left: who was stopped. Whoever has not come to an end holds events that nobody counts.
     """
     shutdown = sum(report.shutdown for report in reports)

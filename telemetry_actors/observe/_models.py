@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from telemetry_actors.stores.status import (
-    DedupStatus,
-    JournalStatus,
-    LetterFilesStatus,
-    PayloadStoreStatus,
-    StatusModel,
-)
+from telemetry_actors.base.status import StatusModel
+from telemetry_actors.ports import DedupStatus
+from telemetry_actors.stores.status import JournalStatus, LetterFilesStatus, PayloadStoreStatus
 
 
 class ProcessStatus(StatusModel):

@@ -10,12 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from telemetry_actors.observe._models import Snapshot
-from telemetry_actors.stores.status import (
-    DedupStatus,
-    JournalStatus,
-    LetterFilesStatus,
-    PayloadStoreStatus,
-)
+from telemetry_actors.ports import DedupStatus
+from telemetry_actors.stores.status import JournalStatus, LetterFilesStatus, PayloadStoreStatus
 
 _Row = tuple[tuple[str | int | None, ...], float]
 _Rows = Callable[[Snapshot], Iterable[_Row]]

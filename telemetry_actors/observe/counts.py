@@ -28,7 +28,7 @@ from telemetry_actors.observe._models import (
 from telemetry_actors.observe._samples import points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from telemetry_actors.batch.places import Place
     from telemetry_actors.books.books import Books
@@ -73,10 +73,6 @@ def counted(of: Sources) -> dict[str, Any]:
     unreadable: dict[str, dict[str, int]] = {}
     for (case, key), n in booked.unreadable.items():
         unreadable.setdefault(case, {})[key] = n
-    given, full = shard.given
-    providers = dict(booked.providers)
-    providers["given"] = providers.get("given", 0) + given
-    providers["full"] = providers.get("full", 0) + full
     return {
         "since": of.began_ns,
         "now": max(of.clock.now_ns(), of.began_ns),  # also where it was set back
@@ -90,7 +86,7 @@ def counted(of: Sources) -> dict[str, Any]:
         "values": ValuesStatus(unreadable=unreadable),
         "parkings": _parkings(of),
         "timings": {part: _timing(t) for part, t in door.books.timings.copy().items()},
-        "providers": providers,
+        "providers": dict(provider_calls(booked, shard)),
         "dedup_ids": of.dedup.health().ids,
         "dead_letters_kept": booked.letters,
         "threads_abandoned": runtime.abandoned_in_all if runtime is not None else 0,
@@ -98,19 +94,36 @@ def counted(of: Sources) -> dict[str, Any]:
     }
 
 
-def _case(booked: BooksSnapshot, shard: Shard, index: int, name: str) -> CaseStatus:
+def came(booked: BooksSnapshot, shard: Shard, index: int) -> tuple[int, Counter[Admission]]:
+    """How many events of a case were handed in, and what they were told."""
     width = len(ADMISSIONS)
     cells = shard.refused[index * width : (index + 1) * width]
-    admissions = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
+    told = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
     taken_in, turned_away = booked.other_ways(index)
-    admissions.update(turned_away)
-    admissions[Admission.ACCEPTED] += shard.accepted[index] + taken_in
+    told.update(turned_away)
+    told[Admission.ACCEPTED] += shard.accepted[index] + taken_in
+    return shard.emitted[index] + taken_in + turned_away.total(), told
+
+
+def provider_calls(booked: BooksSnapshot, shard: Shard) -> Counter[str]:
+    """By result: counted at the door (trace managers; what it hands over by itself), and beyond."""
+    calls = Counter(dict(zip(("given", "full"), shard.given, strict=True)))
+    calls.update(booked.providers)
+    return calls
+
+
+def plain(counts: Mapping[Admission, int] | Mapping[str, int]) -> dict[str, int]:
+    """By the words themselves."""
+    return {str(word): n for word, n in counts.items()}
+
+
+def _case(booked: BooksSnapshot, shard: Shard, index: int, name: str) -> CaseStatus:
     return CaseStatus(
         case=name,
-        admissions={str(admission): n for admission, n in admissions.items() if n},
+        admissions=plain(+came(booked, shard, index)[1]),
         exported=booked.exported[index],
         duplicate=booked.duplicate[index],
-        dropped={str(reason): n for reason, n in booked.dropped[index].items()},
+        dropped=plain(booked.dropped[index]),
     )
 
 
@@ -222,8 +235,8 @@ def _ended(
 ) -> tuple[int, dict[str, int]]:
     if kind is SignalKind.METRICS:
         points_by = health.points.copy()
-        return points_by.pop("", 0), {error: n for error, n in points_by.items() if n}
+        return points_by.pop("", 0), plain(+points_by)
     tally = books.snapshot().lines[kind].by_sink.get(sink)
     if tally is None:
         return 0, {}
-    return tally.exported, {str(reason): n for reason, n in tally.dropped.items()}
+    return tally.exported, plain(tally.dropped)

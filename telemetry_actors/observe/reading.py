@@ -13,6 +13,7 @@ from supervisors.system.process import this_process
 from telemetry_actors.batch.places import Places
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ledger import (
+    Admission,
     CaseLedger,
     Ledger,
     MeasurementLine,
@@ -21,7 +22,7 @@ from telemetry_actors.books.ledger import (
     SignalLine,
     SinkLine,
 )
-from telemetry_actors.books.shards import ADMISSIONS, Shard
+from telemetry_actors.books.shards import Shard
 from telemetry_actors.books.snapshot import BooksSnapshot
 from telemetry_actors.door.door import Door
 from telemetry_actors.event.signals import SignalKind
@@ -38,14 +39,21 @@ from telemetry_actors.observe._models import (
     TreeNode,
 )
 from telemetry_actors.observe._problems import problems
-from telemetry_actors.observe.counts import counted, mailbox_status, records
+from telemetry_actors.observe.counts import (
+    came,
+    counted,
+    mailbox_status,
+    plain,
+    provider_calls,
+    records,
+)
 from telemetry_actors.observe.sources import Sources
 from telemetry_actors.observe.status import Status
 from telemetry_actors.ports import MetricRecorder
 from telemetry_actors.redaction.redaction import without_secrets
 from telemetry_actors.sinks.health import Endpoint, Failure, SinkHealth
 from telemetry_actors.sinks.resource import instance_id, package_version
-from telemetry_actors.stores.status import DedupStatus, LetterFilesStatus, PayloadStoreStatus
+from telemetry_actors.stores.status import PayloadStoreStatus
 
 _LETTERS_SHOWN = 100
 _LOOK_AGAIN_S = (0.001, 0.005, 0.02)
@@ -107,25 +115,17 @@ def _look(door: Door, places: Places) -> Ledger:
 
 
 def _case(booked: BooksSnapshot, counted: Shard, found: _Found, index: int) -> CaseLedger:
-    width = len(ADMISSIONS)
-    cells = counted.refused[index * width : (index + 1) * width]
-    by_admission = Counter(dict(zip(ADMISSIONS, cells, strict=True)))
-    taken_in, turned_away = booked.other_ways(index)
-    by_admission.update(turned_away)
+    emitted, told = came(booked, counted, index)
     return CaseLedger(
-        emitted=counted.emitted[index] + taken_in + turned_away.total(),
-        accepted=counted.accepted[index] + taken_in,
-        refused={str(a): n for a, n in by_admission.items() if n},
+        emitted=emitted,
+        accepted=told.pop(Admission.ACCEPTED),
+        refused=plain(+told),
         exported=booked.exported[index],
         duplicate=booked.duplicate[index],
-        dropped=_plain(booked.dropped[index]),
+        dropped=plain(booked.dropped[index]),
         in_flight=found.by_case[index],
-        assumed=_plain(booked.assumed[index]),
+        assumed=plain(booked.assumed[index]),
     )
-
-
-def _plain(counts: Counter[str]) -> dict[str, int]:
-    return {str(reason): n for reason, n in counts.items()}
 
 
 def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
@@ -146,16 +146,13 @@ def _sum(cases: list[CaseLedger]) -> dict[str, Any]:
 
 
 def _signals(booked: BooksSnapshot, counted: Shard, found: _Found) -> SignalLedger:
-    given, full = counted.given
     made, recorded, left_out = booked.measured
-    # Counted at the door (trace managers; what it hands over by itself), and by the tree.
-    providers = booked.providers + Counter({"given": given, "full": full})
     return SignalLedger(
         logs=_line(booked, found, SignalKind.LOGS, diagnostic=booked.diagnostic),
         spans=_line(booked, found, SignalKind.SPANS, sampled_out=booked.sampled_out),
         bridge=_line(booked, found, SignalKind.BRIDGE),
         measurements=MeasurementLine(made=made, recorded=recorded, left_out=left_out),
-        providers=ProviderLine(**providers),
+        providers=ProviderLine(**provider_calls(booked, counted)),
     )
 
 
@@ -163,15 +160,15 @@ def _line(booked: BooksSnapshot, found: _Found, kind: SignalKind, **extra: int) 
     line = booked.lines[kind]
     by_sink = {
         sink: SinkLine(
-            exported=tally.exported, dropped=_plain(tally.dropped), assumed=_plain(tally.assumed)
+            exported=tally.exported, dropped=plain(tally.dropped), assumed=plain(tally.assumed)
         )
         for sink, tally in line.by_sink.items()
     }
     return SignalLine(
         made=line.made,
         exported=line.exported,
-        dropped=_plain(line.dropped),
-        assumed=_plain(line.assumed),
+        dropped=plain(line.dropped),
+        assumed=plain(line.assumed),
         in_flight=found.records[kind],
         by_sink=by_sink,
         **extra,
@@ -179,12 +176,7 @@ def _line(booked: BooksSnapshot, found: _Found, kind: SignalKind, **extra: int) 
 
 
 def read_status(of: Sources, *, letters: bool = True) -> Status:
-    """One look at the tree, without asking any of its actors.
-
-    Args:
-        of: the gateway's parts.
-        letters: with the dead letters.
-    """
+    """One look at the tree, without asking any of its actors."""
     tree = [_node(path, slot) for path, slot in list(of.places.slots.items())]
     mailboxes = [mailbox_status(of, place) for place in of.places]
     counts = counted(of)
@@ -196,13 +188,13 @@ def read_status(of: Sources, *, letters: bool = True) -> Status:
         mailboxes=mailboxes,
         pressure=_pressure(of.door, mailboxes),
         sinks=[_sink(of, sink, kind, health) for (sink, kind), health in of.health.items()],
-        dedup=DedupStatus(**of.dedup.health()._asdict()),
+        dedup=of.dedup.health(),
         parked=[of.door.cases[i] for i in sorted(intake.parked)],
         instruments=_instruments(of.recorder),
         payload_store=_payload_store(of),
         dead_letters=_letters(books) if letters else [],
         dead_letters_forgotten=books.dead_letters.forgotten,
-        dead_letter_files=_letter_files(of),
+        dead_letter_files=of.letters.state() if of.letters is not None else None,
         journal=of.journal.status() if of.journal is not None else None,
         problems=problems(of, counts["parkings"], counts["providers"]),
         process=_process(),
@@ -297,13 +289,6 @@ def _letters(books: Books) -> list[DeadLetterStatus]:
         )
         for letter in books.letters()[-_LETTERS_SHOWN:]
     ]
-
-
-def _letter_files(of: Sources) -> LetterFilesStatus | None:
-    if of.letters is None:
-        return None
-    directory = str(of.door.settings.dead_letters.directory)
-    return LetterFilesStatus(directory=directory, **of.letters.state()._asdict())
 
 
 def _state(of: Sources) -> str:

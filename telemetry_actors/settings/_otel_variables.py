@@ -40,10 +40,7 @@ FAMILY: Final = (
         " a bare `host:port` and `dns:///host:port`, too.",
     ),
     Variable("protocol", "Used: `http/protobuf` or `grpc`, all three signals alike."),
-    Variable(
-        "headers",
-        "Used. One of a signal replaces the general one.",
-    ),
+    Variable("headers", "Used. One of a signal replaces the general one."),
     Variable(
         "compression",
         "Used: `none` or `gzip`.",

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from telemetry_actors.base.switches import WORDS
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings.environment import PREFIX, nearest
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 _LONGEST_VALUE = 80
 
@@ -38,10 +36,7 @@ _ALLOWED = {
 
 
 def first_problem(
-    model: type[BaseModel],
-    error: ValidationError,
-    *,
-    prefix: str = "",
+    model: type[BaseModel], error: ValidationError, *, prefix: str = ""
 ) -> SettingsError:
     """The first problem in *error*, which *model* raised, as a `SettingsError`.
 

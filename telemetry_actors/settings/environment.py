@@ -90,7 +90,6 @@ def read_environment(
 
     Args:
         settings_class: what they are for.
-        environ: the environment.
         given: fields that have been given in code, which go over it; as a mapping with their
             values, of which a mapping goes over no more of its part than it names.
 

@@ -42,7 +42,6 @@ def read_neutral(environ: Mapping[str, str], given: Collection[str]) -> Neutral:
     """What *environ* says by neutral names.
 
     Args:
-        environ: the environment.
         given: fields that have been given in code, which nothing of the environment goes over.
 
     Raises:

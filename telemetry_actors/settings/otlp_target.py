@@ -145,11 +145,7 @@ def half_named(texts: OtlpTexts) -> str:
 
 
 def _route(
-    signal: str,
-    url: str,
-    texts: OtlpTexts,
-    otel: Mapping[str, str],
-    tunables: OtlpSettings,
+    signal: str, url: str, texts: OtlpTexts, otel: Mapping[str, str], tunables: OtlpSettings
 ) -> OtlpRoute:
     compression: str = tunables.compression
     if "compression" not in tunables.model_fields_set:

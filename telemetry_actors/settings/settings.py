@@ -7,6 +7,7 @@ Everyone is handed its part of this; nobody reads the environment but this page'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -57,9 +58,6 @@ from telemetry_actors.settings.parts import (
     StageSettings,
     SupervisionSettings,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NO_SECRET = SecretStr("")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")

@@ -145,7 +145,6 @@ def advice_on_http(status: int, url: str, headers: Iterable[str], message: str) 
 
     Args:
         status: of HTTP, or the one that a code of gRPC is as good as.
-        url: asked.
         headers: names of those that were sent; never their values.
         message: the receiver's words.
     """

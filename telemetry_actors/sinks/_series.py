@@ -27,7 +27,6 @@ class Cell(Protocol):
 
     def add(self, value: float, at_ns: int) -> None:
         """Take a value of an event that was emitted *at_ns* (0: nobody said)."""
-        ...
 
 
 class Series(Protocol):
@@ -42,15 +41,12 @@ class Series(Protocol):
 
     def takes(self, value: float) -> bool:
         """Whether it can be added without harm to the series."""
-        ...
 
     def cell(self) -> Cell:
         """A new one."""
-        ...
 
     def points(self, start_ns: int, now_ns: int) -> Iterator[MetricPoint]:
         """One for each label set."""
-        ...
 
 
 def series_of(
@@ -59,7 +55,6 @@ def series_of(
     """An empty one.
 
     Args:
-        instrument: whose it is.
         bounds: of a histogram that has none of its own.
         wall_ns: the clock that events are emitted by.
     """

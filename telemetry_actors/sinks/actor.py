@@ -40,9 +40,6 @@ class RecordSinkActor(BatchActor):
 
     Args:
         kind: logs or spans.
-        sink: who encodes and sends.
-        books: the books.
-        clock: the tree's clock.
         plan: makes a `RetryPlan` for a chunk, from the time on that it is given.
         breaker: of the endpoint; it outlives this actor, and others share it.
         max_bytes: encoded bytes in one request.

@@ -97,7 +97,6 @@ class MetricAggregates:
         """Add measurements; give a whole batch at once, the lock is taken once per call.
 
         Args:
-            made: the measurements.
             at_ns: beside each, when its event was emitted, ns since the epoch. Gauges alone ask;
                 without it they are as old as their arrival.
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.log import warn
 from telemetry_actors.base.rpc_codes import RPC_CODES
 from telemetry_actors.base.timing import Timing
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks.outages import Outages
-
-if TYPE_CHECKING:
-    from telemetry_actors.base.breaker import Breaker
 
 _FAILURES_KEPT = 8
 
@@ -80,8 +78,6 @@ class SinkHealth:
 
     Args:
         what: its name in log lines.
-        kind: of its signals.
-        endpoint: where they go.
         transport: how, for ``otel.component.type``.
     """
 

@@ -67,13 +67,8 @@ class MetricSinkActor(SupervisedActor):
     """The metrics of one sink. Has a thread of its own.
 
     Args:
-        sink: who sends.
         recorder: the metrics of the host's events.
-        own: those about the gateway.
-        timing: takes how long a collection took.
         breaker: of the endpoint; it outlives this actor, and others share it.
-        clock: the tree's clock.
-        interval_s: seconds between two exports.
         attempt_timeout_s: seconds for one export.
         budget: what is left of the time to stop in, once the tree is stopping.
         note: told of each answer: sink, kind, answer, seconds, points.

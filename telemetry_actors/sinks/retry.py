@@ -55,7 +55,6 @@ class RetryPlan:
         ``Retry-After`` is honoured as the least; a wait that ends after the deadline is not begun.
 
         Args:
-            now_s: clock time.
             result: of this attempt.
             behind_s: the breaker is open for so long: no longer wait than that, since whoever
                 waits is the one to probe.

@@ -21,8 +21,6 @@ class BridgeRouterActor(RouterActor):
     """Routes as its base does, and hands what is left to the bridge's sink.
 
     Args:
-        books: the books.
-        routes: by case.
         bridge: mailbox of the sink that publishes.
         give: see `RouterActor`.
         process: uuid of this life of the gateway, for ``metadata.origin``.

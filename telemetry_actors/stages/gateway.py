@@ -41,14 +41,11 @@ class GatewayActor(BatchActor):
     """Passes batches on to the router, by way of the journal.
 
     Args:
-        books: the books.
         router: the next stage's mailbox.
         lane: beside it, for what is off-loaded; None: nothing is.
         journal: None: there is none.
         roomy: whether memory has room for what may as well be on disk, given what is in hand.
         read_back_events: how many may come back from there at a time, if it has.
-        clock: for the pace of the replay.
-        replay_events_per_s: that pace.
     """
 
     def __init__(

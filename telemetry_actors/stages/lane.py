@@ -88,11 +88,7 @@ class LaneActor(BatchActor):
     """Holds events until their errands are done, and lets them out in order.
 
     Args:
-        stage: its name.
-        books: the books.
         lane: its own; tells it where it is.
-        keeper: runs the errands.
-        clock: for their time-outs.
     """
 
     def __init__(

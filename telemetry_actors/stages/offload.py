@@ -31,10 +31,6 @@ class OffloadActor(LaneActor):
     """Puts large payloads away.
 
     Args:
-        books: the books.
-        lane: its own.
-        keeper: of the payload store.
-        clock: for time-outs.
         router: the next stage's mailbox.
         rules: by case, how its fallback is cut down.
         given: cases that trace managers and providers get: the router still needs their payload.

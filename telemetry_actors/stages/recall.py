@@ -35,12 +35,6 @@ class RecallActor(LaneActor):
     """Makes payloads whole again.
 
     Args:
-        books: the books.
-        lane: its own.
-        keeper: of the payload store.
-        clock: for time-outs.
-        handlers: mailboxes by case.
-        allow_pickle: read pickled fallbacks.
         gates: by case, how content is taken out of what comes back; of those that have some,
             where it is off.
     """

@@ -32,8 +32,6 @@ class RouterActor(BatchActor):
     """Sorts out what no one can take; the rest goes to dedup.
 
     Args:
-        books: the books.
-        routes: by case.
         dedup: the next stage's mailbox.
         has_sink: False ends every event as ``no_sink``.
         give: hands ``(trace manager or None, task name, envelope)`` on to whoever wants trace

@@ -28,13 +28,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import RedisError, ResponseError
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    MovedError,
-    ReadOnlyError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
 from supervisors.system.native import unpatched
@@ -78,7 +72,6 @@ class RedisLink:
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``, with redis-py's options.
-        now_s: the tree's clock.
     """
 
     def __init__(self, url: str, now_s: Callable[[], float]) -> None:

@@ -60,7 +60,6 @@ class Hands:
     """So many threads at most, started as they are needed.
 
     Args:
-        name: of the threads.
         most: threads; 0 does the work at once, on the caller's thread (deterministic runs).
     """
 

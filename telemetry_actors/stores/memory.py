@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from supervisors import Clock
 from supervisors.system.native import Lock
-from telemetry_actors.ports import Claim, DedupHealth
+from telemetry_actors.ports import Claim, DedupStatus
 
 _Key = tuple[str, str]
 _Held = tuple[int | str, float]
@@ -21,9 +21,7 @@ class MemoryDedupStore:
     """Claims by (tenant_id, event_id). Thread-safe.
 
     Args:
-        ttl_s: seconds for which a claim is kept.
         max_ids: claims kept at most; beyond it the oldest half is forgotten first.
-        clock: tells the time.
     """
 
     def __init__(self, ttl_s: float, max_ids: int, clock: Clock) -> None:
@@ -92,11 +90,11 @@ class MemoryDedupStore:
     def settle(self) -> None:
         """Nothing is ever left undone."""
 
-    def health(self) -> DedupHealth:
+    def health(self) -> DedupStatus:
         """See `DedupStore.health`."""
         with self._lock:
             given = self._given
-            return DedupHealth("memory", True, len(self), self._asked - given, given)
+            return DedupStatus(ids=len(self), hits=self._asked - given, misses=given)
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go: what is remembered stays readable."""

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
-
-SCHEMES: Final = ("s3", "memory")
-"""Those that a test has tried against a real server, or the real thing."""
+from typing import Any
 
 
 class FsspecPayloadStore:

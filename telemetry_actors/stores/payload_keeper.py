@@ -69,8 +69,6 @@ class PayloadKeeper:
 
     Args:
         open_store: makes the store, on a hand, when it is first needed; None: there is none.
-        settings: bounds.
-        clock: the tree's.
         threads: False: work is done at once, on the caller's thread (deterministic runs).
     """
 
@@ -146,9 +144,6 @@ class PayloadKeeper:
         """Put an event's payload away.
 
         Args:
-            serial: of its admission.
-            ids: of tenant and event.
-            size_bytes: packed bytes of the payload.
             encode: gives the text and whatever is to come back with it; `Unfit` if it has none.
             woken: called on the hand's thread when it is done.
 
@@ -237,8 +232,6 @@ class PayloadKeeper:
         """Get an event's payload back.
 
         Args:
-            serial: of its admission.
-            ids: of tenant and event.
             ref: the ``payload_ref`` that it came with. Only the event's own name is read.
             decode: makes a packed payload of the text; `Unfit` if it is none.
             woken: called on the hand's thread when it is done.

@@ -23,7 +23,7 @@ from supervisors import Clock
 from supervisors.system.native import Lock
 from telemetry_actors.base.breaker import Breaker, BreakerState
 from telemetry_actors.base.outage import Outage
-from telemetry_actors.ports import Claim, DedupHealth
+from telemetry_actors.ports import Claim, DedupStatus
 from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores._claim_notes import ClaimNotes, Note
 from telemetry_actors.stores._keys import dedup_key, encoded_id
@@ -49,10 +49,8 @@ class RedisDedupStore:
     """Claims by (tenant_id, event_id) in Redis. See `DedupStore` for threads.
 
     Args:
-        link: to Redis.
         local: this process's own memory; belongs to the life of the gateway.
         settings: lease, time-to-live, time-out, breaker.
-        clock: the tree's.
         wake: asks for `settle` on the stage's thread. Called on any thread; must not wait.
         process: names this life of the gateway, as in the journal and in letters; serials are
             unique within it.
@@ -283,11 +281,11 @@ class RedisDedupStore:
 
     # -- how it fares -----------------------------------------------------------------------------
 
-    def health(self) -> DedupHealth:
+    def health(self) -> DedupStatus:
         """See `DedupStore.health`."""
         releases, outcomes = self._notes.waiting()
         with self._lock:
-            return DedupHealth(
+            return DedupStatus(
                 store="redis",
                 healthy=self._healthy,
                 ids=len(self._local),

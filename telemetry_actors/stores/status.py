@@ -1,49 +1,8 @@
-"""What `TelemetryGateway.status()` shows of the stores: dedup, payloads, journal, dead letters."""
+"""What `TelemetryGateway.status()` shows of the stores: payloads, journal, dead letters."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
-
-class StatusModel(BaseModel):
-    """One look at something: frozen, and with no field that isn't declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DedupStatus(StatusModel):
-    """How event ids are remembered. All counts are since the tree was built."""
-
-    store: str = "memory"
-    """``memory``: in this process. ``redis``: across processes."""
-    healthy: bool = True
-    """False: events pass with this process's own word alone."""
-    ids: int = 0
-    """Ids remembered in this process."""
-    hits: int = 0
-    """Events whose id somebody else had."""
-    misses: int = 0
-    """Events whose id was free."""
-    breaker: str = "closed"
-    """``closed``: Redis is asked. ``open``: not for a while. ``half_open``: one round trip is
-    on its way to see."""
-    unchecked: int = 0
-    """Of *misses*: those that Redis was not there to be asked about."""
-    failures: int = 0
-    """Round trips that failed, and single answers that could not be used."""
-    last_failure: str = ""
-    """Without secrets; kept when all is well again."""
-    leases: int = 0
-    """Ids in Redis whose events have no outcome yet: renewed until they have."""
-    releases_waiting: int = 0
-    """Ids of dropped events that Redis is still to be told of."""
-    releases_lost: int = 0
-    """Ids of dropped events that Redis was never told of: they count as seen until their time
-    is over."""
-    outcomes_waiting: int = 0
-    """Ids of exported events that Redis is still to be told of."""
-    outcomes_lost: int = 0
-    """Ids of exported events that Redis was never told of: it forgets them with their lease."""
+from telemetry_actors.base.status import StatusModel
 
 
 class PayloadStoreStatus(StatusModel):

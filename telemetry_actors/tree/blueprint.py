@@ -15,9 +15,7 @@ from telemetry_actors.batch.places import Path, Place
 from telemetry_actors.event.cases import CASE_ROUTING
 from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.signals import SignalKind
-from telemetry_actors.ports import (
-    Sink,
-)
+from telemetry_actors.ports import Sink
 from telemetry_actors.sinks.actor import RecordSinkActor
 from telemetry_actors.sinks.patience import Patience, patience_of
 from telemetry_actors.sinks.retry import RetryPlan
@@ -63,7 +61,6 @@ class Blueprint:
     """Base of whoever describes a tree.
 
     Args:
-        parts: what it is built around.
         definitions: of all cases that have a handler, here or in the fleet.
     """
 

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from supervisors import Strategy
+from supervisors import Strategy, SupervisorSpec
 from supervisors.config import apply_overrides, dump_spec, json_schema
 from supervisors.errors import ConfigError
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import SignalKind
-
-if TYPE_CHECKING:
-    from supervisors import SupervisorSpec
 
 _OF_SUPERVISORS = {
     "strategy",

@@ -37,13 +37,7 @@ from telemetry_actors.stages import (
     RouterActor,
 )
 from telemetry_actors.tree._bridge import BridgeBlueprint
-from telemetry_actors.tree.blueprint import (
-    HANDLER,
-    STAGES_THREAD,
-    Blueprint,
-    Tree,
-    charge,
-)
+from telemetry_actors.tree.blueprint import HANDLER, STAGES_THREAD, Blueprint, Tree, charge
 from telemetry_actors.tree.parts import Parts
 
 _HANDLERS_THREAD = "telemetry-handlers"

@@ -20,6 +20,7 @@ from supervisors.core.spec import ExtraArgs
 from supervisors.core.words import BRUTAL_KILL
 from supervisors.errors import ChildStartError, RestartLimitReached
 from supervisors.exit import Exit
+from tests.core_states import copy_of
 from tests.otp.traces import (
     CAUSES,
     EXITS,
@@ -105,7 +106,7 @@ class CoreWorld(World):
 
     def _handle(self, event: to.Event) -> list[to.Effect]:
         if self.copying:
-            self.core = self.core.copy()
+            self.core = copy_of(self.core)
         return self.core.handle(event, 0.0)
 
     # -- the world ------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.core.words import BRUTAL_KILL, Restart
 from supervisors.errors import ChildError, NotRunning, SpecError
 from supervisors.exit import Exit
+from tests.core_states import copy_of
 from tests.properties.otp_table import Kid, Otp, Said
 
 __all__ = ["ENDS", "World", "kid_of", "reference_of", "spec_of"]
@@ -101,7 +102,7 @@ class World:
         """An independent world in the same state."""
         twin = World.__new__(World)
         twin.__dict__.update(self.__dict__)
-        twin.core = self.core.copy()
+        twin.core = copy_of(self.core)
         for name in self._OWN:
             setattr(twin, name, getattr(self, name).copy())
         return twin

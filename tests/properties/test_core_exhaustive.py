@@ -2,7 +2,7 @@
 
 Breadth first over events: children end, starts and stops are answered in all ways and
 orders, requests come, time passes, it is told to stop. Histories that lead to the same place
-(`SupervisorCore.snapshot`) are followed once. On every step the core must say what
+(`tests.core_states.state_of`) are followed once. On every step the core must say what
 `otp_table.Otp` says, and the invariants of `core_world.World` must hold; every place must
 have a way to an end that answers every request.
 
@@ -25,6 +25,7 @@ import pytest
 from supervisors.core import protocol as to
 from supervisors.core.spec import ExtraArgs, SupervisorSpec
 from supervisors.core.words import AutoShutdown, Strategy
+from tests.core_states import state_of
 from tests.properties.core_world import World, reference_of, said, spec_of
 from tests.properties.otp_table import Kid, Otp, Said
 
@@ -199,7 +200,7 @@ def _story(path: Any) -> str:
 
 
 def _key(world: World) -> Any:
-    return world.core.snapshot(), frozenset((+world.owed).items()), world.told_to_stop
+    return state_of(world.core), frozenset((+world.owed).items()), world.told_to_stop
 
 
 # -- the grid -------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from supervisors.core._strategy import judge, was_clean
 from supervisors.core.backoff import Backoff
 from supervisors.core.spec import ExtraArgs, SupervisorSpec
 from supervisors.core.words import AutoShutdown, Restart, Strategy
+from tests.core_states import state_of
 from tests.properties.core_world import ENDS, World, kid_of, reference_of, said, spec_of
 from tests.properties.otp_table import AFTER_END, CLEAN, EXITS, REPORTED, Kid
 
@@ -206,10 +207,10 @@ class AgainstOtp(RuleBasedStateMachine):
         latest = self.world.numbers[name]
         number = latest if name not in self.world.living | self.world.starting else latest - 1
         self.world.feed(to.Timer(("nothing", "", 0)))  # the core has seen the time
-        before = self.world.core.snapshot()
+        before = state_of(self.world.core)
         more = (ENDS["crash"],) if kind is to.ChildDown else ()
         assert self.world.feed(kind(name, number, *more)) == []
-        assert self.world.core.snapshot() == before
+        assert state_of(self.world.core) == before
 
     @rule(chance=st.integers(0, 19))
     def it_is_told_to_stop(self, chance):
@@ -219,9 +220,9 @@ class AgainstOtp(RuleBasedStateMachine):
     @invariant()
     def a_copy_is_the_same(self):
         if hasattr(self, "world"):
-            before = self.world.core.snapshot()
+            before = state_of(self.world.core)
             self.world = self.world.copy()
-            assert self.world.core.snapshot() == before
+            assert state_of(self.world.core) == before
 
     def teardown(self):
         if not hasattr(self, "world"):
@@ -339,9 +340,9 @@ class BeyondOtp(RuleBasedStateMachine):
     @invariant()
     def a_copy_is_the_same(self):
         if hasattr(self, "world"):
-            before = self.world.core.snapshot()
+            before = state_of(self.world.core)
             self.world = self.world.copy()
-            assert self.world.core.snapshot() == before
+            assert state_of(self.world.core) == before
 
     def teardown(self):
         if hasattr(self, "world"):

@@ -7,6 +7,7 @@ from supervisors.core.backoff import Backoff
 from supervisors.core.spec import ChildSpec, ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, SpecError
 from supervisors.exit import Exit
+from tests.core_states import copy_of
 from tests.supervisors.steered import Steered, child, refusal
 
 
@@ -80,7 +81,7 @@ def test_a_copy_counts_alike():
     """Children that wait for their restart included."""
     tree = Steered("t", strategy="simple_one_for_one", backoff=Backoff(min_s=1.0))
     tree.crash(tree.ask("start_child").id)
-    tree.core = tree.core.copy()
+    tree.core = copy_of(tree.core)
 
     assert tree.ask("count_children") == to.ChildCounts(specs=1, active=0, supervisors=0, workers=1)
 

@@ -11,6 +11,7 @@ from supervisors.core.backoff import Backoff
 from supervisors.core.words import BRUTAL_KILL
 from supervisors.errors import ChildStartError, NotRunning
 from supervisors.exit import Exit
+from tests.core_states import copy_of, state_of
 from tests.supervisors.steered import ENDS, Steered, child
 
 # -- start ---------------------------------------------------------------------------------------
@@ -207,10 +208,10 @@ def test_news_of_unknown_and_old_incarnations_change_nothing(event):
     """Incarnation 2 is running; whatever is said about others is old, or was never true."""
     tree = Steered("a")
     tree.crash("a")
-    before = tree.core.snapshot()
+    before = state_of(tree.core)
 
     assert tree.core.handle(event, 0.0) == []
-    assert tree.core.snapshot() == before
+    assert state_of(tree.core) == before
 
 
 def test_a_namesake_gets_numbers_of_its_own():
@@ -231,13 +232,13 @@ def test_a_namesake_gets_numbers_of_its_own():
 def test_the_same_events_lead_to_the_same_effects_and_key():
     """Deterministic, and a copy is independent."""
     one, two = Steered("a", "b", strategy="one_for_all"), Steered("a", "b", strategy="one_for_all")
-    twin = one.core.copy()
+    twin = copy_of(one.core)
     for tree in (one, two):
         tree.crash("a")
 
     assert one.effects == two.effects
-    assert one.core.snapshot() == two.core.snapshot()
-    assert twin.snapshot() != one.core.snapshot()
+    assert state_of(one.core) == state_of(two.core)
+    assert state_of(twin) != state_of(one.core)
     assert repr(twin) == "<SupervisorCore up, 2 children>"
 
 
@@ -246,21 +247,21 @@ def test_a_copy_in_the_middle_of_a_plan_is_independent():
     tree = Steered("a", "b", "c", strategy="one_for_all")
     tree.stubborn.add("c")
     tree.crash("a")
-    twin, down = tree.core.copy(), tree.fell("c", Exit.shutdown())
+    twin, down = copy_of(tree.core), tree.fell("c", Exit.shutdown())
     one = tree.core.handle(down, 0.0)
 
-    assert twin.snapshot() != tree.core.snapshot()
+    assert state_of(twin) != state_of(tree.core)
     assert twin.handle(down, 0.0) == one == [to.StopChild("b", 1, 5.0)]
-    assert twin.snapshot() == tree.core.snapshot()
+    assert state_of(twin) == state_of(tree.core)
     tree.send(tree.request("which_children"))
-    assert twin.snapshot() != tree.core.snapshot()
+    assert state_of(twin) != state_of(tree.core)
 
 
 def test_the_key_tells_what_is_under_way():
     """Plans, what waits for them, and what has fallen; not whether an old event still waits."""
     tree = Steered("a", "b", strategy="one_for_all", intensity=9)
     tree.stubborn.update("ab")
-    keys = [tree.core.snapshot()]
+    keys = [state_of(tree.core)]
     for events in (
         [tree.fell("a")],
         [tree.fell("b", Exit.shutdown())],
@@ -269,10 +270,10 @@ def test_the_key_tells_what_is_under_way():
         [to.Stop()],
     ):
         tree.send(*events)
-        keys.append(tree.core.snapshot())
+        keys.append(state_of(tree.core))
 
     assert len(set(keys)) == len(keys)
-    assert hash(tree.core.copy().snapshot()) == hash(keys[-1])
+    assert hash(state_of(copy_of(tree.core))) == hash(keys[-1])
 
 
 def test_the_key_tells_how_a_waiting_child_fell():
@@ -282,7 +283,7 @@ def test_the_key_tells_how_a_waiting_child_fell():
         tree = Steered(child("a", restart="transient"), "b")
         tree.stubborn.add("b")
         tree.send(tree.fell("b"), tree.fell("a", ended))
-        keys.add(tree.core.snapshot())
+        keys.add(state_of(tree.core))
 
     assert len(keys) == len(ENDS)
 
@@ -298,7 +299,7 @@ def test_old_news_that_wait_are_no_part_of_the_key():
             tree.crash("b", Exit.shutdown())
         tree.crash("c", Exit.shutdown())
         assert tree.log[-1] == "start a"
-        keys.add(tree.core.snapshot())
+        keys.add(state_of(tree.core))
 
     assert len(keys) == 1
 
@@ -314,15 +315,15 @@ def test_without_jitter_the_key_knows_no_chance():
         tree.now_s += 100.0
         tree.ask("which_children")
 
-    assert once.core.snapshot() == twice.core.snapshot()
+    assert state_of(once.core) == state_of(twice.core)
 
 
 def test_histories_that_lead_to_the_same_place_have_the_same_key():
     """Numbers of incarnations and absolute time are no part of it, the age of restarts is."""
     fresh, seasoned = Steered("a", period_s=5.0), Steered("a", period_s=5.0)
     seasoned.crash("a")
-    assert seasoned.core.snapshot() != fresh.core.snapshot()
+    assert state_of(seasoned.core) != state_of(fresh.core)
     seasoned.now_s = 100.0
     seasoned.ask("which_children")
 
-    assert seasoned.core.snapshot() == fresh.core.snapshot()
+    assert state_of(seasoned.core) == state_of(fresh.core)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors.core._intensity import RestartBudget
+from tests.core_states import copy_of_budget
 
 
 def test_as_many_as_the_intensity_are_allowed():
@@ -80,7 +81,7 @@ def test_a_budget_made_smaller_and_larger_again_has_forgotten_nothing(copied):
     assert [budget.admit(at_s) for at_s in (0.0, 1.0, 2.0)] == [True, True, True]
     budget.resize(0, 5.0)
     if copied:
-        budget = budget.copy()
+        budget = copy_of_budget(budget)
     budget.resize(3, 5.0)
 
     assert not budget.admit(3.0)
@@ -101,7 +102,7 @@ def test_a_copy_is_independent():
     """What happens to one does not happen to the other."""
     budget = RestartBudget(intensity=1, period_s=5.0)
     budget.admit(0.0)
-    twin = budget.copy()
+    twin = copy_of_budget(budget)
 
     assert not twin.admit(1.0)
     assert budget.ages_s(1.0) == (1.0,)

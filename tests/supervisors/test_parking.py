@@ -9,6 +9,7 @@ from supervisors.core.backoff import Backoff
 from supervisors.core.spec import ExtraArgs, SupervisorSpec
 from supervisors.errors import ChildStartError, Refusal, RestartLimitReached
 from supervisors.exit import Exit
+from tests.core_states import copy_of, state_of
 from tests.supervisors.steered import Steered, child, refusal
 
 
@@ -312,11 +313,11 @@ def test_a_probe_goes_on_with_a_copy():
     """Probation, waits and timers are part of the state."""
     tree = a_parking("a")
     tree.crash("a")
-    original, tree.core = tree.core, tree.core.copy()
+    original, tree.core = tree.core, copy_of(tree.core)
     tree.fire()
     assert (original.parked, tree.core.parked) == (True, False)
-    before = tree.core.snapshot()
-    tree.core = tree.core.copy()
+    before = state_of(tree.core)
+    tree.core = copy_of(tree.core)
 
-    assert tree.core.snapshot() == before
+    assert state_of(tree.core) == before
     assert tree.crash("a") == ["parked", "wait 2"]

@@ -9,6 +9,7 @@ from supervisors.core import protocol as to
 from supervisors.core.backoff import Backoff
 from supervisors.errors import ChildStartError, NotRunning, Refusal
 from supervisors.exit import Exit
+from tests.core_states import copy_of
 from tests.supervisors.steered import Steered, child, refusal
 
 SLOWLY = Backoff(min_s=1.0, max_s=4.0, jitter=0.0, stable_after_s=10.0)
@@ -316,7 +317,7 @@ def test_jitter_is_the_seeds_business():
         tree = Steered("a", backoff=jittery, intensity=9, seed=seed)
         for _ in range(4):
             if copying:
-                tree.core = tree.core.copy()
+                tree.core = copy_of(tree.core)
             tree.crash("a")
             tree.fire()
         return [effect.delay_s for effect in tree.seen(to.SetTimer)]

@@ -7,10 +7,10 @@ import pytest
 
 from supervisors.testing import FakeClock
 from telemetry_actors import Admission, TelemetryGateway, TelemetrySettings
-from telemetry_actors.base.log import forget_what_was_said
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.books.mistakes import Losses
 from telemetry_actors.testing import RecordingSink
+from tests.said import forget_what_was_said
 
 TENANT = {"tenant_id": "acme"}
 

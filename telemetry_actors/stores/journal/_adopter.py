@@ -41,10 +41,7 @@ class Adopter:
     Args:
         settings: of the journal, with a directory.
         cases: names by row of the books; the last is for unknown ones.
-        clock: the tree's.
-        serials: gives the next admission serial.
         index: gets what is found.
-        books: told of it.
     """
 
     def __init__(

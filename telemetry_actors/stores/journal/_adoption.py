@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from telemetry_actors.errors import EnvelopeError
-from telemetry_actors.event.envelope import Envelope, is_of_later_version
+from telemetry_actors.event.envelope import is_of_later_version
 from telemetry_actors.stores.journal._acks import MEASURED, acked
 from telemetry_actors.stores.journal._live import Lived
+from telemetry_actors.stores.journal._reader import envelope_of
 from telemetry_actors.stores.journal._record import HEAD_BYTES, MARK, is_newer, most_records
 from telemetry_actors.stores.journal.folder import Folder
 from telemetry_actors.stores.journal.segment import DONE, PENDING, Segment
@@ -64,10 +64,8 @@ def adopt(
 
     Args:
         folder: locked by us.
-        lived: its live page.
         cases: rows of the books by case; an unknown case has the last row.
         new_segment: makes a segment of its number and path.
-        serials: gives the next admission serial of this process.
 
     Raises:
         OSError: a file can't be read.
@@ -77,16 +75,13 @@ def adopt(
 
 
 def _read(
-    segment: Segment,
-    lived: Lived | None,
-    cases: Mapping[str, int],
-    serials: Callable[[], int],
+    segment: Segment, lived: Lived | None, cases: Mapping[str, int], serials: Callable[[], int]
 ) -> Adopted:
     done, measured = _acks_of(segment)
     found: dict[int, tuple[int, int]] = {}
     beyond: Counter[str] = Counter()
     for number, _end, body in segment.read():
-        envelope = _envelope(body)
+        envelope = envelope_of(body)
         if envelope is None or number in found:
             continue
         found[number] = (cases.get(envelope.case, len(cases) - 1), envelope.emitted_at)
@@ -117,15 +112,6 @@ def _acks_of(segment: Segment) -> tuple[set[int], set[int]]:
         else:
             done.add(value)
     return done, measured
-
-
-def _envelope(body: bytes | None) -> Envelope | None:
-    if body is None:
-        return None
-    try:
-        return Envelope.unpack(body)
-    except EnvelopeError:
-        return None
 
 
 def _is_beyond(segment: int, number: int, lived: Lived | None) -> bool:

@@ -29,11 +29,8 @@ class Caps:
     """See the module.
 
     Args:
-        settings: of the journal.
         clock: tells how long a segment has been here.
-        index: what is held.
         readers: by whether it is for adopted segments.
-        books: told of what ends.
         let_go: called with a segment before its events are, so that nothing is appended to it.
         remove: removes the files of a segment.
     """

@@ -19,3 +19,10 @@ def open_regular(path: Path, flags: int) -> int:
         return fd
     os.close(fd)
     raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """All of *data*, in as many pieces as it takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]

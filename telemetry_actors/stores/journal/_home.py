@@ -26,7 +26,6 @@ class Home:
     Args:
         settings: of the journal, with a directory.
         cases: names by row of the books.
-        clock: the tree's.
         shards: where `emit()` counts; moved to the live page when there is one.
         index: knows what is in the segments.
         finished: told of a segment of which nothing is left.

@@ -44,11 +44,7 @@ class Ended(NamedTuple):
 
 
 class Index:
-    """All segments, own and adopted, in the order in which they are read back.
-
-    Args:
-        cases: number of them.
-    """
+    """All segments, own and adopted, in the order in which they are read back."""
 
     def __init__(self, cases: int) -> None:
         self.lock = Lock()

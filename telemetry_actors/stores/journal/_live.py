@@ -32,7 +32,7 @@ from zlib import crc32
 
 import msgpack
 
-from telemetry_actors.stores.journal._files import open_regular
+from telemetry_actors.stores.journal._files import open_regular, write_all
 from telemetry_actors.stores.journal._memory_folder import files_called, new_file
 
 _HEAD = struct.Struct("<8sII")
@@ -112,7 +112,7 @@ class LivePage:
             return
         self._fd, self._path = made
         try:
-            _write_all(self._fd, data)  # really written: a hole could fail later
+            write_all(self._fd, data)  # really written: a hole could fail later
             self._page = mmap.mmap(self._fd, len(data))
         except OSError:
             self.remove()
@@ -170,7 +170,6 @@ def read_live(folder: Path, directory: Path | None) -> Lived | None:
     """What the page of *folder* says; None: there is none, or it can't be believed.
 
     Args:
-        folder: of the journal.
         directory: see `new_file`.
 
     Raises:
@@ -247,12 +246,7 @@ def _replace(path: Path, data: bytes) -> None:
     unfinished = path.with_name("live.new")
     fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
-        _write_all(fd, data)
+        write_all(fd, data)
     finally:
         os.close(fd)
     unfinished.rename(path)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]

@@ -32,7 +32,6 @@ class Reader:
     """Reads pending events of one kind, own or adopted.
 
     Args:
-        index: what is pending.
         cases: names by row, for events that can't be read.
         adopted: which kind.
     """
@@ -59,7 +58,7 @@ class Reader:
         error = None
         try:
             for number, _end, body in segment.read():
-                envelope = _envelope(body) if number in wanted else None
+                envelope = envelope_of(body) if number in wanted else None
                 if envelope is not None:
                     wanted.discard(number)
                     items.append((self._ticket(segment, number, envelope), envelope))
@@ -78,7 +77,7 @@ class Reader:
                     cursor = cursor if begun else end
                     continue
                 begun = True
-                envelope = _envelope(body)
+                envelope = envelope_of(body)
                 ticket = self._ticket(segment, number, envelope)
                 if envelope is None:
                     unreadable.append(ticket)
@@ -125,7 +124,8 @@ def lost_envelope(case: str) -> Envelope:
     return Envelope(case, "", "", 0, b"\x80", None)
 
 
-def _envelope(body: bytes | None) -> Envelope | None:
+def envelope_of(body: bytes | None) -> Envelope | None:
+    """None: it is none."""
     if body is None:
         return None
     try:

@@ -12,15 +12,11 @@ from pathlib import Path
 
 from supervisors import Clock
 from telemetry_actors.settings import JournalSettings
+from telemetry_actors.stores.journal._files import write_all
 
 
 class Writer:
-    """Writes the segments of one folder.
-
-    Args:
-        settings: of the journal.
-        clock: for ``fsync_interval_s``.
-    """
+    """Writes the segments of one folder."""
 
     def __init__(self, settings: JournalSettings, clock: Clock) -> None:
         self._settings = settings
@@ -50,7 +46,7 @@ class Writer:
             OSError: it isn't there; begin another segment.
         """
         try:
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
             if not self._is_at_its_place():
                 raise FileNotFoundError(2, "the segment has been removed, or moved")
             self._dirty = True
@@ -119,12 +115,6 @@ class Writer:
         finally:
             self._fd, self._dirty = -1, False
             os.close(fd)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 def _sync_folder(path: Path) -> None:

@@ -35,7 +35,6 @@ class Folder:
     """A folder that this process owns. Not locked against other threads.
 
     Args:
-        path: of the folder.
         lock_fd: of its lock file, with the lock held.
     """
 

@@ -44,8 +44,6 @@ class Journal:
     Args:
         settings: with a directory.
         cases: names by row of the books; the last is for unknown ones.
-        clock: the tree's.
-        serials: gives the next admission serial.
         shards: where `emit()` counts; moved to the live page when there is one.
         books: told of what is taken in, lost and evicted.
         process: names this life of the gateway, as in claims and letters.

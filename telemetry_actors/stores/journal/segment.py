@@ -44,7 +44,6 @@ class Segment:
     Args:
         uid: of the segment, unique in this process; `ADOPTED` included where it applies.
         number: in its folder.
-        path: of its file.
     """
 
     def __init__(self, uid: int, number: int, path: Path) -> None:

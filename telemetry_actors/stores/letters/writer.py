@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from supervisors import Clock
 from supervisors.system.clock import new_token, release
@@ -23,28 +22,10 @@ from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.settings import DeadLetterSettings
 from telemetry_actors.stores.letters.directory import LetterDirectory
 from telemetry_actors.stores.letters.form import StoredLetter
+from telemetry_actors.stores.status import LetterFilesStatus
 
 _Job = tuple[DeadLetter, int] | None
 """A letter and when it was handed in; None: make the directory ready."""
-
-
-class WriterState(NamedTuple):
-    """How the writing went so far. ``written + unwritten + waiting`` is all that was handed in."""
-
-    written: int
-    unwritten: int
-    """Not written: no room in the queue, a disk that says no, or a stop that came first."""
-    waiting: int
-    evicted: int
-    """Letters that were taken away again for want of room, or for their age."""
-    problem: str
-    """Why the last one could not be written; empty when all is well."""
-    waiting_bytes: int
-    errors: int
-    """Times that the disk said no."""
-    letters: int
-    """In the directory, as of the last look."""
-    directory_bytes: int
 
 
 class LetterWriter:
@@ -53,8 +34,6 @@ class LetterWriter:
     Args:
         directory: used by this writer's thread alone.
         queue_bytes: bytes of letters that may wait.
-        clock: says when a letter was handed in.
-        process: of the gateway.
     """
 
     def __init__(
@@ -96,11 +75,12 @@ class LetterWriter:
                     self._bytes += letter.size_bytes
         self._run_if_needed()
 
-    def state(self) -> WriterState:
-        """At this instant."""
+    def state(self) -> LetterFilesStatus:
+        """At this instant. ``written + unwritten + waiting`` is all that was handed in."""
         with self._lock:
             directory = self._directory
-            return WriterState(
+            return LetterFilesStatus(
+                directory=str(directory.path),
                 written=self._written,
                 unwritten=self._unwritten,
                 waiting=self._waiting(),
@@ -112,7 +92,7 @@ class LetterWriter:
                 directory_bytes=directory.size_bytes,
             )
 
-    def close(self, timeout_s: float) -> WriterState:
+    def close(self, timeout_s: float) -> LetterFilesStatus:
         """Take no more, and wait until all is written, or for so long. What is left is counted."""
         with self._lock:
             self._closed = True

@@ -108,7 +108,8 @@ def test_the_queue_has_room_again_once_it_is_written(disk):
     disk.problem = None
     writer.offer([a_letter("b")])
 
-    assert writer.close(10)[:2] == (1, 1)
+    state = writer.close(10)
+    assert (state.written, state.unwritten) == (1, 1)
 
 
 def test_a_disk_that_hangs_does_not_hold_up_a_close(writer, disk):
@@ -177,8 +178,10 @@ def test_where_no_thread_can_be_started_letters_wait_for_one_and_are_counted(wri
     with monkeypatch.context() as patch:
         patch.setattr("_thread.start_new_thread", no_more)
         writer.offer([a_letter()])
-        assert writer.state()[:3] == (0, 0, 1)
-    assert writer.close(10)[:3] == (1, 0, 0)
+        state = writer.state()
+        assert (state.written, state.unwritten, state.waiting) == (0, 0, 1)
+    state = writer.close(10)
+    assert (state.written, state.unwritten, state.waiting) == (1, 0, 0)
 
 
 def test_where_there_is_none_to_the_end_letters_are_counted(writer, monkeypatch):
@@ -187,4 +190,5 @@ def test_where_there_is_none_to_the_end_letters_are_counted(writer, monkeypatch)
 
     monkeypatch.setattr("_thread.start_new_thread", no_more)
     writer.offer([a_letter()])
-    assert writer.close(10)[:3] == (0, 1, 0)
+    state = writer.close(10)
+    assert (state.written, state.unwritten, state.waiting) == (0, 1, 0)
