@@ -73,10 +73,11 @@ bench: $(STAMP) ## each beside its peer: emit() (SDK), supervise (Pykka), celery
 	$(BIN)/python -m benchmarks dedup $(ARGS)
 	$(BIN)/python -m benchmarks celery $(ARGS)
 
-soak: $(STAMP) ## the slow tests alone
+soak: $(STAMP) ## the slow tests alone, and a few mutants drawn at random
 	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m tests.mutate --sample 10
 
-mutants: $(STAMP) ## take each mechanism out, and see that its test notices (ARGS="--only g14")
+mutants: $(STAMP) ## take each mechanism out, and see that its test notices (ARGS="--only g14", "--sample 20")
 	$(BIN)/python -m tests.mutate $(ARGS)
 
 clean: ## remove .venv and all that was built

@@ -5,8 +5,10 @@ must fail then. Each is applied to a copy of the tree in a temporary folder, nev
 place; only that test runs there. A mutant that survives means that the test proves
 nothing; one that no longer applies, that nobody knows. Both end with exit code 1.
 
-``make mutants`` runs them all, ``make mutants ARGS="--only g14"`` those of one promise. Most
-of the time a mutant waits for what never comes, so several are tried at once.
+``make mutants`` runs them all, ``make mutants ARGS="--only g14"`` those of one promise,
+``--changed`` those whose file or test differs from the branch that this one comes from (CI).
+``--sample N`` tries others, drawn at random (`tests/mutants.py`), and names those that survive.
+Most of the time a mutant waits for what never comes, so several are tried at once.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import math
 import os
 import queue
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,8 +31,11 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.mutants import Mutant, drawn
 
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "tests" / "mutations.toml"
@@ -54,6 +62,15 @@ class Mutation(NamedTuple):
     """Node id of the test that must fail."""
     inside: str = ""
     """Function or class to look in, where the line occurs more than once."""
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The one that must fail."""
+        return (self.test,)
+
+    def applied(self, source: str) -> str:
+        """See `mutated`."""
+        return mutated(source, self)
 
 
 def read(path: Path = LIST) -> list[Mutation]:
@@ -103,9 +120,10 @@ def _within(source: str, name: str) -> range:
 class Trial(NamedTuple):
     """How a mutation fared."""
 
-    mutation: Mutation
+    mutation: Mutation | Mutant
     verdict: str
-    """``killed`` is good; ``SURVIVED``, ``STALE`` and ``BROKEN`` (pytest itself failed) are not."""
+    """``killed`` is good; ``SURVIVED``, ``STALE`` and ``BROKEN`` (pytest itself failed) are not.
+    ``left out``: the time for all of them was over."""
     words: str
     took_s: float
 
@@ -123,41 +141,48 @@ class Copy:
         options = ["-x", "-q", "--tb=native", "-p", "no:cacheprovider"]
         command = [sys.executable, "-m", "pytest", *options, *tests]
         environment = {**os.environ, "PYTHONPATH": str(self.root)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start processes: see the Makefile
         limit_s = _LIMIT_S + 10 * len(tests)
-        try:
-            answer = subprocess.run(
-                command,
-                cwd=self.root,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=limit_s,
-            )
-        except subprocess.TimeoutExpired:
-            return None, f"it took more than {limit_s:g} s"
-        return answer.returncode, answer.stdout
+        with subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            try:
+                output, _ = running.communicate(timeout=limit_s)
+            except subprocess.TimeoutExpired:
+                return None, f"it took more than {limit_s:g} s"
+            finally:  # what it has started, too: it holds the pipe
+                with suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+            return running.returncode, output
 
-    def try_(self, mutation: Mutation) -> Trial:
-        """Run its test with *mutation* in place, and put the file back."""
+    def try_(self, mutation: Mutation | Mutant) -> Trial:
+        """Run its tests with *mutation* in place, and put the file back."""
         began_s = time.perf_counter()
         verdict, words = self._verdict(mutation)
         return Trial(mutation, verdict, words, time.perf_counter() - began_s)
 
-    def _verdict(self, mutation: Mutation) -> tuple[str, str]:
+    def _verdict(self, mutation: Mutation | Mutant) -> tuple[str, str]:
         path = self.root / mutation.file
         source = path.read_text()
         try:
-            self._write(path, mutated(source, mutation))
+            self._write(path, mutation.applied(source))
         except Stale as error:
             return "STALE", str(error)
         try:
-            code, output = self.run(mutation.test)
+            code, output = self.run(*mutation.tests)
         finally:
             self._write(path, source)
         if code == 0:
-            return "SURVIVED", f"{mutation.file}: {mutation.after}\n{mutation.test} passes"
+            return (
+                "SURVIVED",
+                f"{mutation.file}: {mutation.after}\n{' '.join(mutation.tests)} passes",
+            )
         return ("killed", "") if code in (1, None) else ("BROKEN", output[-2000:])
 
     def _write(self, path: Path, text: str) -> None:
@@ -167,31 +192,85 @@ class Copy:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the mutations that are asked for; 0 if all were killed."""
+    """Run the mutations that are asked for; 0 if all were killed, or none applies."""
     arguments = _arguments(argv)
+    if arguments.sample:
+        return _sample(arguments)
     chosen = [m for m in read() if arguments.only in ("", m.promise)]
     if not chosen:
         _say(f"no mutation of {arguments.only!r}")
         return 2
+    if arguments.changed is not None:
+        files = changed_files(arguments.changed)
+        chosen = [m for m in chosen if {m.file, m.test.partition("::")[0]} & files]
+        _say(f"{len(files)} files differ; {len(chosen)} mutations are about them")
+    return _run(chosen, arguments, trusting=arguments.changed is not None) if chosen else 0
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    """No survivor of a sample is an error: somebody has to look."""
+    seed = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
+    _say(f"sample of {arguments.sample}, seed {seed}")
+    listed = {(m.file, m.before) for m in read()}
+    _run(drawn(arguments.sample, seed, listed), arguments, trusting=True)
+    return 0
+
+
+def _run(
+    chosen: Sequence[Mutation | Mutant], arguments: argparse.Namespace, *, trusting: bool
+) -> int:
+    """Try them all. *trusting*: that the tests pass as they are, which others see to."""
+    until_s = time.perf_counter() + arguments.within
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [Copy(Path(folder) / str(n)) for n in range(min(arguments.jobs, len(chosen)))]
-        tests = list(dict.fromkeys(m.test for m in chosen))
-        _say(f"{len(chosen)} mutations, {len(tests)} tests; first the tests as they are")
-        code, output = copies[0].run(*tests)
+        tests = list(dict.fromkeys(test for m in chosen for test in m.tests))
+        _say(f"{len(chosen)} mutations, {len(tests)} tests")
+        code, output = (0, "") if trusting else copies[0].run(*tests)
         if code != 0:
             _say(output)
             return 1
-        verdicts = Counter(_told(_trials(copies, chosen), len(chosen)))
+        verdicts = Counter(_told(_trials(copies, chosen, until_s), len(chosen)))
     _say(", ".join(f"{n} {verdict}" for verdict, n in verdicts.items()))
-    return int(set(verdicts) != {"killed"})
+    return int(not set(verdicts) <= {"killed", "left out"})
 
 
-def _trials(copies: Sequence[Copy], chosen: Sequence[Mutation]) -> Iterator[Trial]:
+def changed_files(ref: str) -> set[str]:
+    """Files that differ from *ref*; from where this branch left main, or HEAD~1, for ``""``.
+
+    None, and that is said, where there is no git or no such history.
+    """
+    try:
+        ref = ref or _base()
+        return set(_git("diff", "--name-only", "--no-renames", ref, "--").splitlines())
+    except (OSError, subprocess.CalledProcessError):
+        _say("no git, or no history to compare with: all mutations are left out")
+        return set()
+
+
+def _base() -> str:
+    """On main itself: the commit before."""
+    with suppress(subprocess.CalledProcessError):
+        base = _git("merge-base", "HEAD", "origin/main")
+        if base != _git("rev-parse", "HEAD"):
+            return base
+    return "HEAD~1"
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _trials(
+    copies: Sequence[Copy], chosen: Sequence[Mutation | Mutant], until_s: float
+) -> Iterator[Trial]:
     free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
     for copy in copies:
         free.put(copy)
 
-    def one(mutation: Mutation) -> Trial:
+    def one(mutation: Mutation | Mutant) -> Trial:
+        if time.perf_counter() > until_s:
+            return Trial(mutation, "left out", "", 0.0)
         copy = free.get()
         try:
             return copy.try_(mutation)
@@ -213,6 +292,12 @@ def _told(trials: Iterable[Trial], of: int) -> Iterator[str]:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
     parser.add_argument("--only", default="", metavar="gNN", help="those of one promise")
+    parser.add_argument("--changed", nargs="?", const="", metavar="REF", help="since REF")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="random mutants")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the sample")
+    parser.add_argument(
+        "--within", type=float, default=math.inf, metavar="S", help="begin none later"
+    )
     parser.add_argument("--jobs", type=int, default=4, metavar="N", help="at once")
     return parser.parse_args(argv)
 

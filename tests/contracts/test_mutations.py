@@ -9,7 +9,8 @@ from functools import cache
 
 import pytest
 
-from tests.mutate import ROOT, Mutation, Stale, mutated, read
+from tests.mutants import drawn, mutants_of
+from tests.mutate import ROOT, Mutation, Stale, changed_files, mutated, read
 
 OWED = {f"g{n:02}" for n in range(1, 31)}
 BOOKS = {"admission", "join", "in_flight", "partial", "exported", "pressure", "fence"}
@@ -106,3 +107,56 @@ def test_a_line_that_occurs_twice_is_found_by_where_it_stands():
 def test_what_does_not_apply_is_said(stale):
     with pytest.raises(Stale):
         mutated(SOURCE, stale)
+
+
+@pytest.mark.parametrize("ref", ["no such commit", "HEAD:nowhere"])
+def test_without_a_history_to_compare_with_nothing_has_changed_and_that_is_said(ref, capsys):
+    assert changed_files(ref) == set()
+    assert "all mutations are left out" in capsys.readouterr().out
+
+
+# -- mutants that nobody has listed ---------------------------------------------------------------
+
+DRAWN_FROM = """\
+def f(a: Literal[1], b):
+    self.x = b
+    say(a)
+    if not a and b > 0:
+        return "ü", a + b
+    return None if f"{a + b}" else True
+"""
+
+
+def test_each_mutant_is_one_piece_changed():
+    found = list(mutants_of("f.py", DRAWN_FROM))
+
+    assert {(m.line, m.before, m.after) for m in found} == {
+        (2, "self.x = b", "pass"),
+        (3, "say(a)", "pass"),
+        (4, "not a and b > 0", "(not a or b > 0)"),
+        (4, "not a", "(a)"),
+        (4, "b > 0", "(b >= 0)"),
+        (4, "0", "1"),
+        (4, "0", "(-1)"),
+        (5, 'return "ü", a + b', "return None"),
+        (5, "a + b", "(a - b)"),
+        (6, 'return None if f"{a + b}" else True', "return None"),
+        (6, "True", "False"),
+    }
+    for mutant in found:
+        changed = mutant.applied(DRAWN_FROM)
+        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(DRAWN_FROM))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_sample_is_what_its_seed_says_and_each_has_tests_that_are_there():
+    listed = {(m.file, m.before) for m in MUTATIONS}
+    chosen = drawn(20, 7, listed)
+
+    assert chosen == drawn(20, 7, listed)
+    assert 15 <= len(chosen) <= 20  # a file may have nothing to change
+    for mutant in chosen:
+        assert mutant.tests
+        assert all((ROOT / test).is_file() for test in mutant.tests)
+        ast.parse(mutant.applied((ROOT / mutant.file).read_text()))

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from supervisors import InFlight, Mailbox, MailboxSpec
+from supervisors import InFlight, Mailbox, MailboxSpec, SystemClock
 from supervisors.run.mailbox import Wait
 
 
@@ -151,6 +151,16 @@ def test_room_is_bounded_in_items_and_in_bytes():
     assert not mailbox.has_room(3)
     mailbox.append(("b", 1), 1)
     assert not mailbox.has_room()
+
+
+def test_where_the_bound_is_bytes_the_oldest_go_until_the_newest_fits_and_no_more():
+    mailbox = a_mailbox(max_bytes=100, overflow="drop_oldest")
+    for item in [("a", 60), ("b", 30), ("c", 70)]:
+        mailbox.offer(item, SystemClock(), "desk")
+    assert (mailbox.held(), mailbox.queued_bytes) == ([("b", 30), ("c", 70)], 100)
+
+    mailbox.offer(("d", 80), SystemClock(), "desk")  # two have to go for this one
+    assert (mailbox.held(), mailbox.queued_bytes, mailbox.refused) == ([("d", 80)], 80, 3)
 
 
 def test_many_producers_and_one_consumer_lose_nothing_and_keep_each_ones_order():

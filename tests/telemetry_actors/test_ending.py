@@ -237,6 +237,19 @@ def test_a_batch_that_its_sink_has_reported_meanwhile_is_let_be(life):
     assert life.books.endings == 0
 
 
+# -- what a stop leaves to the next start ---------------------------------------------------------
+
+
+def test_what_goes_back_at_a_stop_is_charged_as_before(life):
+    waiting = [an_item(1), (Ticket(2, 0, 100, place=7), an_item(2)[1]), an_item(3)]
+    holder = a_holder(life, STAGE, waiting=waiting)
+    life.places.on_disk = SimpleNamespace(holds=lambda place: place == 7, pending=lambda **_: ())
+    bury(life, holder, Reason.SHUTDOWN)
+
+    assert set(ends(life)) == {"e1", "e3"}
+    assert (holder.mailbox.held(), holder.mailbox.queued_bytes) == (waiting[1:2], 100)
+
+
 # -- in a running tree ----------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Who is refused most is named, however many there are."""
 
+from itertools import count
+
 import pytest
 
 from telemetry_actors.door._refused_tenants import RefusedTenants
@@ -37,3 +39,16 @@ def test_a_long_name_is_cut():
     refused.count("x" * 5000)
 
     assert refused.most() == [("x" * 200, 1)]
+
+
+def test_who_holds_a_place_keeps_it_until_the_others_were_refused_more_often():
+    """Not as often: two tenants that take turns would else take the place from one another."""
+    refused = RefusedTenants()
+    same = (f"t{n}" for n in count() if hash(f"t{n}") % 1024 == hash("holder") % 1024)
+    newcomer = next(same)
+    for tenant in ("holder", newcomer, newcomer):
+        refused.count(tenant)
+    assert refused.most() == [("holder", 1)]
+
+    refused.count(newcomer)
+    assert refused.most() == [(newcomer, 1)]

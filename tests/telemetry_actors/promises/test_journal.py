@@ -146,6 +146,8 @@ def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_pat
 
     assert (report.kept, report.shutdown) == (1, 0)
     assert gateway.ledger().balanced()
+    door = gateway._life.places.gateway  # it went in three times, and is charged once
+    assert door.queued_bytes == sum(ticket.charged_bytes for ticket, _ in door.held()) > 0
     receiver = Receiver()
     with a_gateway(tmp_path, receiver):
         until(lambda: receiver.uids == ["early"])

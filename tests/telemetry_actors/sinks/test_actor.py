@@ -434,6 +434,28 @@ def test_a_batch_that_others_have_ended_is_not_reported(sink, books):
     assert books.endings == 0
 
 
+@pytest.mark.parametrize(
+    ("emitted_s_ago", "waited_s"),
+    [(2.0, 2.0), (-3600.0, 0.0), (3600.0, 3.0)],
+    ids=["as it was", "the clock was set back", "the clock was set ahead"],
+)
+def test_a_clock_that_jumps_gives_a_record_neither_more_time_nor_less_than_the_endpoint_was_down(
+    books, clock, wire, emitted_s_ago, waited_s
+):
+    breaker = a_breaker()
+    breaker.told(clock.now_s(), "another", failed=True)
+    clock.advance(3.0)
+    sink, flight = a_sink(books, clock, wire, breaker=breaker), a_flight(books, b"1")
+    ticket, envelope, *rest = flight.batch[0]
+    emitted_at = clock.now_ns() - int(emitted_s_ago * 1e9)
+    flight.batch[0] = (ticket, envelope._replace(emitted_at=emitted_at), *rest)
+    wire.answers = [ExportResult(Verdict.RETRY)]
+    assert not send_all(sink, flight)
+
+    left_s = flight.notes["sending"].plan.until_s - clock.now_s()
+    assert left_s == pytest.approx(10.0 - waited_s)
+
+
 def test_g22_when_the_time_of_a_stop_is_up_no_attempt_is_begun(books, clock, sink, wire):
     """Threads end one after the other, and each attempt would hold up those behind it."""
     flight = a_flight(books, b"x" * 10)
