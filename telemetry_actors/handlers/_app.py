@@ -6,14 +6,14 @@ event, and era S's requests. A setting turns either off.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from telemetry_actors.event.definition import EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, LogType, Metric
+from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import REQUESTS
 from telemetry_actors.event.signals import Instrument, Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
 from telemetry_actors.handlers._correlation import OwnerFields, owner
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import rfc3339
 
 _REQUEST_LABELS: Final = ("tenant_id", "type")
@@ -22,14 +22,32 @@ _REQUEST_LABELS: Final = ("tenant_id", "type")
 class AppEvent(NamedTuple):
     """What tells one event of an app from another."""
 
-    log: LogType
+    log: Columns
     counter: Metric
     request: Metric
 
     @property
     def emits(self) -> Emits:
         """All that it can make."""
-        return Emits(self.log, metrics=(self.counter, self.request))
+        return self.log.emits(self.counter, self.request)
+
+    def map(self, facts: EventFacts, app: OwnerFields, settings: MappingSettings) -> Signals:
+        """The mapping of its case."""
+        log, (instrument, keys, _, _), (_, _, request_type, _) = self
+        row: dict[str, Any] = {**app}
+        row["tenant_id"], row["app_id"] = whose = owner(facts, app)
+        row["event_id"] = facts.event_id
+        row["at"] = rfc3339(facts.emitted_at_ns)
+        measured: tuple[Measurement, ...] = ()
+        if settings.app_counters:
+            labels: tuple[str, ...] = whose
+            for key in keys[2:]:  # the facts that this event has of its own
+                labels += (row.get(key) or "",)
+            measured = (Measurement(instrument, keys, labels, 1),)
+        if settings.app_requests_counter:
+            request = Measurement(REQUESTS, _REQUEST_LABELS, (whose[0], request_type), 1)
+            measured = (*measured, request)
+        return Signals((log.record(facts, row, settings),), (), measured)
 
 
 def app_event(verb: str, counter: Instrument, *more: str) -> AppEvent:
@@ -41,43 +59,15 @@ def app_event(verb: str, counter: Instrument, *more: str) -> AppEvent:
         more: facts of an app that this event has beside its id, such as ``mode``: each is an
             attribute and a label of *counter*.
     """
-    log = log_type(
+    log = Columns(
         f"dify.app.{verb}",
         METRIC_ONLY,
-        "dify.app_id",
-        "dify.tenant_id",
-        "dify.event.id",
-        f"dify.app.{verb}_at",
-        *(f"dify.app.{fact}" for fact in more),
+        Column("dify.app_id", "app_id"),
+        Column("dify.tenant_id", "tenant_id"),
+        Column("dify.event.id", "event_id"),
+        Column(f"dify.app.{verb}_at", "at"),
+        *(Column(f"dify.app.{fact}", fact) for fact in more),
     )
     counted = Metric(counter, ("tenant_id", "app_id", *more), when="`metrics.app_counters`")
     request = Metric(REQUESTS, _REQUEST_LABELS, f"app.{verb}", "`metrics.app_requests`")
     return AppEvent(log, counted, request)
-
-
-def app_signals(
-    facts: EventFacts,
-    app: OwnerFields,
-    settings: MappingSettings,
-    event: AppEvent,
-    *more: str | None,
-) -> Signals:
-    """The signals of an app's event.
-
-    Args:
-        facts: of the event.
-        app: the payload.
-        settings: for the two sets of counters.
-        event: which one.
-        more: beside the facts that `app_event` was given.
-    """
-    tenant_id, app_id = owner(facts, app)
-    values = (app_id, tenant_id, facts.event_id, rfc3339(facts.emitted_at_ns), *more)
-    labels = (tenant_id, app_id, *(fact or "" for fact in more))
-    counted = Measurement(event.counter.instrument, event.counter.label_keys, labels, 1)
-    request = Measurement(REQUESTS, _REQUEST_LABELS, (tenant_id, event.request.type), 1)
-    return Signals(
-        (log_record(facts, event.log, values),),
-        (),
-        (counted,) * settings.app_counters + (request,) * settings.app_requests_counter,
-    )

@@ -1,57 +1,38 @@
-"""The content gate at the mapping: a value's text, or a reference to where it can be found.
+"""What content looks like in a record: a text as it is, all else as JSON text within limits.
 
-Content in its gate (docs/semantics.md, g21). With content off the value isn't looked at, so the
-marker that `telemetry_actors.cases.gate` left in its place never shows. Everything that may be
-content goes through here; a mapping that puts a gated value into a record by another way is a
-defect.
+For columns that say ``content`` (`_columns.py`): with content off such a value isn't looked at, so
+the marker that `telemetry_actors.cases.gate` left in its place never shows (docs/semantics.md,
+g21). A mapping that puts a gated value into a record by another way is a defect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import to_json
 
-from telemetry_actors.event.definition import DEFAULT_JSON_LIMITS, JsonLimits, MappingSettings
-from telemetry_actors.event.emits import LogType
+from telemetry_actors.event.definition import DEFAULT_JSON_LIMITS, JsonLimits
 from telemetry_actors.event.marks import TOO_DEEP, bytes_text, distinct, more, type_name
 from telemetry_actors.event.sanitise import text
 
 _CONTAINERS: Final = frozenset((dict, list, tuple))
 
 
-def reference(log: LogType, payload: Mapping[str, object]) -> str:
-    """``ref:<key>=<id>``: where content that is off can be looked up. A missing id reads ``None``.
-
-    >>> reference(LogType("n", "s", (), reference="message_id"), {"message_id": "m"})
-    'ref:message_id=m'
-    """
-    return f"ref:{log.reference}={payload.get(log.reference)}"
+def content_text(value: object, limits: JsonLimits) -> str | None:
+    """The attribute of a value that may be shown: text as it is, null as null, else JSON."""
+    return value if value is None or isinstance(value, str) else json_text(value, limits)
 
 
-def contents(settings: MappingSettings, instead: str, *values: object) -> tuple[str | None, ...]:
-    """The attribute of each value: with content off, *instead* whatever the value is.
+def text_list_or_map(key: str) -> Callable[[Mapping[str, Any]], object]:
+    """A column's source: the value of *key* if it can be content, null for the types that can't."""
 
-    With content on, a text as it is, null as null, all else as JSON text.
+    def source(row: Mapping[str, Any]) -> object:
+        value = row.get(key)
+        return value if isinstance(value, (str, list, dict)) else None
 
-    Args:
-        settings: for ``include_content``.
-        instead: what `reference` makes.
-        values: as the model has them.
-    """
-    if not settings.include_content:
-        return (instead,) * len(values)
-    return tuple(
-        value if value is None or isinstance(value, str) else json_text(value, settings.json_limits)
-        for value in values
-    )
-
-
-def text_list_or_map(value: object) -> object:
-    """*value* if it can be content; null for the types that can't, where a case says so."""
-    return value if isinstance(value, (str, list, dict)) else None
+    return source
 
 
 def json_text(value: object, limits: JsonLimits = DEFAULT_JSON_LIMITS) -> str:

@@ -6,9 +6,12 @@ The payload's word counts before the context's; "" counts as nothing said.
 
 from __future__ import annotations
 
+from typing import Any
+
 from typing_extensions import TypedDict
 
 from telemetry_actors.event.definition import EventFacts
+from telemetry_actors.handlers._columns import Row
 
 
 class OwnerFields(TypedDict, total=False):
@@ -56,33 +59,32 @@ def acting_user(facts: EventFacts, payload: UserFields) -> str | None:
     return payload.get("user_id") or facts.said("user_id") or None
 
 
-def identity(facts: EventFacts, payload: IdentityFields) -> tuple[str, str, str | None, str, str]:
-    """Tenant, app, user, app's name, workspace's name; "" when unknown, null for the user."""
-    return (
-        *owner(facts, payload),
-        acting_user(facts, payload),
-        payload.get("app_name") or facts.said("app_name"),
-        payload.get("workspace_name") or facts.said("workspace_name"),
-    )
+def identified(facts: EventFacts, payload: IdentityFields) -> dict[str, Any]:
+    """The payload as a row, with whose it is: "" where that is unknown, null for the user."""
+    row: dict[str, Any] = {**payload}
+    row["tenant_id"], row["app_id"] = owner(facts, payload)
+    row["user_id"] = acting_user(facts, payload)
+    row["app_name"] = payload.get("app_name") or facts.said("app_name")
+    row["workspace_name"] = payload.get("workspace_name") or facts.said("workspace_name")
+    return row
 
 
-def resolved_trace_id(
-    external: str | None, workflow_run_id: str | None, message_id: str | None
-) -> str | None:
+def resolved_trace_id(row: Row) -> str | None:
     """The value of ``dify.trace_id``: the first that says something. Spans don't go by it."""
-    return external or workflow_run_id or message_id or None
+    return row.get("trace_id") or row.get("workflow_run_id") or row.get("message_id") or None
 
 
-def invoked_by(payload: OriginFields, user_id: str | None) -> str:
+def invoked_by(row: Row) -> str:
     """``end_user:<id>``, ``account:<id>``, ``user:<id>`` or ``anonymous``, or as the payload says.
 
-    >>> invoked_by({"from_account_id": "a"}, "u"), invoked_by({}, None)
+    >>> invoked_by({"from_account_id": "a", "user_id": "u"}), invoked_by({"user_id": None})
     ('account:a', 'anonymous')
     """
-    if said := payload.get("invoked_by"):
-        return said
-    if end_user := payload.get("from_end_user_id"):
+    if said := row.get("invoked_by"):
+        return str(said)
+    if end_user := row.get("from_end_user_id"):
         return f"end_user:{end_user}"
-    if account := payload.get("from_account_id"):
+    if account := row.get("from_account_id"):
         return f"account:{account}"
+    user_id = row["user_id"]
     return f"user:{user_id}" if user_id else "anonymous"

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry_actors.event.forms import INT64_MAX, ns_of_number
+from telemetry_actors.handlers._columns import Row
 
 _SECOND_NS: Final = 1_000_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -100,6 +101,11 @@ def between_s(start_ns: Any, end_ns: Any) -> float | None:
         return None
     between_ns: int = end_ns - start_ns
     return max(between_ns, 0) / _SECOND_NS
+
+
+def duration_s(row: Row) -> float | None:
+    """Seconds from ``start_time`` to ``end_time``, if both are there."""
+    return between_s(row.get("start_time"), row.get("end_time"))
 
 
 def seconds_ns(seconds: float) -> int:

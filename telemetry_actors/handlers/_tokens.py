@@ -11,6 +11,7 @@ from typing import Final
 from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import INPUT_TOKENS, OUTPUT_TOKENS, TOKENS
 from telemetry_actors.event.signals import Measurement
+from telemetry_actors.handlers._columns import Row
 
 _LABELS: Final = (
     "tenant_id",
@@ -36,13 +37,16 @@ def token_metrics(*, total_when: str = "always") -> tuple[Metric, Metric, Metric
     )
 
 
-def total_or_sum(total: int | None, prompt: int | None, completion: int | None) -> int:
+def total_or_sum(row: Row) -> int:
     """Tokens in all: as given, also if it contradicts the other two; their sum if it isn't.
 
-    >>> total_or_sum(5, 1, 1), total_or_sum(None, 1, None)
+    >>> total_or_sum({"total_tokens": 5, "prompt_tokens": 1}), total_or_sum({"prompt_tokens": 1})
     (5, 1)
     """
-    return (prompt or 0) + (completion or 0) if total is None else total
+    total: int | None = row.get("total_tokens")
+    if total is None:
+        return (row.get("prompt_tokens") or 0) + (row.get("completion_tokens") or 0)
+    return total
 
 
 def token_measurements(

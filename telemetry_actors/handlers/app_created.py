@@ -7,10 +7,9 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
-from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.instruments import APP_CREATED
-from telemetry_actors.event.signals import Signals
-from telemetry_actors.handlers._app import app_event, app_signals
+from telemetry_actors.handlers._app import app_event
 from telemetry_actors.handlers._correlation import OwnerFields
 from telemetry_actors.handlers._fields import PAYLOAD
 
@@ -27,8 +26,6 @@ class AppCreatedPayload(OwnerFields, total=False):
     mode: str | None
 
 
-def _map(facts: EventFacts, app: AppCreatedPayload, settings: MappingSettings) -> Signals:
-    return app_signals(facts, app, settings, _EVENT, app.get("mode"))
-
-
-DEFINITION: Final = CaseDefinition(TelemetryCase.APP_CREATED, AppCreatedPayload, _map, _EVENT.emits)
+DEFINITION: Final = CaseDefinition(
+    TelemetryCase.APP_CREATED, AppCreatedPayload, _EVENT.map, _EVENT.emits
+)

@@ -7,10 +7,9 @@ from typing import Final
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
-from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
+from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.instruments import APP_DELETED
-from telemetry_actors.event.signals import Signals
-from telemetry_actors.handlers._app import app_event, app_signals
+from telemetry_actors.handlers._app import app_event
 from telemetry_actors.handlers._correlation import OwnerFields
 from telemetry_actors.handlers._fields import PAYLOAD
 
@@ -25,8 +24,6 @@ class AppDeletedPayload(OwnerFields, total=False):
     """
 
 
-def _map(facts: EventFacts, app: AppDeletedPayload, settings: MappingSettings) -> Signals:
-    return app_signals(facts, app, settings, _EVENT)
-
-
-DEFINITION: Final = CaseDefinition(TelemetryCase.APP_DELETED, AppDeletedPayload, _map, _EVENT.emits)
+DEFINITION: Final = CaseDefinition(
+    TelemetryCase.APP_DELETED, AppDeletedPayload, _EVENT.map, _EVENT.emits
+)

@@ -6,53 +6,33 @@ only ids and its score are ever sent; what it says is not, whatever the settings
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, with_config
 from typing_extensions import TypedDict
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import DATASET_RETRIEVALS
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
-from telemetry_actors.handlers._content import contents, json_text, reference, text_list_or_map
+from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns, Row
+from telemetry_actors.handlers._content import json_text, text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
-    Common,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
+    operation_row,
     request,
     request_metric,
-    status_of,
+    status,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-from telemetry_actors.handlers._timestamps import between_s
+from telemetry_actors.handlers._timestamps import duration_s
 
 _TYPE: Final = "dataset_retrieval"
-_LOG: Final = log_type(
-    "dify.dataset.retrieval",
-    METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.message.id",
-    "dify.retrieval.error",
-    "dify.retrieval.status",
-    "dify.retrieval.duration",
-    "dify.workflow.run_id",
-    "dify.node.execution_id",
-    "dify.dataset.id",
-    "dify.dataset.name",
-    "dify.retrieval.document_count",
-    "dify.dataset.embedding_providers",
-    "dify.dataset.embedding_models",
-    "dify.retrieval.rerank_provider",
-    "dify.retrieval.rerank_model",
-    gated=("dify.retrieval.query", "dify.dataset.documents"),
-    reference="message_id",
-)
 _LABELS: Final = (
     "tenant_id",
     "app_id",
@@ -108,27 +88,6 @@ class DatasetRetrievalPayload(OperationFields, total=False):
     query: object
 
 
-def _map(
-    facts: EventFacts, retrieval: DatasetRetrievalPayload, settings: MappingSettings
-) -> Signals:
-    whose = common(facts, retrieval)
-    documents = retrieval.get("documents") or []
-    dataset_ids = _distinct(document.get("dataset_id") for document in documents)
-    values = (
-        *whose.values,
-        *_values(retrieval),
-        json_text(dataset_ids),
-        json_text(_distinct(document.get("dataset_name") for document in documents)),
-        len(documents),
-        *_embeddings(_models(retrieval)),
-        *_rerank(retrieval),
-        *_contents(retrieval, documents, settings),
-    )
-    log = log_record(facts, _LOG, values, _ids(retrieval))
-    hits = _hits(whose, retrieval, dataset_ids)
-    return Signals((log,), (), (request(whose, _TYPE), *hits))
-
-
 def _ids(retrieval: DatasetRetrievalPayload) -> tuple[bytes, bytes]:
     """Of its own: a retrieval outside of a workflow is the span of its message."""
     message_id = retrieval.get("message_id")
@@ -143,19 +102,7 @@ def _distinct(texts: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text))
 
 
-def _values(retrieval: DatasetRetrievalPayload) -> tuple[AttributeValue, ...]:
-    error = retrieval.get("error")
-    return (
-        retrieval.get("message_id"),
-        error or None,
-        status_of(error),
-        between_s(retrieval.get("start_time"), retrieval.get("end_time")),
-        retrieval.get("workflow_run_id"),
-        retrieval.get("node_execution_id") or None,
-    )
-
-
-def _models(retrieval: DatasetRetrievalPayload) -> Mapping[str, EmbeddingModel]:
+def _models(retrieval: Row) -> Mapping[str, EmbeddingModel]:
     return {
         dataset_id: model
         for dataset_id, model in (retrieval.get("embedding_models") or {}).items()
@@ -163,46 +110,72 @@ def _models(retrieval: DatasetRetrievalPayload) -> Mapping[str, EmbeddingModel]:
     }
 
 
-def _embeddings(models: Mapping[str, EmbeddingModel]) -> tuple[str | None, str | None]:
-    if not models:
-        return None, None
-    providers = _distinct(model.get("embedding_model_provider") for model in models.values())
-    names = _distinct(model.get("embedding_model") for model in models.values())
-    return json_text(providers), json_text(names)
+def _dataset_names(row: Row) -> str:
+    return json_text(_distinct(document.get("dataset_name") for document in row["documents"]))
 
 
-def _rerank(retrieval: DatasetRetrievalPayload) -> tuple[str | None, str | None]:
+def _embedded_with(key: str) -> Callable[[Row], str | None]:
+    def found(row: Row) -> str | None:
+        models: Mapping[str, Any] = _models(row)
+        return json_text(_distinct(m.get(key) for m in models.values())) if models else None
+
+    return found
+
+
+def _rerank(retrieval: Row) -> tuple[str | None, str | None]:
     """Both or neither."""
     provider, model = retrieval.get("rerank_model_provider"), retrieval.get("rerank_model")
     return (provider or "", model or "") if provider or model else (None, None)
 
 
-def _contents(
-    retrieval: DatasetRetrievalPayload, documents: list[Document], settings: MappingSettings
-) -> tuple[str | None, ...]:
-    shown = [
-        {
-            "dataset_id": document.get("dataset_id"),
-            "document_id": document.get("document_id"),
-            "segment_id": document.get("segment_id"),
-            "score": document.get("score"),
-        }
-        for document in documents
-    ]
-    query = text_list_or_map(retrieval.get("query"))
-    return contents(settings, reference(_LOG, retrieval), query, shown)
+def _shown(row: Row) -> list[dict[str, object]]:
+    """Of each document what is never content."""
+    keys = ("dataset_id", "document_id", "segment_id", "score")
+    return [{key: document.get(key) for key in keys} for document in row["documents"]]
 
 
-def _hits(
-    whose: Common, retrieval: DatasetRetrievalPayload, dataset_ids: list[str]
-) -> Iterable[Measurement]:
-    models, none = _models(retrieval), EmbeddingModel()
-    provider, reranked = _rerank(retrieval)
-    for dataset_id in dataset_ids:
+_LOG: Final = Columns(
+    "dify.dataset.retrieval",
+    METRIC_ONLY,
+    *WHOSE,
+    Column("dify.message.id", "message_id"),
+    Column("dify.retrieval.error", "error", empty=None),
+    Column("dify.retrieval.status", status),
+    Column("dify.retrieval.duration", duration_s),
+    Column("dify.workflow.run_id", "workflow_run_id"),
+    NODE,
+    Column("dify.dataset.id", lambda row: json_text(row["dataset_ids"])),
+    Column("dify.dataset.name", _dataset_names),
+    Column("dify.retrieval.document_count", lambda row: len(row["documents"])),
+    Column("dify.dataset.embedding_providers", _embedded_with("embedding_model_provider")),
+    Column("dify.dataset.embedding_models", _embedded_with("embedding_model")),
+    Column("dify.retrieval.rerank_provider", lambda row: _rerank(row)[0]),
+    Column("dify.retrieval.rerank_model", lambda row: _rerank(row)[1]),
+    Column("dify.retrieval.query", text_list_or_map("query"), content=True),
+    Column("dify.dataset.documents", _shown, content=True),
+    reference="message_id",
+)
+
+
+def _map(
+    facts: EventFacts, retrieval: DatasetRetrievalPayload, settings: MappingSettings
+) -> Signals:
+    documents = retrieval.get("documents") or []
+    row = operation_row(facts, retrieval)
+    row["documents"] = documents
+    row["dataset_ids"] = _distinct(document.get("dataset_id") for document in documents)
+    log = _LOG.record(facts, row, settings, _ids(retrieval))
+    return Signals((log,), (), (request(row, _TYPE), *_hits(row)))
+
+
+def _hits(row: Row) -> Iterable[Measurement]:
+    models, none = _models(row), EmbeddingModel()
+    provider, reranked = _rerank(row)
+    for dataset_id in row["dataset_ids"]:
         model = models.get(dataset_id, none)
         labels = (
-            whose.tenant_id,
-            whose.app_id,
+            row["tenant_id"],
+            row["app_id"],
             dataset_id,
             model.get("embedding_model_provider") or "",
             model.get("embedding_model") or "",
@@ -216,11 +189,8 @@ DEFINITION: Final = CaseDefinition(
     TelemetryCase.DATASET_RETRIEVAL,
     DatasetRetrievalPayload,
     _map,
-    Emits(
-        _LOG,
-        metrics=(
-            request_metric(_TYPE),
-            Metric(DATASET_RETRIEVALS, _LABELS, when="once per distinct `dataset_id`"),
-        ),
+    _LOG.emits(
+        request_metric(_TYPE),
+        Metric(DATASET_RETRIEVALS, _LABELS, when="once per distinct `dataset_id`"),
     ),
 )

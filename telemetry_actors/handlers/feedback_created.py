@@ -6,33 +6,33 @@ there is not even a reference, since nothing could be looked up by one.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import FEEDBACK
 from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
 from telemetry_actors.handlers._correlation import UserFields, acting_user, owner
 from telemetry_actors.handlers._fields import PAYLOAD
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._timestamps import rfc3339
 
-_LOG: Final = log_type(
+_LOG: Final = Columns(
     "dify.feedback.created",
     METRIC_ONLY,
-    "dify.message.id",
-    "dify.tenant_id",
-    "dify.event.id",
-    "dify.app_id",
-    "dify.conversation.id",
-    "gen_ai.user.id",
-    "dify.feedback.rating",
-    "dify.feedback.from_source",
-    "dify.feedback.created_at",
-    gated=("dify.feedback.content",),
+    Column("dify.message.id", "message_id"),
+    Column("dify.tenant_id", "tenant_id"),
+    Column("dify.event.id", "event_id"),
+    Column("dify.app_id", "app_id"),
+    Column("dify.conversation.id", "conversation_id"),
+    Column("gen_ai.user.id", "user_id"),
+    Column("dify.feedback.rating", "rating"),
+    Column("dify.feedback.from_source", "from_source"),
+    Column("dify.feedback.created_at", "created_at"),
+    Column("dify.feedback.content", "content", content=True),
 )
 _LABELS: Final = ("tenant_id", "app_id", "rating")
 
@@ -55,21 +55,14 @@ class FeedbackCreatedPayload(UserFields, total=False):
 
 def _map(facts: EventFacts, feedback: FeedbackCreatedPayload, settings: MappingSettings) -> Signals:
     tenant_id, app_id = owner(facts, feedback)
-    rating = feedback.get("rating")
-    values = (
-        feedback.get("message_id"),
-        tenant_id,
-        facts.event_id,
-        app_id,
-        feedback.get("conversation_id"),
-        _user(facts, feedback),
-        rating,
-        feedback.get("from_source"),
-        rfc3339(facts.emitted_at_ns),
-        feedback.get("content") if settings.include_content else None,
-    )
-    counted = Measurement(FEEDBACK, _LABELS, (tenant_id, app_id, rating or ""), 1)
-    return Signals((log_record(facts, _LOG, values),), (), (counted,))
+    row: dict[str, Any] = {**feedback}
+    row["tenant_id"], row["app_id"] = tenant_id, app_id
+    row["user_id"] = _user(facts, feedback)
+    row["event_id"] = facts.event_id
+    row["created_at"] = rfc3339(facts.emitted_at_ns)
+    labels = (tenant_id, app_id, feedback.get("rating") or "")
+    counted = Measurement(FEEDBACK, _LABELS, labels, 1)
+    return Signals((_LOG.record(facts, row, settings),), (), (counted,))
 
 
 def _user(facts: EventFacts, feedback: FeedbackCreatedPayload) -> str | None:
@@ -82,5 +75,5 @@ DEFINITION: Final = CaseDefinition(
     TelemetryCase.FEEDBACK_CREATED,
     FeedbackCreatedPayload,
     _map,
-    Emits(_LOG, metrics=(Metric(FEEDBACK, _LABELS),)),
+    _LOG.emits(Metric(FEEDBACK, _LABELS)),
 )

@@ -8,34 +8,39 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits
-from telemetry_actors.event.signals import AttributeValue, Signals
-from telemetry_actors.handlers._content import contents, reference, text_list_or_map
+from telemetry_actors.event.signals import Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
+from telemetry_actors.handlers._content import text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Timestamp
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
     operation_ids,
+    operation_row,
     request,
     request_metric,
-    status_of,
+    status,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-from telemetry_actors.handlers._timestamps import between_s
+from telemetry_actors.handlers._timestamps import duration_s
 
 _TYPE: Final = "generate_name"
-_LOG: Final = log_type(
+_LOG: Final = Columns(
     "dify.generate_name.execution",
     METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.message.id",
-    "dify.conversation.id",
-    "dify.node.execution_id",
-    "dify.generate_name.duration",
-    "dify.generate_name.status",
-    "dify.generate_name.error",
-    gated=("dify.generate_name.inputs", "dify.generate_name.outputs"),
+    *WHOSE,
+    Column("dify.message.id", "message_id"),
+    Column("dify.conversation.id", "conversation_id"),
+    NODE,
+    Column("dify.generate_name.duration", duration_s),
+    Column("dify.generate_name.status", status),
+    Column("dify.generate_name.error", "error", empty=None),
+    Column("dify.generate_name.inputs", "inputs", content=True),
+    Column(
+        "dify.generate_name.outputs",
+        text_list_or_map("outputs"),
+        content=True,
+    ),
     reference="conversation_id",
 )
 
@@ -55,32 +60,14 @@ class GenerateNamePayload(OperationFields, total=False):
 
 
 def _map(facts: EventFacts, naming: GenerateNamePayload, settings: MappingSettings) -> Signals:
-    whose = common(facts, naming)
-    values = (*whose.values, *_values(naming), *_contents(naming, settings))
-    log = log_record(facts, _LOG, values, operation_ids(naming))
-    return Signals((log,), (), (request(whose, _TYPE),))
-
-
-def _values(naming: GenerateNamePayload) -> tuple[AttributeValue, ...]:
-    error = naming.get("error")
-    return (
-        naming.get("message_id"),
-        naming.get("conversation_id"),
-        naming.get("node_execution_id") or None,
-        between_s(naming.get("start_time"), naming.get("end_time")),
-        status_of(error),
-        error or None,
-    )
-
-
-def _contents(naming: GenerateNamePayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    outputs = text_list_or_map(naming.get("outputs"))
-    return contents(settings, reference(_LOG, naming), naming.get("inputs"), outputs)
+    row = operation_row(facts, naming)
+    log = _LOG.record(facts, row, settings, operation_ids(row))
+    return Signals((log,), (), (request(row, _TYPE),))
 
 
 DEFINITION: Final = CaseDefinition(
     TelemetryCase.GENERATE_NAME,
     GenerateNamePayload,
     _map,
-    Emits(_LOG, metrics=(request_metric(_TYPE),)),
+    _LOG.emits(request_metric(_TYPE)),
 )

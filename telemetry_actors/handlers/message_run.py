@@ -11,47 +11,48 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import ERRORS, MESSAGE_DURATION, MESSAGE_TTFT, REQUESTS
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
-from telemetry_actors.handlers._content import contents, reference, text_list_or_map
-from telemetry_actors.handlers._correlation import IdentityFields, identity, resolved_trace_id
+from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
+from telemetry_actors.handlers._content import text_list_or_map
+from telemetry_actors.handlers._correlation import IdentityFields, identified, resolved_trace_id
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Seconds, Timestamp
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-from telemetry_actors.handlers._timestamps import between_s
+from telemetry_actors.handlers._timestamps import duration_s
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
 
-_LOG: Final = log_type(
+_LOG: Final = Columns(
     "dify.message.run",
     METRIC_ONLY,
-    "dify.tenant_id",
-    "dify.app_id",
-    "dify.app.name",
-    "dify.workspace.name",
-    "gen_ai.user.id",
-    "dify.trace_id",
-    "dify.message.id",
-    "dify.invoke_from",
-    "dify.conversation.id",
-    "dify.conversation.mode",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.output_tokens",
-    "gen_ai.usage.total_tokens",
-    "dify.message.status",
-    "dify.message.error",
-    "dify.message.from_source",
-    "dify.message.from_end_user_id",
-    "dify.message.from_account_id",
-    "dify.streaming",
-    "dify.message.time_to_first_token",
-    "dify.message.streaming_duration",
-    "dify.message.duration",
-    "dify.workflow.run_id",
-    "dify.node.execution_id",
-    gated=("dify.message.inputs", "dify.message.outputs"),
+    Column("dify.tenant_id", "tenant_id"),
+    Column("dify.app_id", "app_id"),
+    Column("dify.app.name", "app_name"),
+    Column("dify.workspace.name", "workspace_name"),
+    Column("gen_ai.user.id", "user_id"),
+    Column("dify.trace_id", resolved_trace_id),
+    Column("dify.message.id", "message_id"),
+    Column("dify.invoke_from", "from_source"),
+    Column("dify.conversation.id", "conversation_id"),
+    Column("dify.conversation.mode", "conversation_mode", empty=""),
+    Column("gen_ai.provider.name", "model_provider"),
+    Column("gen_ai.request.model", "model_name"),
+    Column("gen_ai.usage.input_tokens", "prompt_tokens", empty=0),
+    Column("gen_ai.usage.output_tokens", "completion_tokens", empty=0),
+    Column("gen_ai.usage.total_tokens", total_or_sum),
+    Column("dify.message.status", "status"),
+    Column("dify.message.error", "error", empty=""),
+    Column("dify.message.from_source", "from_source"),
+    Column("dify.message.from_end_user_id", "from_end_user_id"),
+    Column("dify.message.from_account_id", "from_account_id"),
+    Column("dify.streaming", lambda row: row.get("time_to_first_token") is not None),
+    Column("dify.message.time_to_first_token", "time_to_first_token"),
+    Column("dify.message.streaming_duration", "streaming_duration"),
+    Column("dify.message.duration", duration_s),
+    Column("dify.workflow.run_id", "workflow_run_id"),
+    Column("dify.node.execution_id", "node_execution_id", empty=None),
+    Column("dify.message.inputs", "inputs", content=True),
+    Column("dify.message.outputs", text_list_or_map("outputs"), content=True),
     reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name")
@@ -88,60 +89,14 @@ class MessageRunPayload(IdentityFields, total=False):
 
 
 def _map(facts: EventFacts, message: MessageRunPayload, settings: MappingSettings) -> Signals:
-    tenant_id, app_id, user_id, app_name, workspace_name = identity(facts, message)
-    values = _values(message, user_id)
-    log = log_record(
-        facts,
-        _LOG,
-        (tenant_id, app_id, app_name, workspace_name, *values, *_contents(message, settings)),
-        _ids(message),
-    )
-    return Signals((log,), (), _measurements(message, tenant_id, app_id))
+    row = identified(facts, message)
+    log = _LOG.record(facts, row, settings, _ids(message))
+    return Signals((log,), (), _measurements(message, row["tenant_id"], row["app_id"]))
 
 
 def _ids(message: MessageRunPayload) -> tuple[bytes, bytes]:
     trace = message.get("workflow_run_id") or message["message_id"]
     return log_ids(trace, message.get("node_execution_id"))
-
-
-def _values(message: MessageRunPayload, user_id: str | None) -> tuple[AttributeValue, ...]:
-    message_id, run_id = message["message_id"], message.get("workflow_run_id")
-    first_token_s = message.get("time_to_first_token")
-    return (
-        user_id,
-        resolved_trace_id(message.get("trace_id"), run_id, message_id),
-        message_id,
-        message.get("from_source"),
-        message.get("conversation_id"),
-        message.get("conversation_mode") or "",
-        message.get("model_provider"),
-        message.get("model_name"),
-        message.get("prompt_tokens") or 0,
-        message.get("completion_tokens") or 0,
-        _total_tokens(message),
-        message["status"],
-        message.get("error") or "",
-        message.get("from_source"),
-        message.get("from_end_user_id"),
-        message.get("from_account_id"),
-        first_token_s is not None,
-        first_token_s,
-        message.get("streaming_duration"),
-        between_s(message.get("start_time"), message.get("end_time")),
-        run_id,
-        message.get("node_execution_id") or None,
-    )
-
-
-def _contents(message: MessageRunPayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    outputs = text_list_or_map(message.get("outputs"))
-    return contents(settings, reference(_LOG, message), message.get("inputs"), outputs)
-
-
-def _total_tokens(message: MessageRunPayload) -> int:
-    return total_or_sum(
-        message.get("total_tokens"), message.get("prompt_tokens"), message.get("completion_tokens")
-    )
 
 
 def _measurements(
@@ -151,7 +106,7 @@ def _measurements(
     labels = (tenant_id, app_id, provider, model)
     found = token_measurements(
         (tenant_id, app_id, "message", provider, model, ""),
-        _total_tokens(message),
+        total_or_sum(message),
         message.get("prompt_tokens"),
         message.get("completion_tokens"),
     )
@@ -165,9 +120,9 @@ def _measurements(
 
 def _histograms(message: MessageRunPayload, labels: tuple[str, ...]) -> list[Measurement]:
     found = []
-    duration_s = between_s(message.get("start_time"), message.get("end_time"))
-    if duration_s is not None:
-        found.append(Measurement(MESSAGE_DURATION, _LABELS, labels, duration_s))
+    elapsed_s = duration_s(message)
+    if elapsed_s is not None:
+        found.append(Measurement(MESSAGE_DURATION, _LABELS, labels, elapsed_s))
     first_token_s = message.get("time_to_first_token")
     if first_token_s is not None:
         found.append(Measurement(MESSAGE_TTFT, _LABELS, labels, max(first_token_s, 0.0)))
@@ -178,14 +133,11 @@ DEFINITION: Final = CaseDefinition(
     TelemetryCase.MESSAGE_RUN,
     MessageRunPayload,
     _map,
-    Emits(
-        _LOG,
-        metrics=(
-            *token_metrics(),
-            Metric(REQUESTS, _REQUEST_LABELS, "message"),
-            Metric(MESSAGE_DURATION, _LABELS, when="`start_time` and `end_time` are set"),
-            Metric(MESSAGE_TTFT, _LABELS, when="`time_to_first_token` is set"),
-            Metric(ERRORS, _ERROR_LABELS, "message", "`error` is set"),
-        ),
+    _LOG.emits(
+        *token_metrics(),
+        Metric(REQUESTS, _REQUEST_LABELS, "message"),
+        Metric(MESSAGE_DURATION, _LABELS, when="`start_time` and `end_time` are set"),
+        Metric(MESSAGE_TTFT, _LABELS, when="`time_to_first_token` is set"),
+        Metric(ERRORS, _ERROR_LABELS, "message", "`error` is set"),
     ),
 )

@@ -8,33 +8,34 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits
-from telemetry_actors.event.signals import AttributeValue, Signals
-from telemetry_actors.handlers._content import contents, json_text, reference
+from telemetry_actors.event.signals import Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
+from telemetry_actors.handlers._content import json_text
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
     operation_ids,
+    operation_row,
     request,
     request_metric,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 
 _TYPE: Final = "moderation"
-_LOG: Final = log_type(
+_LOG: Final = Columns(
     "dify.moderation.check",
     METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.message.id",
-    "dify.moderation.flagged",
-    "dify.moderation.action",
-    "dify.moderation.type",
-    "dify.moderation.categories",
-    "dify.workflow.run_id",
-    "dify.node.execution_id",
-    gated=("dify.moderation.preset_response", "dify.moderation.query"),
+    *WHOSE,
+    Column("dify.message.id", "message_id"),
+    Column("dify.moderation.flagged", "flagged"),
+    Column("dify.moderation.action", "action"),
+    Column("dify.moderation.type", "moderation_type", empty="input"),
+    Column("dify.moderation.categories", lambda row: json_text(row.get("categories") or [])),
+    Column("dify.workflow.run_id", "workflow_run_id"),
+    NODE,
+    Column("dify.moderation.preset_response", "preset_response", content=True),
+    Column("dify.moderation.query", "query", content=True),
     reference="message_id",
 )
 
@@ -54,33 +55,14 @@ class ModerationCheckPayload(OperationFields, total=False):
 def _map(
     facts: EventFacts, moderation: ModerationCheckPayload, settings: MappingSettings
 ) -> Signals:
-    whose = common(facts, moderation)
-    gated = contents(
-        settings,
-        reference(_LOG, moderation),
-        moderation.get("preset_response"),
-        moderation.get("query"),
-    )
-    values = (*whose.values, *_values(moderation), *gated)
-    log = log_record(facts, _LOG, values, operation_ids(moderation))
-    return Signals((log,), (), (request(whose, _TYPE),))
-
-
-def _values(moderation: ModerationCheckPayload) -> tuple[AttributeValue, ...]:
-    return (
-        moderation.get("message_id"),
-        moderation["flagged"],
-        moderation["action"],
-        moderation.get("moderation_type") or "input",
-        json_text(moderation.get("categories") or []),
-        moderation.get("workflow_run_id"),
-        moderation.get("node_execution_id") or None,
-    )
+    row = operation_row(facts, moderation)
+    log = _LOG.record(facts, row, settings, operation_ids(row))
+    return Signals((log,), (), (request(row, _TYPE),))
 
 
 DEFINITION: Final = CaseDefinition(
     TelemetryCase.MODERATION_CHECK,
     ModerationCheckPayload,
     _map,
-    Emits(_LOG, metrics=(request_metric(_TYPE),)),
+    _LOG.emits(request_metric(_TYPE)),
 )

@@ -6,26 +6,27 @@ that is the trace of the outermost run (docs/values.md, "Ids of traces and spans
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple, Required
 
 from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, LogType, Metric
+from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.ids import is_sampled
 from telemetry_actors.event.instruments import ERRORS, NODE_DURATION, REQUESTS
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals, SpanSignal
-from telemetry_actors.handlers._content import contents, json_text, reference
+from telemetry_actors.event.signals import Measurement, Signals, SpanSignal
+from telemetry_actors.handlers._columns import SPAN_DETAIL, Column, Columns, Row
+from telemetry_actors.handlers._content import json_text
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
     OriginFields,
-    identity,
+    identified,
     invoked_by,
     resolved_trace_id,
 )
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Index, Price
-from telemetry_actors.handlers._records import SPAN_DETAIL, log_record, log_type
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics
 from telemetry_actors.handlers.spans import (
     Parent,
@@ -36,50 +37,6 @@ from telemetry_actors.handlers.spans import (
     span_times,
 )
 
-_SPAN_KEYS: Final = (
-    "dify.trace_id",
-    "dify.tenant_id",
-    "dify.app_id",
-    "dify.workflow.id",
-    "dify.workflow.run_id",
-    "dify.message.id",
-    "dify.conversation.id",
-    "dify.node.execution_id",
-    "dify.node.id",
-    "dify.node.type",
-    "dify.node.title",
-    "dify.node.status",
-    "dify.node.error",
-    "dify.node.elapsed_time",
-    "dify.node.index",
-    "dify.node.predecessor_node_id",
-    "dify.node.iteration_id",
-    "dify.node.loop_id",
-    "dify.node.parallel_id",
-    "dify.node.invoked_by",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.output_tokens",
-    "gen_ai.usage.total_tokens",
-    "gen_ai.request.model",
-    "gen_ai.provider.name",
-    "gen_ai.user.id",
-)
-_LOG_ONLY_KEYS: Final = (
-    "dify.app.name",
-    "dify.workspace.name",
-    "dify.invoke_from",
-    "dify.node.total_price",
-    "dify.node.currency",
-    "gen_ai.tool.name",
-    "dify.node.iteration_index",
-    "dify.node.loop_index",
-    "dify.plugin.name",
-    "dify.credential.name",
-    "dify.credential.id",
-    "dify.dataset.ids",
-    "dify.dataset.names",
-)
-_CONTENT_KEYS: Final = ("dify.node.inputs", "dify.node.outputs", "dify.node.process_data")
 _BASE_LABELS: Final = ("tenant_id", "app_id", "node_type", "model_provider", "model_name")
 _REQUEST_LABELS: Final = (*_BASE_LABELS, "type", "status")
 _ERROR_LABELS: Final = (*_BASE_LABELS, "type")
@@ -137,19 +94,64 @@ class NodeExecutionPayload(NodeFields, total=False):
 class NodeKind(NamedTuple):
     """What tells a node of a run from one that is tried out alone (a draft)."""
 
-    log: LogType
+    log: Columns
     request_type: str
     """Label ``type`` of requests and errors."""
 
 
-def node_log(name: str) -> LogType:
+def _json_list(key: str) -> Callable[[Row], str | None]:
+    return lambda row: None if row.get(key) is None else json_text(row[key])
+
+
+def node_log(name: str) -> Columns:
     """The log of a node event of that name."""
-    return log_type(
+    return Columns(
         name,
         SPAN_DETAIL,
-        *_SPAN_KEYS,
-        *_LOG_ONLY_KEYS,
-        gated=_CONTENT_KEYS,
+        Column("dify.app.name", "app_name"),
+        Column("dify.workspace.name", "workspace_name"),
+        Column("dify.invoke_from", "invoke_from"),
+        Column("dify.node.total_price", "total_price", empty=0.0),
+        Column("dify.node.currency", "currency"),
+        Column("gen_ai.tool.name", "tool_name"),
+        Column("dify.node.iteration_index", "iteration_index"),
+        Column("dify.node.loop_index", "loop_index"),
+        Column("dify.plugin.name", "plugin_name"),
+        Column("dify.credential.name", "credential_name"),
+        Column("dify.credential.id", "credential_id"),
+        Column("dify.dataset.ids", _json_list("dataset_ids")),
+        Column("dify.dataset.names", _json_list("dataset_names")),
+        Column("dify.node.inputs", "inputs", content=True),
+        Column("dify.node.outputs", "outputs", content=True),
+        Column("dify.node.process_data", "process_data", content=True),
+        on_span=(
+            Column("dify.trace_id", resolved_trace_id),
+            Column("dify.tenant_id", "tenant_id"),
+            Column("dify.app_id", "app_id"),
+            Column("dify.workflow.id", "workflow_id"),
+            Column("dify.workflow.run_id", "workflow_run_id"),
+            Column("dify.message.id", "message_id"),
+            Column("dify.conversation.id", "conversation_id"),
+            Column("dify.node.execution_id", "node_execution_id"),
+            Column("dify.node.id", "node_id"),
+            Column("dify.node.type", "node_type"),
+            Column("dify.node.title", "title", empty=""),
+            Column("dify.node.status", "status"),
+            Column("dify.node.error", "error", empty=None),
+            Column("dify.node.elapsed_time", "elapsed_time", empty=0.0),
+            Column("dify.node.index", "index", empty=0),
+            Column("dify.node.predecessor_node_id", "predecessor_node_id"),
+            Column("dify.node.iteration_id", "iteration_id"),
+            Column("dify.node.loop_id", "loop_id"),
+            Column("dify.node.parallel_id", "parallel_id"),
+            Column("dify.node.invoked_by", invoked_by),
+            Column("gen_ai.usage.input_tokens", "prompt_tokens"),
+            Column("gen_ai.usage.output_tokens", "completion_tokens"),
+            Column("gen_ai.usage.total_tokens", "total_tokens", empty=0),
+            Column("gen_ai.request.model", "model_name"),
+            Column("gen_ai.provider.name", "model_provider"),
+            Column("gen_ai.user.id", "user_id"),
+        ),
         reference="node_execution_id",
     )
 
@@ -157,16 +159,12 @@ def node_log(name: str) -> LogType:
 def node_emits(kind: NodeKind) -> Emits:
     """All that a node of that kind can make."""
     type_ = kind.request_type
-    return Emits(
-        kind.log,
-        _SPAN_KEYS,
-        (
-            *token_metrics(total_when="`total_tokens` > 0"),
-            Metric(REQUESTS, _REQUEST_LABELS, type_),
-            Metric(NODE_DURATION, _BASE_LABELS, when="no plugin"),
-            Metric(NODE_DURATION, _PLUGIN_LABELS, when="a tool or a retrieval by a plugin"),
-            Metric(ERRORS, _ERROR_LABELS, type_, "`error` is set"),
-        ),
+    return kind.log.emits(
+        *token_metrics(total_when="`total_tokens` > 0"),
+        Metric(REQUESTS, _REQUEST_LABELS, type_),
+        Metric(NODE_DURATION, _BASE_LABELS, when="no plugin"),
+        Metric(NODE_DURATION, _PLUGIN_LABELS, when="a tool or a retrieval by a plugin"),
+        Metric(ERRORS, _ERROR_LABELS, type_, "`error` is set"),
     )
 
 
@@ -188,16 +186,14 @@ def node_signals(
         run_id: its run, given or not.
         ids: trace, span and parent span, as `span_ids` makes them.
     """
-    tenant_id, app_id, user_id, app_name, workspace_name = identity(facts, node)
-    on_both = _values_on_both(node, run_id, tenant_id, app_id, user_id)
-    on_log = (app_name, workspace_name, *_values_on_log(node), *_contents(kind.log, node, settings))
-    log = log_record(facts, kind.log, on_both + on_log, ids[:2])
+    row = identified(facts, node)
+    row["workflow_run_id"] = run_id
+    log = kind.log.record(facts, row, settings, ids[:2])
     spans: tuple[SpanSignal, ...] = ()
     if is_sampled(ids[0], settings.sampling_rate):
-        times = span_times(node, facts.emitted_at_ns)
         error = span_error(node["status"], node.get("error"), "failed", "exception")
-        spans = (SpanSignal(kind.log.name, *ids, *times, _SPAN_KEYS, on_both, error),)
-    measurements = _measurements(node, kind.request_type, tenant_id, app_id)
+        spans = (kind.log.span(log, ids[2], span_times(node, facts.emitted_at_ns), error),)
+    measurements = _measurements(node, kind.request_type, row["tenant_id"], row["app_id"])
     return Signals((log,), spans, measurements, 1 - len(spans))
 
 
@@ -216,70 +212,6 @@ def _ids(event_id: str, node: NodeExecutionPayload) -> tuple[bytes, bytes, bytes
         trace=run_id if parent is None else outermost_run(parent),
         own=node["node_execution_id"],
         parent=run_id,
-    )
-
-
-def _values_on_both(
-    node: NodeFields, run_id: str, tenant_id: str, app_id: str, user_id: str | None
-) -> tuple[AttributeValue, ...]:
-    message_id = node.get("message_id")
-    return (
-        resolved_trace_id(node.get("trace_id"), run_id, message_id),
-        tenant_id,
-        app_id,
-        node["workflow_id"],
-        run_id,
-        message_id,
-        node.get("conversation_id"),
-        node["node_execution_id"],
-        node["node_id"],
-        node["node_type"],
-        node.get("title") or "",
-        node["status"],
-        node.get("error") or None,
-        node.get("elapsed_time") or 0.0,
-        node.get("index") or 0,
-        node.get("predecessor_node_id"),
-        node.get("iteration_id"),
-        node.get("loop_id"),
-        node.get("parallel_id"),
-        invoked_by(node, user_id),
-        node.get("prompt_tokens"),
-        node.get("completion_tokens"),
-        node.get("total_tokens") or 0,
-        node.get("model_name"),
-        node.get("model_provider"),
-        user_id,
-    )
-
-
-def _values_on_log(node: NodeFields) -> tuple[AttributeValue, ...]:
-    return (
-        node.get("invoke_from"),
-        node.get("total_price") or 0.0,
-        node.get("currency"),
-        node.get("tool_name"),
-        node.get("iteration_index"),
-        node.get("loop_index"),
-        node.get("plugin_name"),
-        node.get("credential_name"),
-        node.get("credential_id"),
-        _json_list(node.get("dataset_ids")),
-        _json_list(node.get("dataset_names")),
-    )
-
-
-def _json_list(texts: list[str] | None) -> str | None:
-    return None if texts is None else json_text(texts)
-
-
-def _contents(log: LogType, node: NodeFields, settings: MappingSettings) -> tuple[str | None, ...]:
-    return contents(
-        settings,
-        reference(log, node),
-        node.get("inputs"),
-        node.get("outputs"),
-        node.get("process_data"),
     )
 
 

@@ -12,39 +12,56 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import ERRORS, PROMPT_GENERATION_DURATION, REQUESTS
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
-from telemetry_actors.handlers._content import contents, reference, text_list_or_map
+from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns, Row
+from telemetry_actors.handlers._content import text_list_or_map
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Price, Seconds
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
     operation_ids,
-    status_of,
+    operation_row,
+    status,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 from telemetry_actors.handlers._tokens import token_measurements, token_metrics, total_or_sum
 
 _TYPE: Final = "prompt_generation"
-_LOG: Final = log_type(
+
+
+def _currency(row: Row) -> str | None:
+    """A currency without an amount says nothing, and is left out."""
+    return None if row.get("total_price") is None else row.get("currency")
+
+
+_LOG: Final = Columns(
     "dify.prompt_generation.execution",
     METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.prompt_generation.operation_type",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.output_tokens",
-    "gen_ai.usage.total_tokens",
-    "dify.prompt_generation.duration",
-    "dify.prompt_generation.status",
-    "dify.prompt_generation.error",
-    "dify.node.execution_id",
-    "dify.prompt_generation.total_price",
-    "dify.prompt_generation.currency",
-    gated=("dify.prompt_generation.instruction", "dify.prompt_generation.output"),
+    *WHOSE,
+    Column("dify.prompt_generation.operation_type", "operation_type"),
+    Column("gen_ai.provider.name", "model_provider"),
+    Column("gen_ai.request.model", "model_name"),
+    Column("gen_ai.usage.input_tokens", "prompt_tokens", empty=0),
+    Column("gen_ai.usage.output_tokens", "completion_tokens", empty=0),
+    Column("gen_ai.usage.total_tokens", total_or_sum),
+    Column("dify.prompt_generation.duration", "elapsed_time", empty=0.0),
+    Column("dify.prompt_generation.status", status),
+    Column("dify.prompt_generation.error", "error", empty=None),
+    NODE,
+    Column("dify.prompt_generation.total_price", "total_price"),
+    Column("dify.prompt_generation.currency", _currency),
+    Column(
+        "dify.prompt_generation.instruction",
+        text_list_or_map("instruction"),
+        content=True,
+    ),
+    Column(
+        "dify.prompt_generation.output",
+        text_list_or_map("output"),
+        content=True,
+    ),
     reference="trace_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "operation_type", "model_provider", "model_name")
@@ -70,47 +87,9 @@ class PromptGenerationPayload(OperationFields, total=False):
 
 
 def _map(facts: EventFacts, made: PromptGenerationPayload, settings: MappingSettings) -> Signals:
-    whose = common(facts, made)
-    values = (*whose.values, *_values(made), *_price(made), *_contents(made, settings))
-    log = log_record(facts, _LOG, values, operation_ids(made))
-    return Signals((log,), (), _measurements(made, whose.tenant_id, whose.app_id))
-
-
-def _values(made: PromptGenerationPayload) -> tuple[AttributeValue, ...]:
-    error = made.get("error")
-    return (
-        made["operation_type"],
-        made.get("model_provider"),
-        made.get("model_name"),
-        made.get("prompt_tokens") or 0,
-        made.get("completion_tokens") or 0,
-        _total_tokens(made),
-        made.get("elapsed_time") or 0.0,
-        status_of(error),
-        error or None,
-        made.get("node_execution_id") or None,
-    )
-
-
-def _price(made: PromptGenerationPayload) -> tuple[AttributeValue, AttributeValue]:
-    """A currency without an amount says nothing, and is left out."""
-    price = made.get("total_price")
-    return price, None if price is None else made.get("currency")
-
-
-def _contents(made: PromptGenerationPayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    return contents(
-        settings,
-        reference(_LOG, made),
-        text_list_or_map(made.get("instruction")),
-        text_list_or_map(made.get("output")),
-    )
-
-
-def _total_tokens(made: PromptGenerationPayload) -> int:
-    return total_or_sum(
-        made.get("total_tokens"), made.get("prompt_tokens"), made.get("completion_tokens")
-    )
+    row = operation_row(facts, made)
+    log = _LOG.record(facts, row, settings, operation_ids(row))
+    return Signals((log,), (), _measurements(made, row["tenant_id"], row["app_id"]))
 
 
 def _measurements(
@@ -121,11 +100,11 @@ def _measurements(
     labels = (tenant_id, app_id, operation, provider, model)
     found = token_measurements(
         (*labels, ""),
-        _total_tokens(made),
+        total_or_sum(made),
         made.get("prompt_tokens"),
         made.get("completion_tokens"),
     )
-    found.append(Measurement(REQUESTS, _REQUEST_LABELS, (*labels, _TYPE, status_of(error)), 1))
+    found.append(Measurement(REQUESTS, _REQUEST_LABELS, (*labels, _TYPE, status(made)), 1))
     elapsed_s = max(made.get("elapsed_time") or 0.0, 0.0)
     found.append(Measurement(PROMPT_GENERATION_DURATION, _LABELS, labels, elapsed_s))
     if error:
@@ -137,13 +116,10 @@ DEFINITION: Final = CaseDefinition(
     TelemetryCase.PROMPT_GENERATION,
     PromptGenerationPayload,
     _map,
-    Emits(
-        _LOG,
-        metrics=(
-            *token_metrics(),
-            Metric(REQUESTS, _REQUEST_LABELS, _TYPE),
-            Metric(PROMPT_GENERATION_DURATION, _LABELS),
-            Metric(ERRORS, _ERROR_LABELS, _TYPE, "`error` is set"),
-        ),
+    _LOG.emits(
+        *token_metrics(),
+        Metric(REQUESTS, _REQUEST_LABELS, _TYPE),
+        Metric(PROMPT_GENERATION_DURATION, _LABELS),
+        Metric(ERRORS, _ERROR_LABELS, _TYPE, "`error` is set"),
     ),
 )

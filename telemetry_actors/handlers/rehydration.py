@@ -13,17 +13,9 @@ from typing import Final
 from telemetry_actors.event.definition import EventFacts
 from telemetry_actors.event.ids import derived_id
 from telemetry_actors.event.signals import LogSignal
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
+from telemetry_actors.handlers._columns import METRIC_ONLY
 
 _NAME: Final = "dify.telemetry.rehydration_failed"
-_LOG: Final = log_type(
-    _NAME,
-    METRIC_ONLY,
-    "tenant_id",
-    "dify.telemetry.error",
-    "dify.telemetry.payload_type",
-    "dify.telemetry.correlation_id",
-)
 
 
 def rehydration_failed(facts: EventFacts, case: str) -> LogSignal:
@@ -34,9 +26,12 @@ def rehydration_failed(facts: EventFacts, case: str) -> LogSignal:
         case: of the event, as the envelope has it.
     """
     error = f"Payload rehydration failed for event_id={facts.event_id}"
-    return log_record(
-        facts,
-        _LOG,
-        (facts.tenant_id, error, str(case), facts.event_id),
-        record_id=derived_id(facts.event_id, _NAME),
-    )
+    attributes = {
+        "dify.event.name": _NAME,
+        "dify.event.signal": METRIC_ONLY,
+        "tenant_id": facts.tenant_id,
+        "dify.telemetry.error": error,
+        "dify.telemetry.payload_type": str(case),
+        "dify.telemetry.correlation_id": facts.event_id,
+    }
+    return facts.log(_NAME, attributes, record_id=derived_id(facts.event_id, _NAME))

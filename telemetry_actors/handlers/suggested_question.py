@@ -11,36 +11,44 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import REQUESTS
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
-from telemetry_actors.handlers._content import contents, reference
+from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns, Row
 from telemetry_actors.handlers._fields import PAYLOAD, Count, Timestamp
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
     operation_ids,
+    operation_row,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
-from telemetry_actors.handlers._timestamps import between_s
+from telemetry_actors.handlers._timestamps import duration_s
 
 _TYPE: Final = "suggested_question"
-_LOG: Final = log_type(
+
+
+def _status(row: Row) -> str:
+    return "failed" if row.get("error") else row.get("status") or "succeeded"
+
+
+_LOG: Final = Columns(
     "dify.suggested_question.generation",
     METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.message.id",
-    "gen_ai.usage.total_tokens",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "dify.suggested_question.count",
-    "dify.suggested_question.status",
-    "dify.suggested_question.error",
-    "dify.suggested_question.duration",
-    "dify.workflow.run_id",
-    "dify.node.execution_id",
-    gated=("dify.suggested_question.questions",),
+    *WHOSE,
+    Column("dify.message.id", "message_id"),
+    Column("gen_ai.usage.total_tokens", "total_tokens", empty=0),
+    Column("gen_ai.provider.name", "model_provider"),
+    Column("gen_ai.request.model", "model_name"),
+    Column("dify.suggested_question.count", lambda row: len(row.get("questions") or [])),
+    Column("dify.suggested_question.status", _status),
+    Column("dify.suggested_question.error", "error", empty=None),
+    Column("dify.suggested_question.duration", duration_s),
+    Column("dify.workflow.run_id", "workflow_run_id"),
+    NODE,
+    Column(
+        "dify.suggested_question.questions", lambda row: row.get("questions") or [], content=True
+    ),
     reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "model_provider", "model_name", "type")
@@ -65,38 +73,16 @@ class SuggestedQuestionPayload(OperationFields, total=False):
 def _map(
     facts: EventFacts, suggested: SuggestedQuestionPayload, settings: MappingSettings
 ) -> Signals:
-    whose = common(facts, suggested)
-    questions = suggested.get("questions") or []
-    values = (
-        *whose.values,
-        *_values(suggested, len(questions)),
-        *contents(settings, reference(_LOG, suggested), questions),
-    )
-    log = log_record(facts, _LOG, values, operation_ids(suggested))
+    row = operation_row(facts, suggested)
+    log = _LOG.record(facts, row, settings, operation_ids(row))
     model = (suggested.get("model_provider") or "", suggested.get("model_name") or "")
-    request = Measurement(REQUESTS, _LABELS, (whose.tenant_id, whose.app_id, *model, _TYPE), 1)
-    return Signals((log,), (), (request,))
-
-
-def _values(suggested: SuggestedQuestionPayload, count: int) -> tuple[AttributeValue, ...]:
-    error = suggested.get("error")
-    return (
-        suggested.get("message_id"),
-        suggested.get("total_tokens") or 0,
-        suggested.get("model_provider"),
-        suggested.get("model_name"),
-        count,
-        "failed" if error else suggested.get("status") or "succeeded",
-        error or None,
-        between_s(suggested.get("start_time"), suggested.get("end_time")),
-        suggested.get("workflow_run_id"),
-        suggested.get("node_execution_id") or None,
-    )
+    labels = (row["tenant_id"], row["app_id"], *model, _TYPE)
+    return Signals((log,), (), (Measurement(REQUESTS, _LABELS, labels, 1),))
 
 
 DEFINITION: Final = CaseDefinition(
     TelemetryCase.SUGGESTED_QUESTION,
     SuggestedQuestionPayload,
     _map,
-    Emits(_LOG, metrics=(Metric(REQUESTS, _LABELS, _TYPE),)),
+    _LOG.emits(Metric(REQUESTS, _LABELS, _TYPE)),
 )

@@ -8,33 +8,36 @@ from pydantic import with_config
 
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition, EventFacts, MappingSettings
-from telemetry_actors.event.emits import Emits, Metric
+from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import ERRORS, REQUESTS, TOOL_DURATION
-from telemetry_actors.event.signals import AttributeValue, Measurement, Signals
-from telemetry_actors.handlers._content import contents, reference
+from telemetry_actors.event.signals import Measurement, Signals
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
 from telemetry_actors.handlers._fields import PAYLOAD, Seconds
 from telemetry_actors.handlers._operations import (
-    COMMON_KEYS,
+    NODE,
+    WHOSE,
     OperationFields,
-    common,
     operation_ids,
-    status_of,
+    operation_row,
+    status,
 )
-from telemetry_actors.handlers._records import METRIC_ONLY, log_record, log_type
 
 _TYPE: Final = "tool"
-_LOG: Final = log_type(
+_LOG: Final = Columns(
     "dify.tool.execution",
     METRIC_ONLY,
-    *COMMON_KEYS,
-    "dify.message.id",
-    "dify.tool.name",
-    "dify.tool.duration",
-    "dify.tool.status",
-    "dify.tool.error",
-    "dify.workflow.run_id",
-    "dify.node.execution_id",
-    gated=("dify.tool.inputs", "dify.tool.outputs", "dify.tool.parameters", "dify.tool.config"),
+    *WHOSE,
+    Column("dify.message.id", "message_id"),
+    Column("dify.tool.name", "tool_name"),
+    Column("dify.tool.duration", "elapsed_time", empty=0.0),
+    Column("dify.tool.status", status),
+    Column("dify.tool.error", "error", empty=None),
+    Column("dify.workflow.run_id", "workflow_run_id"),
+    NODE,
+    Column("dify.tool.inputs", "inputs", content=True),
+    Column("dify.tool.outputs", "outputs", content=True),
+    Column("dify.tool.parameters", "parameters", content=True),
+    Column("dify.tool.config", "config", content=True),
     reference="message_id",
 )
 _LABELS: Final = ("tenant_id", "app_id", "tool_name")
@@ -54,34 +57,9 @@ class ToolExecutionPayload(OperationFields, total=False):
 
 
 def _map(facts: EventFacts, tool: ToolExecutionPayload, settings: MappingSettings) -> Signals:
-    whose = common(facts, tool)
-    values = (*whose.values, *_values(tool), *_contents(tool, settings))
-    log = log_record(facts, _LOG, values, operation_ids(tool))
-    return Signals((log,), (), _measurements(tool, whose.tenant_id, whose.app_id))
-
-
-def _values(tool: ToolExecutionPayload) -> tuple[AttributeValue, ...]:
-    error = tool.get("error")
-    return (
-        tool.get("message_id"),
-        tool["tool_name"],
-        tool.get("elapsed_time") or 0.0,
-        status_of(error),
-        error or None,
-        tool.get("workflow_run_id"),
-        tool.get("node_execution_id") or None,
-    )
-
-
-def _contents(tool: ToolExecutionPayload, settings: MappingSettings) -> tuple[str | None, ...]:
-    return contents(
-        settings,
-        reference(_LOG, tool),
-        tool.get("inputs"),
-        tool.get("outputs"),
-        tool.get("parameters"),
-        tool.get("config"),
-    )
+    row = operation_row(facts, tool)
+    log = _LOG.record(facts, row, settings, operation_ids(row))
+    return Signals((log,), (), _measurements(tool, row["tenant_id"], row["app_id"]))
 
 
 def _measurements(
@@ -100,12 +78,9 @@ DEFINITION: Final = CaseDefinition(
     TelemetryCase.TOOL_EXECUTION,
     ToolExecutionPayload,
     _map,
-    Emits(
-        _LOG,
-        metrics=(
-            Metric(REQUESTS, _TYPED_LABELS, _TYPE),
-            Metric(TOOL_DURATION, _LABELS),
-            Metric(ERRORS, _TYPED_LABELS, _TYPE, "`error` is set"),
-        ),
+    _LOG.emits(
+        Metric(REQUESTS, _TYPED_LABELS, _TYPE),
+        Metric(TOOL_DURATION, _LABELS),
+        Metric(ERRORS, _TYPED_LABELS, _TYPE, "`error` is set"),
     ),
 )

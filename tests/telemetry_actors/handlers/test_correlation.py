@@ -5,7 +5,7 @@ import pytest
 from telemetry_actors.handlers import EventFacts
 from telemetry_actors.handlers._correlation import (
     IdentityFields,
-    identity,
+    identified,
     invoked_by,
     owner,
     resolved_trace_id,
@@ -20,11 +20,15 @@ CONTEXT = {
 }
 PAYLOAD = IdentityFields(
     tenant_id="payload-t",
-    user_id="payload-u",
     app_id="payload-a",
+    user_id="payload-u",
     app_name="payload-an",
     workspace_name="payload-wn",
 )
+
+
+def identity(facts, payload):
+    return tuple(identified(facts, payload)[key] for key in PAYLOAD)
 
 
 def facts(tenant_id="", context=CONTEXT):
@@ -82,7 +86,7 @@ def test_an_id_in_the_context_that_is_an_int_is_its_decimal_text():
     ],
 )
 def test_who_set_it_off(payload, user_id, said):
-    assert invoked_by(payload, user_id) == said
+    assert invoked_by({**payload, "user_id": user_id}) == said
 
 
 @pytest.mark.parametrize(
@@ -95,4 +99,13 @@ def test_who_set_it_off(payload, user_id, said):
     ],
 )
 def test_the_resolved_trace_id_is_the_first_that_says_something(sources, resolved):
-    assert resolved_trace_id(*sources) == resolved
+    keys = ("trace_id", "workflow_run_id", "message_id")
+
+    assert resolved_trace_id(dict(zip(keys, sources, strict=True))) == resolved
+
+
+def test_what_the_payload_says_beside_stays_and_the_payload_is_not_changed():
+    payload = {"x": 1}
+
+    assert identified(facts("t"), payload)["x"] == 1
+    assert payload == {"x": 1}
