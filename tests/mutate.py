@@ -123,7 +123,7 @@ class Trial(NamedTuple):
     mutation: Mutation | Mutant
     verdict: str
     """``killed`` is good; ``SURVIVED``, ``STALE`` and ``BROKEN`` (pytest itself failed) are not.
-    ``left out``: the time for all of them was over."""
+    ``left out``: the time for all of them was over. ``late``: nobody knows."""
     words: str
     took_s: float
 
@@ -178,6 +178,8 @@ class Copy:
             code, output = self.run(*mutation.tests)
         finally:
             self._write(path, source)
+        if code is None and isinstance(mutation, Mutant):
+            return "late", output  # its tests may be slow, too
         if code == 0:
             return (
                 "SURVIVED",
