@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from supervisors import ExitKind, InFlight, Mailbox, Revoked, Slot, SupervisedActor
 from supervisors.system.native import gently
 from telemetry_actors.base.inside import inside_the_tree
-from telemetry_actors.batch.places import Kind, Left, Place
+from telemetry_actors.batch.places import Held, Left, Place
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
@@ -82,7 +82,7 @@ class BatchActor(SupervisedActor):
     # -- what nobody will finish ------------------------------------------------------------------
 
     @classmethod
-    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+    def held(cls, place: Place, flight: InFlight) -> Iterator[Held]:
         """What of a batch in hand has no end yet and is found nowhere else. Any thread.
 
         A stage's first step books those that end there; the others may have to wait for long.

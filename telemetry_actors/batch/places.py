@@ -23,12 +23,14 @@ from telemetry_actors.event.ticket import Ticket
 
 Kind = SignalKind | None
 Path = tuple[str, ...]
+Held = tuple[Kind, Any]
+"""Kind of record (None: an event), and the item, which begins with its ticket."""
 
 
 class Holder(Protocol):
     """A class of actors, as far as a walk asks it what a batch of theirs still holds."""
 
-    def held(self, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+    def held(self, place: Place, flight: InFlight) -> Iterator[Held]:
         """What of *flight* has no end yet and is found nowhere else."""
 
     def give_up(self, left: Left) -> list[Any]:
@@ -107,9 +109,7 @@ class Places:
         slot = self.slots.get(place.path)
         return slot.in_flight if slot is not None else None
 
-    def held(
-        self, besides: InFlight | None = None, *, replays: bool = True
-    ) -> Iterator[tuple[Kind, Any]]:
+    def held(self, besides: InFlight | None = None, *, replays: bool = True) -> Iterator[Held]:
         """Each item that is in a mailbox or in hand, with its kind of record.
 
         The mailbox comes before the batch, since that is the way between them, and what is taken
@@ -131,7 +131,7 @@ class Places:
             for item in list(items):
                 yield kind, item
 
-    def _at(self, place: Place, besides: InFlight | None) -> Iterator[tuple[Kind, Any]]:
+    def _at(self, place: Place, besides: InFlight | None) -> Iterator[Held]:
         for item in place.mailbox.held():
             yield place.kind, item
         flight = self.in_hand(place)

@@ -6,13 +6,13 @@ event, and era S's requests. A setting turns either off.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from telemetry_actors.event.definition import EventFacts, MappingSettings
 from telemetry_actors.event.emits import Emits, Metric
 from telemetry_actors.event.instruments import REQUESTS
 from telemetry_actors.event.signals import Instrument, Measurement, Signals
-from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns, NewRow
 from telemetry_actors.handlers._correlation import OwnerFields, owner
 from telemetry_actors.handlers._timestamps import rfc3339
 
@@ -34,7 +34,7 @@ class AppEvent(NamedTuple):
     def map(self, facts: EventFacts, app: OwnerFields, settings: MappingSettings) -> Signals:
         """The mapping of its case."""
         log, (instrument, keys, _, _), (_, _, request_type, _) = self
-        row: dict[str, Any] = {**app}
+        row: NewRow = {**app}
         row["tenant_id"], row["app_id"] = whose = owner(facts, app)
         row["event_id"] = facts.event_id
         row["at"] = rfc3339(facts.emitted_at_ns)

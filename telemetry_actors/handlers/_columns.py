@@ -17,6 +17,7 @@ from telemetry_actors.event.signals import AttributeValue, LogSignal, SpanSignal
 from telemetry_actors.handlers._content import content_text
 
 Row = Mapping[str, Any]
+NewRow = dict[str, Any]
 """By payload key; what a mapping adds has names of its own, or is better than the payload's."""
 
 SPAN_DETAIL: Final = "span_detail"

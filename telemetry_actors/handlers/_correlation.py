@@ -6,12 +6,10 @@ The payload's word counts before the context's; "" counts as nothing said.
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict
 
 from telemetry_actors.event.definition import EventFacts
-from telemetry_actors.handlers._columns import Row
+from telemetry_actors.handlers._columns import NewRow, Row
 
 
 class OwnerFields(TypedDict, total=False):
@@ -59,9 +57,9 @@ def acting_user(facts: EventFacts, payload: UserFields) -> str | None:
     return payload.get("user_id") or facts.said("user_id") or None
 
 
-def identified(facts: EventFacts, payload: IdentityFields) -> dict[str, Any]:
+def identified(facts: EventFacts, payload: IdentityFields) -> NewRow:
     """The payload as a row, with whose it is: "" where that is unknown, null for the user."""
-    row: dict[str, Any] = {**payload}
+    row: NewRow = {**payload}
     row["tenant_id"], row["app_id"] = owner(facts, payload)
     row["user_id"] = acting_user(facts, payload)
     row["app_name"] = payload.get("app_name") or facts.said("app_name")

@@ -7,14 +7,14 @@ each of their records; their logs lie in the trace of the run or the message.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from telemetry_actors.event.definition import EventFacts
 from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.ids import log_ids
 from telemetry_actors.event.instruments import REQUESTS
 from telemetry_actors.event.signals import Measurement
-from telemetry_actors.handlers._columns import Column, Row
+from telemetry_actors.handlers._columns import Column, NewRow, Row
 from telemetry_actors.handlers._correlation import IdentityFields, identified, resolved_trace_id
 
 WHOSE: Final = (
@@ -42,7 +42,7 @@ class OperationFields(IdentityFields, total=False):
     error: str | None
 
 
-def operation_row(facts: EventFacts, operation: OperationFields) -> dict[str, Any]:
+def operation_row(facts: EventFacts, operation: OperationFields) -> NewRow:
     """The payload with whose operation it was, and ``resolved_trace_id``."""
     row = identified(facts, operation)
     row["resolved_trace_id"] = resolved_trace_id(row)

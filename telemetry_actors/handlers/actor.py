@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, SinkItem, forward_records
-from telemetry_actors.batch.places import Kind, Left, Place
+from telemetry_actors.batch.places import Held, Left, Place
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
@@ -201,7 +201,7 @@ class HandlerActor(BatchActor):
             self._books.end(ends)
 
     @classmethod
-    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+    def held(cls, place: Place, flight: InFlight) -> Iterator[Held]:
         """Beside the events: records that the books know, and that it still has to send."""
         yield from super().held(place, flight)
         for kind, _, records in _unsent(place, flight):

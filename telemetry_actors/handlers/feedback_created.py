@@ -6,7 +6,7 @@ there is not even a reference, since nothing could be looked up by one.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from pydantic import with_config
 
@@ -15,7 +15,7 @@ from telemetry_actors.event.definition import CaseDefinition, EventFacts, Mappin
 from telemetry_actors.event.emits import Metric
 from telemetry_actors.event.instruments import FEEDBACK
 from telemetry_actors.event.signals import Measurement, Signals
-from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns
+from telemetry_actors.handlers._columns import METRIC_ONLY, Column, Columns, NewRow
 from telemetry_actors.handlers._correlation import UserFields, acting_user, owner
 from telemetry_actors.handlers._fields import PAYLOAD
 from telemetry_actors.handlers._timestamps import rfc3339
@@ -55,7 +55,7 @@ class FeedbackCreatedPayload(UserFields, total=False):
 
 def _map(facts: EventFacts, feedback: FeedbackCreatedPayload, settings: MappingSettings) -> Signals:
     tenant_id, app_id = owner(facts, feedback)
-    row: dict[str, Any] = {**feedback}
+    row: NewRow = {**feedback}
     row["tenant_id"], row["app_id"] = tenant_id, app_id
     row["user_id"] = _user(facts, feedback)
     row["event_id"] = facts.event_id

@@ -19,7 +19,7 @@ from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.batch.actor import BatchActor, SinkItem
 from telemetry_actors.batch.crashes import tell_raised
-from telemetry_actors.batch.places import Kind, Left, Place
+from telemetry_actors.batch.places import Held, Left, Place
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.dead_letters import Among
 from telemetry_actors.books.ends import Drop, RecordEnd
@@ -322,7 +322,7 @@ class RecordSinkActor(BatchActor):
     # -- what nobody will finish ------------------------------------------------------------------
 
     @classmethod
-    def held(cls, place: Place, flight: InFlight) -> Iterator[tuple[Kind, Any]]:
+    def held(cls, place: Place, flight: InFlight) -> Iterator[Held]:
         """Every record: they end all at once."""
         for item in list(flight.batch):
             yield place.kind, item
