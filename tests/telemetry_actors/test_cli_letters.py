@@ -114,6 +114,20 @@ class TestList:
         assert (letter["at"], letter["measured"], letter["replays"]) == (NOW_NS, True, 0)
         assert "payload" not in letter
 
+    def test_a_filter_that_none_matches_names_the_case_that_was_meant(
+        self, place, directory, capsys
+    ):
+        keep(directory)
+        keep(directory, "e-2", case="ticket_sold")
+        for wrong, meant in (
+            ("app_craeted", "; app_craeted: did you mean app_created?"),
+            ("tikcet_sold", "; tikcet_sold: did you mean ticket_sold?"),
+            ("nowhere", ""),
+        ):
+            assert run("list", place, "--case", wrong) == 0
+            told = f"telemetry-actors: no letter matches (2 letters in {place}){meant}\n"
+            assert capsys.readouterr().err == told
+
     def test_filters(self, place, directory, capsys):
         keep(directory, "old", hours=5)
         keep(directory, "parked", hours=2, reason="parked")
