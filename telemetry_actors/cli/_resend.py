@@ -27,7 +27,6 @@ from telemetry_actors.cli._endpoint import UsageError, sending_settings
 from telemetry_actors.cli._letters import (
     Filter,
     opened,
-    print_bad,
     print_found,
     print_none,
     sorted_out,

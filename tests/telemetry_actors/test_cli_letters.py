@@ -128,6 +128,15 @@ class TestList:
             told = f"telemetry-actors: no letter matches (2 letters in {place}){meant}\n"
             assert capsys.readouterr().err == told
 
+    def test_a_reason_that_there_is_not_names_the_nearest_one(self, place, capsys):
+        assert run("list", place, "--reason", "no_snik") == 2
+        assert capsys.readouterr().err == (
+            "telemetry-actors: invalid value for '--reason': there is no no_snik;"
+            " did you mean no_sink? (telemetry-actors dead-letters list -h says more)\n"
+        )
+        assert run("list", place, "--reason", "xyzzy") == 2
+        assert "there is no xyzzy; there are invalid_payload, " in capsys.readouterr().err
+
     def test_filters(self, place, directory, capsys):
         keep(directory, "old", hours=5)
         keep(directory, "parked", hours=2, reason="parked")
