@@ -150,7 +150,8 @@ def _check_marker(
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False):
             if problem["loc"][:1] == (key,) and problem["type"] != "missing":
-                word = f"{problem['msg']} ({problem['type']})"
+                word = problem["msg"].removeprefix("Value error, ")
+                word = word.replace("Input should be", "must be", 1)
                 raise CaseError(
                     case, f"gated key {key!r} is {marker!r} with content off; the model: {word}"
                 ) from None

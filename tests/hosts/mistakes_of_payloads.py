@@ -122,8 +122,21 @@ for _ in range(1000):
     ),
     Mistake(
         "a model of one's own that refuses it",
-        (invalid(r"seat_sold", r"price: int_parsing"),),
+        (invalid(r"seat_sold", r"price: must be a whole number"),),
         program=OWN_CASE + emitting(case="seat_sold", payload=f'{{"price": "{SECRET}"}}'),
+    ),
+    Mistake(
+        "a validator of one's own that refuses it",
+        (invalid(r"seat_sold", r"price: refused by a validator of the model"),),
+        program=OWN_CASE.replace("price: int", "price: Annotated[str, AfterValidator(no)]").replace(
+            "class",
+            f"""from typing import Annotated
+from pydantic import AfterValidator
+def no(price):
+    raise ValueError("{SECRET}")
+class""",
+        )
+        + emitting(case="seat_sold", payload='{"price": "1"}'),
     ),
     Mistake(
         "a list for a payload",
