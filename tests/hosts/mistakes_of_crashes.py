@@ -204,7 +204,8 @@ CRASHES = (
         (
             (
                 r"size_of\(\) of sink mine \(Sink\) returned a NoneType; a count of bytes is"
-                r" wanted, at /srv/shop/sink\.py:6 in Sink\.size_of; the record is dropped \(encode_error\)"
+                r" wanted, at /srv/shop/sink\.py:6 in Sink\.size_of; the record is dropped"
+                r" \(encode_error\)"
             ),
         ),
         program=_BROKEN_SINK.replace("return 10", "return None"),

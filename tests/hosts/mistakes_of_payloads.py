@@ -14,8 +14,7 @@ NO_TENANT = (
 ANEW = "get_gateway().stop()\n"
 """gunicorn's program may be another's, too."""
 NO_MAP = (
-    r"case app_created: events are refused \(invalid\): {}; hand in a mapping with texts as keys;"
-    r" status\(\)\.problems says whether memory ran out"
+    r"case app_created: events are refused \(invalid\): {}; hand in a mapping with texts as keys"
 )
 STOPPED = (
     r"events are refused \(stopping\), the first one of case app_created: the gateway stops, or has"
@@ -165,7 +164,8 @@ class""",
         (
             (
                 r"events are dropped \(no_sink\), the first one of case app_created: there is"
-                r" nowhere to send it; set ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway"
+                r" nowhere to send it; set TELEMETRY_ACTORS__ENDPOINT, or ENTERPRISE_OTLP_ENDPOINT,"
+                r" or hand a sink to the gateway"
             ),
         ),
         program=ANEW + f"init(sinks=[])\n{emitting()}",

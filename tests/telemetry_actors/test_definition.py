@@ -252,6 +252,9 @@ def test_proper_signals_pass(made):
     assert made_by(made) is made
 
 
+UNFIT = "Signals that don't fit:"
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -259,11 +262,11 @@ def test_proper_signals_pass(made):
         ((LOG,), "a tuple, not Signals"),
         (
             Signals(iter([LOG])),
-            "Signals that don't fit: Signals.logs is a list_iterator; a tuple of LogSignal is wanted",
+            "Signals that don't fit: Signals.logs is a list_iterator; a tuple of LogSignal is",
         ),
         (
             Signals(LOG),
-            "Signals that don't fit: Signals.logs is a LogSignal; a tuple of them is wanted: (log,)",
+            f"{UNFIT} Signals.logs is a LogSignal; a tuple of them is wanted: (log,)",
         ),
         (
             Signals((SPAN,)),
