@@ -47,3 +47,13 @@ def where_written(function: Any) -> str:
     if code is None:
         return ""
     return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}"
+
+
+def a_kind(value: object) -> str:
+    """The type of *value*, with its article.
+
+    >>> a_kind(1), a_kind("x")
+    ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

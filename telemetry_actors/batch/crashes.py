@@ -73,7 +73,8 @@ def tell_raised(what: str, error: BaseException, then: str) -> None:
         then: what became of it.
     """
     of = f"{what} {type(error).__name__} {places_of(error)[:1]}"
-    say_error("%s raised %s; %s", what, in_short(error), then, of=of, at_once=1)
+    says = str(error) if isinstance(error, Misfit) else f"{what} raised {in_short(error)}"
+    say_error("%s; %s", says, then, of=of, at_once=1)
 
 
 def cause_below(slots: Mapping[tuple[str, ...], Slot], path: str) -> str:

@@ -166,7 +166,8 @@ REASONS: Final[Mapping[str, Meaning]] = MappingProxyType({
     "no_sink": Meaning(
         "there is nowhere to send it",
         Fault.SETTINGS,
-        "set ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway",
+        "set TELEMETRY_ACTORS__ENDPOINT, or ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the"
+        " gateway",
     ),
     "shutdown": Meaning(
         "the time to stop was over before it was out",
@@ -277,7 +278,7 @@ def what_to_do(reason: str) -> str:
         reason: of a drop or a refusal, or an ``error.type``.
 
     >>> what_to_do("no_sink")
-    'set ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway'
+    'set TELEMETRY_ACTORS__ENDPOINT, or ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway'
     >>> what_to_do("accepted")
     ''
     """

@@ -34,6 +34,7 @@ _MOST_NAMES: Final = 20
 _MOST_IN_A_SUMMARY: Final = 3
 _OF_TYPE = "of type "
 _LONGEST_NAME: Final = 64
+_UNPACKED: Final = "payload or context can't be packed"
 _SUMMARY_S: Final = 60.0
 
 
@@ -101,6 +102,8 @@ class Losses:
         else:
             end = "refused" if isinstance(reason, Admission) else "dropped"
             advice = what_to_do(reason)
+            if reason is Admission.INVALID and cause != _UNPACKED:  # then it's no want of memory
+                advice = advice.partition(";")[0]
             if reason in _OF_ALL_CASES:
                 words = "events are %s (%s), the first one of case %s: %s; %s"
                 said = warn(words, end, reason, case, cause, advice, of=reason, at_once=1)
@@ -154,7 +157,7 @@ def no_map(context: Any, payload: Any) -> str:
     for what, value in (("payload", payload), ("context", context)):
         if not (issubclass(type(value), Mapping) or (what == "context" and value is None)):
             return f"the {what} is no mapping but of type {type(value).__name__[:_LONGEST_NAME]}"
-    return "payload or context can't be packed"
+    return _UNPACKED
 
 
 def shown_case(case: Any) -> str:

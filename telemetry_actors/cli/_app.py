@@ -312,10 +312,10 @@ def resend(
     was exported, or was a duplicate; otherwise it stays, with the new reason. What was measured
     before is not measured again. Content is sent only if ENTERPRISE_INCLUDE_CONTENT is on here.
 
-    Exit codes: 0 = all were exported, or were duplicates; 1 = some were not, or the books don't
-    balance; 2 = no endpoint, a wrong option or setting, or the directory can't be read;
-    130 = interrupted by Ctrl-C or SIGTERM. Files that are no whole letters are told and skipped,
-    and change nothing of it.
+    Exit codes: 0 = all were exported, or were duplicates; 1 = some were not, no letter matches, or
+    the books don't balance; 2 = no endpoint, a wrong option or setting, or the directory can't be
+    read; 130 = interrupted by Ctrl-C or SIGTERM. Files that are no whole letters are told and
+    skipped, and change nothing of it.
     """
     from telemetry_actors.cli._letters import Filter
     from telemetry_actors.cli._resend import run_resend

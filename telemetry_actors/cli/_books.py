@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_actors.demo.session import Books
+    from telemetry_actors.stores.letters import BadLetter
 
 _USUAL_WIDTH = 80
 _INDENT = "    "
+_BAD_SHOWN = 20
 
 
 def print_json(books: Books, **more: Any) -> None:
@@ -45,6 +47,14 @@ def print_json(books: Books, **more: Any) -> None:
 def print_error(text: str) -> None:
     """One line on stderr, whatever is in it: names of files are anybody's (g29)."""
     sys.stderr.write(f"telemetry-actors: {printable(without_secrets(text))}\n")
+
+
+def print_bad(bad: list[BadLetter]) -> None:
+    """Files that are no letters, on stderr."""
+    for one in bad[:_BAD_SHOWN]:
+        print_error(f"{one.name}: skipped: {one.reason}")
+    if len(bad) > _BAD_SHOWN:
+        print_error(f"{len(bad) - _BAD_SHOWN:,} further files were skipped")
 
 
 def print_books(books: Books, *, to_stderr: bool) -> None:

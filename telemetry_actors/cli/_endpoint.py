@@ -10,8 +10,8 @@ from telemetry_actors.life.settings_said import check_files
 from telemetry_actors.settings import TelemetrySettings
 
 _NO_ENDPOINT = (
-    "no endpoint to send to: give --endpoint URL, or set ENTERPRISE_OTLP_ENDPOINT "
-    "(OTEL_EXPORTER_OTLP_ENDPOINT does, too)"
+    "no endpoint to send to: give --endpoint URL, or set TELEMETRY_ACTORS__ENDPOINT "
+    "(ENTERPRISE_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_ENDPOINT do, too)"
 )
 
 

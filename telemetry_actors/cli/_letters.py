@@ -18,10 +18,12 @@ from urllib.parse import quote
 
 from supervisors import SystemClock
 from telemetry_actors.base.log import printable
+from telemetry_actors.base.nearest import nearest
 from telemetry_actors.books.meanings import what_to_do
-from telemetry_actors.cli._books import print_advice, print_error, print_letters
+from telemetry_actors.cli._books import print_advice, print_bad, print_error, print_letters
 from telemetry_actors.cli._endpoint import UsageError
 from telemetry_actors.errors import EnvelopeError
+from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import unpack_map
 from telemetry_actors.event.ids import bounded_id
 from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLetter
@@ -29,7 +31,6 @@ from telemetry_actors.stores.letters import BadLetter, LetterDirectory, StoredLe
 _OK, _NOT_ALL, _USAGE = 0, 1, 2
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])")
-_BAD_SHOWN = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEEPEST = 64
 
@@ -144,12 +145,24 @@ def sorted_out(
     return found()
 
 
-def print_bad(bad: list[BadLetter]) -> None:
-    """Files that are no letters, on stderr."""
-    for one in bad[:_BAD_SHOWN]:
-        print_error(f"{one.name}: skipped: {one.reason}")
-    if len(bad) > _BAD_SHOWN:
-        print_error(f"{len(bad) - _BAD_SHOWN:,} further files were skipped")
+def print_none(directory: LetterDirectory, wanted: Filter) -> bool:
+    """Of a filter that lets none of the letters pass: so on stderr, with the case that was meant.
+
+    Returns:
+        False: there is no filter, or no letter.
+    """
+    count = len(directory.names())
+    if wanted == Filter() or not count:
+        return False
+    there = {
+        one.letter.envelope.case for one in directory.letters() if isinstance(one, StoredLetter)
+    }
+    meant = ""
+    if wanted.case is not None and wanted.case not in there:
+        near = nearest(wanted.case, there | set(TelemetryCase))
+        meant = "" if near is None else f"; {wanted.case}: did you mean {near}?"
+    print_error(f"no letter matches ({count:,} letters in {directory.path}){meant}")
+    return True
 
 
 # -- list -----------------------------------------------------------------------------------------
@@ -163,15 +176,31 @@ def list_letters(path: Path, wanted: Filter, *, as_json: bool) -> int:
     """
     bad: list[BadLetter] = []
     try:
-        found = list(map(row_of, sorted_out(opened(path), wanted, bad)))
+        directory = opened(path)
+        letters = sorted_out(directory, wanted, bad)
     except UsageError as error:
         print_error(str(error))
         return _USAGE
-    print_list(found, bad, as_json=as_json)
+    print_found(directory, wanted, letters, bad, as_json=as_json)
     return _OK
 
 
-def print_list(found: list[dict[str, Any]], bad: list[BadLetter], *, as_json: bool) -> None:
+def print_found(
+    directory: LetterDirectory,
+    wanted: Filter,
+    letters: Iterator[StoredLetter],
+    bad: list[BadLetter],
+    *,
+    as_json: bool,
+) -> None:
+    """What is listed; where that is nothing, why."""
+    found = list(map(row_of, letters))
+    _print_list(found, bad, as_json=as_json)
+    if not found:
+        print_none(directory, wanted)
+
+
+def _print_list(found: list[dict[str, Any]], bad: list[BadLetter], *, as_json: bool) -> None:
     """Rows as a table, or as one line of JSON."""
     print_bad(bad)
     if as_json:

@@ -153,6 +153,8 @@ def _report(books: Books, *, as_json: bool) -> int:
         first = [line._asdict() for line in books.first_bad_lines]
         print_json(books, bad_lines={"count": books.bad_lines, "first": first})
     print_last_words(books, arrived, books.made)
+    if not (books.made or books.interrupted or books.read_error):
+        print_error("no event was sent: there was no good line")
     return _exit_code(books, holds=all(checks.values()) and not books.given_up)
 
 

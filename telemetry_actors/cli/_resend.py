@@ -19,6 +19,7 @@ from supervisors import SystemClock
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.books.ledger import Admission, Outcome
 from telemetry_actors.cli._books import (
+    print_bad,
     print_books,
     print_checks,
     print_error,
@@ -26,7 +27,13 @@ from telemetry_actors.cli._books import (
     print_last_words,
 )
 from telemetry_actors.cli._endpoint import UsageError, sending_settings
-from telemetry_actors.cli._letters import Filter, opened, print_bad, print_list, row_of, sorted_out
+from telemetry_actors.cli._letters import (
+    Filter,
+    opened,
+    print_found,
+    print_none,
+    sorted_out,
+)
 from telemetry_actors.cli._progress import ProgressDisplay
 from telemetry_actors.cli._prospects import Prospects
 from telemetry_actors.demo.event import MadeEvent
@@ -57,7 +64,7 @@ def run_resend(
         directory = opened(path)
         letters = sorted_out(directory, wanted, bad)
         if dry_run:
-            print_list(list(map(row_of, letters)), bad, as_json=as_json)
+            print_found(directory, wanted, letters, bad, as_json=as_json)
             return _OK
         # A letter of a replay that fails is the one that is there: none is written beside it.
         settings = sending_settings(endpoint, config, dead_letters={"directory": None})
@@ -67,7 +74,8 @@ def run_resend(
     resend = _Resend(directory, letters)
     books = resend.run(settings, total=len(directory.names()) if wanted == Filter() else None)
     print_bad(bad)
-    return _report(books, resend, len(bad), as_json=as_json)
+    none = not (resend.ended["read"] or books.interrupted) and print_none(directory, wanted)
+    return _report(books, resend, len(bad), none=none, as_json=as_json)
 
 
 class _End(NamedTuple):
@@ -148,7 +156,8 @@ class _Resend:
         self._directory.replace(end.stored._replace(letter=letter, replays=end.stored.replays + 1))
 
 
-def _report(books: Books, resend: _Resend, unreadable: int, *, as_json: bool) -> int:
+def _report(books: Books, resend: _Resend, unreadable: int, *, none: bool, as_json: bool) -> int:
+    """*none*: there are letters, and not one of them was meant."""
     ended = resend.ended
     arrived = ended[Outcome.EXPORTED] + ended[Outcome.DUPLICATE]
     checks = {
@@ -156,7 +165,7 @@ def _report(books: Books, resend: _Resend, unreadable: int, *, as_json: bool) ->
         f"exported + duplicate = {arrived:,} of {ended['read']:,} letters": arrived
         >= ended["read"],
         "each of them was removed, or says what happened": not ended["kept"],
-        "something was delivered": bool(ended[Outcome.EXPORTED]) or not ended["read"],
+        "something was delivered": bool(ended[Outcome.EXPORTED]) or not (ended["read"] or none),
     }
     if ended[Outcome.DUPLICATE] and not ended[Outcome.EXPORTED]:
         print_error(

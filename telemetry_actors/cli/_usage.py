@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _NAME = "telemetry-actors"
 _VARIABLE = "_TELEMETRY_ACTORS_COMPLETE"
 _COMPLETIONS = ("--show-completion", "--install-completion")
+_NO_CHOICE = re.compile(r"(.*?: )(?:Value error, )?'(.*)' is not one of ('.*')", re.DOTALL)
 _NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
 
 
@@ -93,4 +94,10 @@ def _words(error: Any, context: Any) -> str:
         there = list(context.command.commands)
         near = did_you_mean(wrong[1], there) or f"; there are {', '.join(there)}"
         return f"there is no command {wrong[1]}{near}"
-    return message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:]
+    other = _NO_CHOICE.fullmatch(message)
+    if other is None:
+        return message.replace("Value error, ", "", 1)
+    there = re.findall(r"'(.*?)'", other[3])
+    near = did_you_mean(other[2], there) or f"; there are {', '.join(there)}"
+    return f"{other[1]}there is no {other[2]}{near}"

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from typing_extensions import is_typeddict
 
-from telemetry_actors.base.misfit import Misfit, where_written
+from telemetry_actors.base.misfit import Misfit, a_kind, where_written
 from telemetry_actors.errors import CaseError
 from telemetry_actors.event.cases import GATED, Reduction
 from telemetry_actors.event.instrument_check import problem_of_measurement
@@ -30,6 +30,7 @@ _REDUCED: Final[Mapping[Reduction, object]] = {
     Reduction.COUNT: [GATED],
     Reduction.DATASETS: [{"dataset_id": "d", "dataset_name": "n"}],
 }
+_KINDS: Final = (LogSignal, SpanSignal, Measurement)
 _LENGTHS: Final = ((0, 16), (0, 8))
 
 
@@ -150,7 +151,8 @@ def _check_marker(
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False):
             if problem["loc"][:1] == (key,) and problem["type"] != "missing":
-                word = f"{problem['msg']} ({problem['type']})"
+                word = problem["msg"].removeprefix("Value error, ")
+                word = word.replace("Input should be", "must be", 1)
                 raise CaseError(
                     case, f"gated key {key!r} is {marker!r} with content off; the model: {word}"
                 ) from None
@@ -195,11 +197,10 @@ def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
     if type(signals) is not Signals:
         return f"a {type(signals).__name__}, not Signals, which is wanted"
     logs, spans, measurements, left_out = signals
-    for records, kind in ((logs, LogSignal), (spans, SpanSignal), (measurements, Measurement)):
-        if type(records) not in (tuple, list):
-            return f"a {type(records).__name__} of {kind.__name__}, not a tuple"
-        if any(type(record) is not kind for record in records):
-            return f"something among its {kind.__name__}s that is none"
+    for name, kind, records in zip(signals._fields, _KINDS, signals, strict=False):
+        problem = _problem_of_records(name, kind, records)
+        if problem is not None:
+            return f"Signals that don't fit: {problem}"
     if type(left_out) is not int or left_out < 0:
         return "spans_sampled_out that is no count"
     problems = (
@@ -208,6 +209,17 @@ def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
         *(problem_of_measurement(m, known) for m in measurements),
     )
     return next((problem for problem in problems if problem is not None), None)
+
+
+def _problem_of_records(name: str, kind: type[tuple[Any, ...]], records: Any) -> str | None:
+    if type(records) is kind:
+        return f"Signals.{name} is {a_kind(records)}; a tuple of them is wanted: ({name[:-1]},)"
+    if type(records) not in (tuple, list):
+        return f"Signals.{name} is {a_kind(records)}; a tuple of {kind.__name__} is wanted"
+    for n, record in enumerate(records):
+        if type(record) is not kind:
+            return f"Signals.{name}[{n}] is {a_kind(record)}; a {kind.__name__} is wanted"
+    return None
 
 
 def _problem_of_record(name: str, record: LogSignal | SpanSignal) -> str | None:

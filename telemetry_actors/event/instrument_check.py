@@ -15,12 +15,14 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from telemetry_actors.base.misfit import a_kind
 from telemetry_actors.errors import CaseError
 from telemetry_actors.event.own_metrics import OWN_PREFIXES, is_own
 from telemetry_actors.event.signals import MOST, Instrument, Measurement
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}", re.ASCII)
 _MAX_UNIT_CHARS: Final = 63
+_MAX_KEY_CHARS: Final = 64
 _MAX_BUCKETS: Final = 200
 _KINDS: Final = ("counter", "updown_counter", "gauge", "histogram")
 _MAY_FALL: Final = frozenset({"updown_counter", "gauge"})
@@ -133,12 +135,13 @@ def problem_of_measurement(measurement: Measurement, known: Sequence[Instrument]
             return f"a measurement of {instrument.name}, which its definition declares otherwise"
         declared = ", ".join(names) or "none"
         return f"a measurement that its definition does not declare (declared: {declared})"
-    if not (_texts(keys) and _texts(labels) and len(keys) == len(labels)):
-        return f"labels of {instrument.name} that are not two equally long tuples of texts"
+    problem = _problem_of_labels(keys, labels, instrument.name)
+    if problem is not None:
+        return f"a measurement that doesn't fit: {problem}"
     problem = _problem_of_value(instrument, value)
     if problem is None:
         return None
-    return f"a {type(value).__name__} that {instrument.name} can't take: {problem}"
+    return f"{a_kind(value)} that {instrument.name} can't take: {problem}"
 
 
 def _problem_of_value(instrument: Instrument, value: object) -> str | None:
@@ -153,5 +156,15 @@ def _problem_of_value(instrument: Instrument, value: object) -> str | None:
     return None
 
 
-def _texts(values: object) -> bool:
-    return type(values) is tuple and all(type(value) is str for value in values)
+def _problem_of_labels(keys: Any, labels: Any, of: str) -> str | None:
+    for what, found in (("keys", keys), ("values", labels)):
+        if type(found) is not tuple:
+            return f"the label {what} of {of} are {a_kind(found)}; a tuple of texts is wanted"
+    if len(keys) != len(labels):
+        return f"{of} has {len(keys)} label keys and {len(labels)} values"
+    for key, label in zip(keys, labels, strict=True):
+        if type(key) is not str:
+            return f"a label key of {of} is {a_kind(key)}; a text is wanted"
+        if type(label) is not str:
+            return f"label {key[:_MAX_KEY_CHARS]} of {of} is {a_kind(label)}; a text is wanted"
+    return None

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import pydantic_core
 from pydantic import ValidationError
 
+from telemetry_actors.base.refused import refusals
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.decoding import MAX_BYTES, check_json
 from telemetry_actors.event.envelope import Envelope, TelemetryEnvelope, base64_bytes, unpack_map
@@ -137,7 +138,7 @@ def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:
         return TelemetryEnvelope(**fields)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        words = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['type']}" for p in problems)
+        words = refusals(problems, "the envelope")
     raise EnvelopeError(words[:300])  # outside: the other one holds the payload
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, NamedTuple, Required, Union, get_args,
 from pydantic import BeforeValidator, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
+from telemetry_actors.base.refused import refusals
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.forms import (
@@ -102,7 +103,7 @@ class PayloadReader:
 def _words(error: ValidationError) -> str:
     """Which keys are wrong and how, without their values."""
     problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['type']}" for p in problems)[:_MOST_WORDS]
+    return refusals(problems, "the payload")[:_MOST_WORDS]
 
 
 def _read_fields(

@@ -227,7 +227,7 @@ def words_of(error: BaseException) -> str:
     """Type and text of *error*, without secrets. It may be one that can't say what it is."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 -- of the host's or a library's making
+    except BaseException:  # noqa: BLE001 -- of the host's or a library's making
         text = ""
     return without_secrets(f"{type(error).__name__}: {text}")
 

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from telemetry_actors.base.refused import REFUSED
 from telemetry_actors.base.switches import WORDS
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.settings.environment import PREFIX, nearest
@@ -22,14 +23,9 @@ from telemetry_actors.settings.environment import PREFIX, nearest
 _LONGEST_VALUE = 80
 
 _ALLOWED = {
+    **{kind: words for kind, words in REFUSED.items() if kind.startswith(("float_", "int_"))},
     "bool_parsing": f"must be {WORDS}",
     "bool_type": f"must be {WORDS}",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a whole number of reasonable size",
-    "int_type": "must be a whole number",
     "model_type": "must be a group of settings",
     "string_type": "must be text",
 }

@@ -1,4 +1,4 @@
-"""What a sink's `export` has returned: an answer that can be followed, or its author's mistake.
+"""What a sink's `export` or `size_of` has returned: of use, or its author's mistake.
 
 Pure.
 """
@@ -23,10 +23,31 @@ def answer_of(sink: Any, method: Any, result: Any) -> ExportResult:
     """
     problem = _problem_of(result)
     if problem is not None:
-        who = f"{method.__name__}() of sink {sink.name} ({type(sink).__name__})"
-        raise Misfit(f"{who} returned {problem}", where_written(method))
+        raise _misfit(sink, method, problem)
     answer: ExportResult = result
     return answer._replace(message=without_secrets(str(answer.message)))
+
+
+def size_of(sink: Any, record: Any) -> Any:
+    """Bytes of *record*, by *sink*'s own count.
+
+    Raises:
+        Misfit: that is none.
+        BaseException: whatever the sink raises.
+    """
+    size = sink.size_of(record)
+    try:
+        fits = 0 <= size < 2**63
+    except TypeError:
+        fits = False
+    if not fits:
+        raise _misfit(sink, sink.size_of, f"a {_kind(size)}; a count of bytes is wanted")
+    return size
+
+
+def _misfit(sink: Any, method: Any, problem: str) -> Misfit:
+    who = f"{method.__name__}() of sink {sink.name} ({type(sink).__name__})"
+    return Misfit(f"{who} returned {problem}", where_written(method))
 
 
 def _problem_of(result: Any) -> str | None:

@@ -5,8 +5,10 @@ way. Its work is bounded: words of 1,000 characters, and so many searches of the
 `_redaction` takes whole secrets out, wherever they come from; this takes out pieces of the request
 in hand. Too much rather than too little: prose in a payload may cost a receiver's sentence a word.
 
-Not found: a value's text of fewer than 8 bytes, unless it stands in quotes, and one that the
-receiver has changed (translated, escaped). Numbers travel as bytes, so 8 digits are hidden anyway.
+Escapes (percent, JSON's, HTML's numbers) are read as what they stand for; base64 and hexadecimal,
+with colons or spaces in between, too. Not found: a value's text of fewer than 8 bytes, unless it
+stands in quotes, and one that the receiver has changed in another way (translated). Numbers travel
+as bytes, so 8 digits are hidden anyway.
 """
 
 from __future__ import annotations
@@ -32,7 +34,15 @@ _ALIKE = bytes.maketrans(
 )
 _QUOTES = re.compile(rb"(['\"`])(.{4,200}?)\1", re.DOTALL)
 _DIGITS = re.compile(rb"[0-9]{8,}")
-_CODED = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
+_PAIR = rb"(?:0x)?([0-9A-Fa-f]{2})"
+_CODED = re.compile(
+    rb"\b" + _PAIR + rb"(?:[ :,-]{1,2}" + _PAIR + rb"){5,}\b|[A-Za-z0-9+/_-]{8,}={0,2}"
+)
+_PAIRS = re.compile(_PAIR)
+_ESCAPE = re.compile(
+    rb"(?:%|\\x)([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|&#(?:x([0-9A-Fa-f]{2,6})|([0-9]{2,7}));"
+)
+_MOST_POINT: Final = 0x10FFFF
 _OURS = re.compile(  # no content: names of the encoding's, and of what every receiver says
     rb"(?<![0-9a-z_])(?:resource_?(?:logs|spans|metrics)|scope_?(?:logs|spans|metrics)"
     rb"|log_?records?|attributes?|resources?|data_?points?|observed_?time_?unix_?nano"
@@ -62,20 +72,48 @@ def without_echo(text: str, body: bytes, headers: Mapping[str, str]) -> str:
     raw = text[:_MOST_CHARS].encode("utf-8", "replace")
     body = body.translate(_ALIKE)
     values = b"\n".join(_forms(headers.values())).translate(_ALIKE)
-    coded = [match.span() for match in _CODED.finditer(raw)]
-    plain = [(b.translate(_ALIKE), span) for span in coded for b in _decoded(raw[slice(*span)])]
-    likes = [raw.translate(_ALIKE), *(like for like, _ in plain)]
     hidden = bytearray(len(raw))
+    for said, spans in _read(raw):
+        _hide_in(said, spans, hidden, body, values)
+    return _shown(raw.decode(), hidden)
+
+
+def _read(raw: bytes) -> Iterator[tuple[bytes, Sequence[tuple[int, int]]]]:
+    """*raw* as it is, and with what its escapes stand for; with the place of each byte in *raw*."""
+    yield raw, [(place, place + 1) for place in range(len(raw))]
+    said, spans, end = b"", list[tuple[int, int]](), 0
+    for match in _ESCAPE.finditer(raw):
+        number = int(match[4]) if match[4] else int(match[1] or match[2] or match[3], 16)
+        point = chr(min(number, _MOST_POINT)).encode("utf-8", "replace")
+        meant = bytes([number]) if match[1] else point
+        said += raw[end : match.start()] + meant
+        spans += [(place, place + 1) for place in range(end, match.start())]
+        spans += [match.span()] * len(meant)
+        end = match.end()
+    if end:
+        yield said + raw[end:], spans + [(place, place + 1) for place in range(end, len(raw))]
+
+
+def _hide_in(
+    said: bytes, spans: Sequence[tuple[int, int]], hidden: bytearray, body: bytes, values: bytes
+) -> None:
+    """Mark in *hidden* what of *said* occurs in the request."""
+    coded = [match.span() for match in _CODED.finditer(said)]
+    plain = [(b.translate(_ALIKE), span) for span in coded for b in _decoded(said[slice(*span)])]
+    likes = [said.translate(_ALIKE), *(like for like, _ in plain)]
     is_ours = _ours(likes[0])
+    found = bytearray(len(said))
     for haystack, run in ((body, RUN_BYTES), (values, _RUN_OF_HEADERS)):
         for index, start in _found(likes, haystack, run):
             if index:
-                _hide(hidden, *plain[index - 1][1])
+                _hide(found, *plain[index - 1][1])
             elif is_ours[start : start + run].count(0) >= _GRAM:
                 for place in range(start, start + run):
-                    hidden[place] |= 1 - is_ours[place]
-    _hide_words(hidden, likes[0], body + values)
-    return _shown(raw.decode(), hidden)
+                    found[place] |= 1 - is_ours[place]
+    _hide_words(found, likes[0], body + values)
+    for span, is_found in zip(spans, found, strict=True):
+        if is_found:
+            _hide(hidden, *span)
 
 
 def _ours(like: bytes) -> bytearray:
@@ -143,6 +181,8 @@ def _hide_words(hidden: bytearray, like: bytes, haystack: bytes) -> None:
 def _decoded(word: bytes) -> Iterator[bytes]:
     with suppress(ValueError):
         yield bytes.fromhex(word.decode())
+    if not word.isalnum():
+        yield bytes.fromhex(b"".join(_PAIRS.findall(word)).decode())
     word = word.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     for offset in range(_GRAM):
         rest = word[offset:]

@@ -16,6 +16,7 @@ from typing import Any
 
 from supervisors import Clock, InFlight
 from telemetry_actors.base.breaker import Breaker
+from telemetry_actors.base.misfit import Misfit
 from telemetry_actors.base.unseen import unseen
 from telemetry_actors.batch.actor import BatchActor, SinkItem
 from telemetry_actors.batch.crashes import tell_raised
@@ -27,7 +28,7 @@ from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Sink, Verdict
 from telemetry_actors.redaction.redaction import words_of
-from telemetry_actors.sinks._answer_of import answer_of
+from telemetry_actors.sinks._answer_of import answer_of, size_of
 from telemetry_actors.sinks._sending import Chunk, Sending, ends_given_up
 from telemetry_actors.sinks.retry import RetryPlan, StopBudget
 
@@ -84,13 +85,15 @@ class RecordSinkActor(BatchActor):
         """Encode one record; one that can't be encoded hurts only itself."""
         try:
             return self._sink.encode(self._kind, item[2])
-        except Exception as error:  # noqa: BLE001 -- data that the wire can't carry, in whatever way it says so
+        except BaseException as error:  # noqa: BLE001 -- data that the wire can't carry, in whatever way it says so
             return self._unfit("encoding of", error)
 
-    def _unfit(self, what: str, error: Exception) -> Drop:
+    def _unfit(self, what: str, error: BaseException) -> Drop:
+        """SystemExit as well: raised again and again it would cost everybody the tree."""
         who = f"{what} {self._kind} for sink {self._sink.name}"
         tell_raised(who, error, "the record is dropped (encode_error)")
-        return Drop(Reason.ENCODE_ERROR, self._stage, words_of(error)[:300])
+        words = str(error) if isinstance(error, Misfit) else words_of(error)
+        return Drop(Reason.ENCODE_ERROR, self._stage, words[:300])
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -123,9 +126,8 @@ class RecordSinkActor(BatchActor):
     def _size_of(self, record: Any) -> Any:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
-            size, odd = self._sink.size_of(record), ValueError("size_of() gave no size")
-            return size if 0 <= size < 2**63 else self._unfit("size_of() of", odd)
-        except Exception as error:  # noqa: BLE001 -- whatever a sink of a user's raises
+            return size_of(self._sink, record)
+        except BaseException as error:  # noqa: BLE001 -- whatever a sink of a user's raises
             return self._unfit("size_of() of", error)
 
     def _after_a_crash(self, sending: Sending) -> None:

@@ -49,6 +49,8 @@ def _unusable(value: object, allowed: str) -> SettingsError:
 def _name_of(sink: Any) -> str:
     if isinstance(sink, type):
         raise _unusable(sink, "must be sinks, and this is a class: call it")
+    if sink is None:
+        raise SettingsError("sinks", value="[None]", allowed="None is no sink")
     name = getattr(sink, "name", None)
     if not isinstance(name, str):
         raise _unusable(sink, f"its name is a {type(name).__name__}; it {_NAMES}")

@@ -16,7 +16,7 @@ from telemetry_actors.base.rpc_codes import RPC_CODES
 from telemetry_actors.base.timing import Timing
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import ExportResult, Verdict
-from telemetry_actors.sinks.outages import Outages
+from telemetry_actors.sinks.outages import Outages, what_failed
 
 _FAILURES_KEPT = 8
 
@@ -129,7 +129,7 @@ class SinkHealth:
         well = result.verdict is Verdict.ACCEPTED and not result.rejected
         if not well:
             self.failures += 1
-            self.last_failure = f"{result.verdict}: {result.message}"
+            self.last_failure = what_failed(result)
             self.endpoint.failures.append(Failure(now_ns, self._kind, result))
         elif result.message:  # all were taken, and the receiver has something to say about it
             self.warnings += 1

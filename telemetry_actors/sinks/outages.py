@@ -110,8 +110,12 @@ def words_of_failure(result: ExportResult, place: str) -> str:
     >>> words_of_failure(ExportResult(Verdict.RETRY, message="HTTP 503"), "http://far:4318")
     '(retry: HTTP 503) at http://far:4318'
     """
+    return f"({what_failed(result)}) at {result.url or place}"
+
+
+def what_failed(result: ExportResult) -> str:
+    """The same without the address, as `status()` has it."""
     what = str(result.verdict)
     if result.verdict is Verdict.ACCEPTED:
         what = f"{result.rejected} records of a request were rejected"
-    said = f": {result.message}" if result.message else ""
-    return f"({what}{said}) at {result.url or place}"
+    return what + (f": {result.message}" if result.message else "")

@@ -105,13 +105,14 @@ def measured(value: str, words: str) -> Mistake:
     """A row of a mapping that measures *value* for a counter."""
     kind = value.partition("(")[0]
     line = (
-        rf"handlers/ticket_sold/handler crashed: TypeError: the mapping of ticket_sold made a"
+        rf"handlers/ticket_sold/handler crashed: TypeError: the mapping of ticket_sold made an?"
         rf" {kind} that shop\.tickets can't take: {words}, at /srv/shop/tickets\.py:11 in"
         rf" to_signals; {_RESTARTED}"
     )
     return Mistake(f"a measurement: {value}", (line,), program=f"VALUE = {value}\n{_MEASURES}")
 
 
+_LABEL = _MEASURES.replace("Measurement(SOLD, (), (), VALUE)", "SOLD.measure(1, seat=object())")
 _WORKS_NEVER = (
     _BROKEN_SINK.replace("raise OSError", "return None # ")[: -len(_FLUSH)]
     + """
@@ -187,6 +188,28 @@ CRASHES = (
     measured("float(1)", r"this counter is declared int \(number=float takes fractions\)"),
     measured("int(-1)", r"a counter takes no negative number"),
     measured("str(1)", r"no int or float"),
+    Mistake(
+        "a label that is no text",
+        (
+            (
+                r"handlers/ticket_sold/handler crashed: TypeError: the mapping of ticket_sold made"
+                r" a measurement that doesn't fit: label seat of shop\.tickets is an object; a text"
+                rf" is wanted, at /srv/shop/tickets\.py:11 in to_signals; {_RESTARTED}"
+            ),
+        ),
+        program=f"VALUE = 1\n{_LABEL}",
+    ),
+    Mistake(
+        "a sink that can't say a size",
+        (
+            (
+                r"size_of\(\) of sink mine \(Sink\) returned a NoneType; a count of bytes is"
+                r" wanted, at /srv/shop/sink\.py:6 in Sink\.size_of; the record is dropped"
+                r" \(encode_error\)"
+            ),
+        ),
+        program=_BROKEN_SINK.replace("return 10", "return None"),
+    ),
     Mistake(
         "a sink that hangs at the end",
         (

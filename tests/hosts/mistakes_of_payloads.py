@@ -14,8 +14,7 @@ NO_TENANT = (
 ANEW = "get_gateway().stop()\n"
 """gunicorn's program may be another's, too."""
 NO_MAP = (
-    r"case app_created: events are refused \(invalid\): {}; hand in a mapping with texts as keys;"
-    r" status\(\)\.problems says whether memory ran out"
+    r"case app_created: events are refused \(invalid\): {}; hand in a mapping with texts as keys"
 )
 STOPPED = (
     r"events are refused \(stopping\), the first one of case app_created: the gateway stops, or has"
@@ -122,8 +121,21 @@ for _ in range(1000):
     ),
     Mistake(
         "a model of one's own that refuses it",
-        (invalid(r"seat_sold", r"price: int_parsing"),),
+        (invalid(r"seat_sold", r"price: must be a whole number"),),
         program=OWN_CASE + emitting(case="seat_sold", payload=f'{{"price": "{SECRET}"}}'),
+    ),
+    Mistake(
+        "a validator of one's own that refuses it",
+        (invalid(r"seat_sold", r"price: refused by a validator of the model"),),
+        program=OWN_CASE.replace("price: int", "price: Annotated[str, AfterValidator(no)]").replace(
+            "class",
+            f"""from typing import Annotated
+from pydantic import AfterValidator
+def no(price):
+    raise ValueError("{SECRET}")
+class""",
+        )
+        + emitting(case="seat_sold", payload='{"price": "1"}'),
     ),
     Mistake(
         "a list for a payload",
@@ -152,7 +164,8 @@ for _ in range(1000):
         (
             (
                 r"events are dropped \(no_sink\), the first one of case app_created: there is"
-                r" nowhere to send it; set ENTERPRISE_OTLP_ENDPOINT, or hand a sink to the gateway"
+                r" nowhere to send it; set TELEMETRY_ACTORS__ENDPOINT, or ENTERPRISE_OTLP_ENDPOINT,"
+                r" or hand a sink to the gateway"
             ),
         ),
         program=ANEW + f"init(sinks=[])\n{emitting()}",

@@ -114,6 +114,29 @@ class TestList:
         assert (letter["at"], letter["measured"], letter["replays"]) == (NOW_NS, True, 0)
         assert "payload" not in letter
 
+    def test_a_filter_that_none_matches_names_the_case_that_was_meant(
+        self, place, directory, capsys
+    ):
+        keep(directory)
+        keep(directory, "e-2", case="ticket_sold")
+        for wrong, meant in (
+            ("app_craeted", "; app_craeted: did you mean app_created?"),
+            ("tikcet_sold", "; tikcet_sold: did you mean ticket_sold?"),
+            ("nowhere", ""),
+        ):
+            assert run("list", place, "--case", wrong) == 0
+            told = f"telemetry-actors: no letter matches (2 letters in {place}){meant}\n"
+            assert capsys.readouterr().err == told
+
+    def test_a_reason_that_there_is_not_names_the_nearest_one(self, place, capsys):
+        assert run("list", place, "--reason", "no_snik") == 2
+        assert capsys.readouterr().err == (
+            "telemetry-actors: invalid value for '--reason': there is no no_snik;"
+            " did you mean no_sink? (telemetry-actors dead-letters list -h says more)\n"
+        )
+        assert run("list", place, "--reason", "xyzzy") == 2
+        assert "there is no xyzzy; there are invalid_payload, " in capsys.readouterr().err
+
     def test_filters(self, place, directory, capsys):
         keep(directory, "old", hours=5)
         keep(directory, "parked", hours=2, reason="parked")

@@ -73,6 +73,29 @@ def run(capsys):
     return _run
 
 
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_filter_that_no_letter_matches_is_told_with_the_case_that_was_meant(
+    run, place, directory, capsys, dry
+):
+    """It was a success in all that is printed."""
+    keep(directory, 2)
+    argv = ["dead-letters", "replay", str(place), "--case", "app_craeted", "--endpoint", DEAD]
+    with pytest.raises(SystemExit) as caught:
+        main([*argv, "--dry-run"] if dry else argv)
+
+    captured = capsys.readouterr()
+    told = f"no letter matches (2 letters in {place}); app_craeted: did you mean app_created?\n"
+    assert captured.err == f"telemetry-actors: {told}"
+    assert caught.value.code == (0 if dry else 1)
+    assert ("NO  something was delivered" in captured.out) is not dry
+    assert len(directory.names()) == 2
+
+
+def test_nothing_to_replay_is_no_fault(run, place, directory, capsys):
+    assert run(place, "--endpoint", DEAD, "--reason", "rejected")[0] == 0
+    assert "matches" not in capsys.readouterr().err
+
+
 def test_g18_what_was_dropped_arrives_and_its_letters_go(run, receiver, place, directory):
     keep(directory, 30)
     code, result = run(place, "--endpoint", receiver.endpoint)

@@ -122,6 +122,20 @@ class TestReplay:
         }
         assert receiver.stats()["logs"] == 4
 
+    @pytest.mark.parametrize(("lines", "bad"), [("nonsense\n", 1), ("", 0)])
+    def test_without_one_good_line_it_says_that_nothing_was_sent(
+        self, run, tmp_path, capsys, lines, bad
+    ):
+        file = tmp_path / "events.jsonl"
+        file.write_text(lines)
+        with pytest.raises(SystemExit) as caught:
+            main(["replay", str(file), "--endpoint", DEAD])
+
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told == "telemetry-actors: no event was sent: there was no good line"
+        assert caught.value.code == 0
+        assert run("replay", file, "--endpoint", DEAD)[1]["bad_lines"]["count"] == bad
+
     def test_a_repeated_event_id_is_a_duplicate_and_no_loss(self, run, receiver, tmp_path):
         file = tmp_path / "events.jsonl"
         file.write_text(GOOD.replace("}}\n", '}, "event_id": "e-1"}\n') * 3)

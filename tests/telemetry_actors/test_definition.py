@@ -252,28 +252,56 @@ def test_proper_signals_pass(made):
     assert made_by(made) is made
 
 
+UNFIT = "Signals that don't fit:"
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
         (None, "a NoneType, not Signals"),
         ((LOG,), "a tuple, not Signals"),
-        (Signals(iter([LOG])), "a list_iterator of LogSignal, not a tuple"),
-        (Signals((SPAN,)), "something among its LogSignals that is none"),
-        (Signals((), (LOG,)), "something among its SpanSignals that is none"),
-        (Signals((), (), ("SECRET",)), "something among its Measurements that is none"),
+        (
+            Signals(iter([LOG])),
+            "Signals that don't fit: Signals.logs is a list_iterator; a tuple of LogSignal is",
+        ),
+        (
+            Signals(LOG),
+            f"{UNFIT} Signals.logs is a LogSignal; a tuple of them is wanted: (log,)",
+        ),
+        (
+            Signals((SPAN,)),
+            "Signals that don't fit: Signals.logs[0] is a SpanSignal; a LogSignal is wanted",
+        ),
+        (
+            Signals((), (LOG,)),
+            "Signals that don't fit: Signals.spans[0] is a LogSignal; a SpanSignal is wanted",
+        ),
+        (
+            Signals((), (), ("SECRET",)),
+            "Signals that don't fit: Signals.measurements[0] is a str; a Measurement is wanted",
+        ),
         (Signals((), (), (), -1), "spans_sampled_out"),
         (Signals((LOG._replace(keys=("a", "b")),)), "a log with 2 keys and 1 values"),
         (Signals((LOG._replace(trace_id="SECRET"),)), "a log with an id that is not 16 bytes"),
         (Signals((LOG._replace(span_id=b"SECRET"),)), "a log with an id that is not 8 bytes"),
         (Signals((), (SPAN._replace(span_id=b""),)), "a span without a trace id or a span id"),
-        (Signals((), (), (ORDERS.measure(-1),)), "a int that shop.orders.total can't take"),
+        (Signals((), (), (ORDERS.measure(-1),)), "an int that shop.orders.total can't take"),
         (Signals((), (), (ORDERS.measure(1.5),)), "a float that shop.orders.total can't take"),
         (Signals((), (), (ORDERS.measure(True),)), "a bool that shop.orders.total can't take"),
         (Signals((), (), (WAIT.measure(float("nan")),)), "a float that shop.wait can't take"),
         (Signals((), (), (WAIT.measure("SECRET"),)), "a str that shop.wait can't take"),
-        (Signals((), (), (WAIT.measure(1, a=b"SECRET"),)), "labels of shop.wait"),
-        (Signals((), (), (Measurement(WAIT, ["a"], ["b"], 1),)), "labels of shop.wait"),
-        (Signals((), (), (Measurement(WAIT, ("a",), (), 1),)), "labels of shop.wait"),
+        (
+            Signals((), (), (WAIT.measure(1, a=b"SECRET"),)),
+            "a measurement that doesn't fit: label a of shop.wait is a bytes; a text is wanted",
+        ),
+        (
+            Signals((), (), (Measurement(WAIT, ["a"], ["b"], 1),)),
+            "a measurement that doesn't fit: the label keys of shop.wait are a list; a tuple",
+        ),
+        (
+            Signals((), (), (Measurement(WAIT, ("a",), (), 1),)),
+            "a measurement that doesn't fit: shop.wait has 1 label keys and 0 values",
+        ),
         (
             Signals((), (), (Instrument("shop.else", "counter", "").measure(),)),
             "a measurement that its definition does not declare (declared: shop.orders.total,",

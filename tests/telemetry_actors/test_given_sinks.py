@@ -26,7 +26,7 @@ async def exports_later(self, kind, encoded, timeout_s):
         (broken(interrupt=1), "its interrupt is a int, which can't be called"),
         ([RecordingSink], "this is a class: call it"),
         (RecordingSink(), "must be a list of sinks"),
-        ([None], "its name is a NoneType"),
+        ([None], "sinks = [None]: None is no sink"),
     ],
 )
 def test_a_sink_that_can_not_be_used_is_told_when_it_is_handed_in(sinks, words):

@@ -126,9 +126,9 @@ def test_a_value_that_fits(instrument, value):
         (ORDERS, float("nan"), "a float that shop.orders can't take: this counter is declared int"),
         (QUEUE, 1.5, "a float that shop.queue can't take: this gauge is declared int"),
         (OPEN, 1.5, "a float that shop.sessions can't take: this updown_counter is declared int"),
-        (ORDERS, -1, "a int that shop.orders can't take: a counter takes no negative number"),
+        (ORDERS, -1, "an int that shop.orders can't take: a counter takes no negative number"),
         (REVENUE, -0.01, "a float that shop.revenue can't take: a counter takes no negative"),
-        (WAIT, -1, "a int that shop.wait can't take: a histogram takes no negative number"),
+        (WAIT, -1, "an int that shop.wait can't take: a histogram takes no negative number"),
         *((each, True, f"a bool that {each.name} can't take: a bool is no number") for each in ALL),
         *((each, "77", f"a str that {each.name} can't take: no int or float") for each in ALL),
         *((each, None, f"a NoneType that {each.name} can't take") for each in ALL),
@@ -137,7 +137,7 @@ def test_a_value_that_fits(instrument, value):
             for each in (REVENUE, DRIFT, HEAT, WAIT)
             for value in (float("nan"), float("inf"), float("-inf"), 1e201)
         ),
-        (HEAT, 10**400, "a int that shop.heat can't take: not finite, or too large"),
+        (HEAT, 10**400, "an int that shop.heat can't take: not finite, or too large"),
     ],
 )
 def test_a_value_that_does_not_fit_is_said_by_its_type(instrument, value, said):

@@ -29,7 +29,7 @@ def test_kinds_that_share_an_endpoint_share_its_last_failures(endpoint):
 
     assert (logs.failures, spans.failures) == (1, 1)
     assert [(f.time_ns, f.kind) for f in endpoint.failures] == [(1, "logs"), (2, "spans")]
-    assert spans.last_failure == "accepted: odd"
+    assert spans.last_failure == "1 records of a request were rejected: odd"
 
 
 def test_only_the_last_few_failures_are_kept(endpoint):

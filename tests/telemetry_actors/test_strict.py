@@ -132,7 +132,7 @@ def test_a_case_of_ones_own_is_looked_at_by_its_own_model():
         assert gateway.emit("order_shipped", TENANT, order)
         with pytest.raises(StrictError, match="no key amonut; did you mean amount"):
             gateway.emit("order_shipped", TENANT, {"order_id": "o", "amonut": 1})
-        with pytest.raises(StrictError, match=r"amount: int_type|amount: int_parsing") as caught:
+        with pytest.raises(StrictError, match="amount: must be a whole number") as caught:
             gateway.emit("order_shipped", TENANT, {**order, "amount": SECRET})
         assert SECRET not in str(caught.value)
         gateway.stop(0.1)

@@ -116,7 +116,7 @@ def test_a_model_of_the_users_own_says_itself_what_it_takes():
     reader = PayloadReader(CaseDefinition("order_made", Order, lambda _f, _p, _s: Signals()))
 
     assert reader.read({"note": "x"}) == (Order(note="x"), ())
-    with pytest.raises(InvalidPayload, match="note: string_type"):
+    with pytest.raises(InvalidPayload, match="note: must be a text"):
         reader.read({"note": 5})
 
 

@@ -277,11 +277,12 @@ def test_g15_a_payload_that_fails_validation_is_data_and_costs_no_restart():
     assert "workflow_id: missing" in letters[0].error
 
 
-def test_g15_a_record_that_cannot_be_encoded_hurts_only_itself():
+@pytest.mark.parametrize("error", [UnicodeEncodeError("utf-8", "x", 0, 1, "no"), SystemExit(3)])
+def test_g15_a_record_that_cannot_be_encoded_hurts_only_itself(error):
     class Picky(RecordingSink):
         def encode(self, kind, record):
             if record.attributes["log.record.uid"] == "e5":
-                raise UnicodeEncodeError("utf-8", "x", 0, 1, "a surrogate")
+                raise error
             return super().encode(kind, record)
 
     with TelemetryGateway(TelemetrySettings.enabled(), sinks=[Picky()]) as gateway:
@@ -293,15 +294,25 @@ def test_g15_a_record_that_cannot_be_encoded_hurts_only_itself():
     assert (ledger.exported, ledger.dropped) == (19, {"encode_error": 1})
 
 
-@pytest.mark.parametrize("size", [-5, None, "x", float("nan"), ValueError("no")])
-def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size, caplog):
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (-5, "returned a negative or endless int; a count of bytes is wanted, at "),
+        (None, "returned a NoneType; a count of bytes is wanted, at "),
+        ("x", "returned a str; a count of bytes is wanted, at "),
+        (float("nan"), "returned a negative or endless float; a count of bytes is wanted, at "),
+        (ValueError("no"), "raised ValueError at "),
+        (SystemExit(3), "raised SystemExit at "),
+    ],
+)
+def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size, words, caplog):
     """It parked all sinks, and with them the tree."""
 
     class Unsure(RecordingSink):
         def size_of(self, encoded):
             if encoded.attributes["log.record.uid"] != "e5":
                 return super().size_of(encoded)
-            if isinstance(size, Exception):
+            if isinstance(size, BaseException):
                 raise size
             return size
 
@@ -312,7 +323,8 @@ def test_g12_nor_does_one_whose_size_a_sink_can_not_say(size, caplog):
         assert gateway.status().restarts == 0
 
     assert (ledger.exported, ledger.dropped) == (19, {"encode_error": 1})
-    assert "size_of() of logs for sink recording raised" in caplog.text
+    who = "of logs for sink recording" if "raised" in words else "of sink recording (Unsure)"
+    assert f"size_of() {who} {words}{__file__}:" in caplog.text
 
 
 def test_a_poison_record_is_found_by_halving_and_the_rest_is_delivered():

@@ -82,7 +82,7 @@ def test_e8_money_is_counted_as_money(shop):
     [
         (ORDERS, 12.5, "a float that shop.orders can't take: this counter is declared int"),
         (QUEUE, 12.5, "a float that shop.queue can't take: this gauge is declared int"),
-        (ORDERS, -12, "a int that shop.orders can't take: a counter takes no negative number"),
+        (ORDERS, -12, "an int that shop.orders can't take: a counter takes no negative number"),
         (REVENUE, float("inf"), "a float that shop.revenue can't take: not finite, or too large"),
         (REVENUE, float("nan"), "a float that shop.revenue can't take: not finite, or too large"),
     ],

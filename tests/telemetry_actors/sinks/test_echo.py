@@ -33,12 +33,22 @@ SAYS = [
     ("bad login poppins", "bad login ***"),
     (f"bad value {BASE64(VALUE.encode()).decode()[2:]}", "bad value ***"),
     ("bad number 4711081512", "bad number ***"),
+    (f"bad key {KEY.encode().hex(':')}", "bad key ***"),
+    (f"bad key {KEY.encode().hex(' ').upper()[:29]}...", "bad key ***..."),
+    (f"bad key {', '.join(f'0x{byte:02x}' for byte in KEY.encode())}.", "bad key ***."),
+    (f"bad key {''.join(f'%{byte:02X}' for byte in KEY.encode())}!", "bad key ***!"),
+    (f"bad key {KEY.replace('-', '%2D')}!", "bad key ***!"),
+    (f"bad key {''.join(f'{chr(92)}u{byte:04x}' for byte in KEY.encode())}!", "bad key ***!"),
+    (f"bad key {''.join(f'&#{byte};' for byte in KEY.encode())}!", "bad key ***!"),
+    (f"bad key {BASE64(KEY.encode() + b'==').decode().replace('=', '%3D')}!", "bad key ***!"),
+    (f"bad value {VALUE.replace(' ', chr(92) + 'u0020')}!", "bad value ***!"),
 ]
 PLAIN = [
     "invalid field resourceLogs",
     "resource_logs[0].scope_logs: service.name is required",
     "request of 4194305 bytes is larger than max (5242880 vs. 4194304)",
     "unknown tenant; ask for access at https://receiver.example/keys",
+    "at 10:20:30:40:50:60:70, 100%25 of 12 34 56 78 90 12 were \\u0041nsw\\u00e9r&#33;",
     "request 6ba7b810-9dad-11d1-80b4-00c04fd430c8 has failed",
 ]
 
