@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from supervisors import Place, Report, Slot
+from supervisors.errors import ChildStartError, StartTimeout, ThreadRefused
 from supervisors.run.reports import cause_of, places_of
 from telemetry_actors.base.log import error as say_error
 from telemetry_actors.base.log import say
 from telemetry_actors.base.misfit import Misfit
+from telemetry_actors.errors import SettingsError
 
 _OURS: Final = str(Path(__file__).parents[2]) + os.sep
 """Where both packages are."""
@@ -101,6 +103,15 @@ def in_short(error: BaseException | str | None, places: tuple[Place, ...] = ()) 
         part for part in (_name_of(origin), _calls(places_of(origin)[:1])) if part
     )
     return f"{words} (from {came_from})"
+
+
+def why_not_up(error: BaseException | str) -> str:
+    """Why a tree can't be started. Our own words are told; of what is anybody's, type and place."""
+    if isinstance(error, SettingsError | StartTimeout | ThreadRefused):
+        return str(error)
+    if isinstance(error, ChildStartError):
+        return f"child {error.child_id!r} failed to start: {why_not_up(error.cause)}"
+    return in_short(error)
 
 
 def _name_of(error: BaseException | str | None) -> str:

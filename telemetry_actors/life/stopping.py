@@ -19,7 +19,7 @@ from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
 from telemetry_actors.life._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.life.aside import Aside, run_aside
-from telemetry_actors.life.cut_short import cut_short, last_cause
+from telemetry_actors.life.cut_short import cut_short, last_cause, take_unbuilt
 from telemetry_actors.life.draining import await_tree, drain_life, held_count, is_empty
 from telemetry_actors.life.ending import end_calls, end_held, end_unbuilt
 from telemetry_actors.life.life import Life
@@ -136,8 +136,10 @@ class Stopping:
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()
         lost = report.shutdown, report.unconfirmed
-        if not quietly and any(lost) and self._is_mine_to_say():
-            words = words_of_loss("the gateway was stopped", *lost, report.seconds)
+        any_lost = any(lost) or self._life.phase.unbuilt
+        if not quietly and any_lost and self._is_mine_to_say():
+            parked = take_unbuilt(self._life)
+            words = words_of_loss("the gateway was stopped", *lost, report.seconds, parked=parked)
             cause = last_cause(self._life)
             say_at_the_end(f"{words}; {cause}" if cause else words)
         self.report = report
