@@ -61,7 +61,11 @@ def tell(report: Report) -> None:
     if report.then:
         words += f"; {report.then}"
     if report.level >= logging.ERROR:  # a crash and its count are of one kind
-        say_error("%s", words, of=f"{report.path} {report.places[:1]}", at_once=_AT_ONCE)
+        of, within = (
+            f"{report.path} {report.places[:1]}",
+            f"{report.path} {report.counts or report.kind}",
+        )
+        say_error("%s", words, of=of, at_once=_AT_ONCE, within=within)
     else:
         say("%s", words)
 
@@ -75,7 +79,7 @@ def tell_raised(what: str, error: BaseException, then: str) -> None:
         then: what became of it.
     """
     of = f"{what} {type(error).__name__} {places_of(error)[:1]}"
-    say_error("%s raised %s; %s", what, in_short(error), then, of=of, at_once=1)
+    say_error("%s raised %s; %s", what, in_short(error), then, of=of, at_once=1, within=what)
 
 
 def cause_below(slots: Mapping[tuple[str, ...], Slot], path: str) -> str:

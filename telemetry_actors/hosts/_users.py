@@ -86,7 +86,7 @@ def _start(gateway: TelemetryGateway) -> None:
     def start() -> None:
         try:
             gateway.start()
-        except (Exception, SystemExit) as error:  # a sink of the user's may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a sink of the user's
             why = why_not_up(error)
             say_at_the_end(f"the tree can't be started: {why}; the first event tries again")
         finally:
