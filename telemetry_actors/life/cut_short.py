@@ -20,8 +20,9 @@ def cut_short(life: Life) -> None:
     """From now on what fails is the stop's doing. Notes down where calls of a user's stand."""
     found = []
     runtime = life.running.runtime
-    for place in life.places:
-        slot = life.places.slots.get(place.path)
+    metrics = () if life.running.tree is None else life.running.tree.metrics
+    for path in (*(place.path for place in life.places), *metrics):
+        slot = life.places.slots.get(path)
         actor = None if slot is None else slot.current
         if slot is None or actor is None or runtime is None:
             continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from supervisors import Exit, SystemClock
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
-from telemetry_actors.base.log import say_at_the_end
+from telemetry_actors.base.log import say_at_the_end, warn
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
@@ -203,7 +203,7 @@ class _Stop:
             if drained and life.stores.journal is not None:
                 drained, metrics = self._deliver_what_others_left(life.stores.journal, metrics)
             life.places.slots = dict(life.places.slots)  # the tree forgets them as it ends
-        if not drained:
+        if not (drained and metrics):
             cut_short(life)
         threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
         threads_left += self._stop_tree()
@@ -216,6 +216,9 @@ class _Stop:
         threads_left += self._close_payloads()
         life.phase.state = "stopped"
         lost = shutdown + unconfirmed  # also where there was no tree to drain into
+        if life.outlets.cut_at and not (metrics or lost):  # else the line of that has it
+            words = "%s; metrics were not exported before the stop"
+            warn(words, "; ".join(life.outlets.cut_at))
         return StopReport(
             drained=drained and not lost and not kept,
             metrics_exported=metrics and not (lost and life.running.root is None),

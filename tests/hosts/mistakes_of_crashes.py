@@ -158,6 +158,26 @@ def has_no_address(kind: str) -> Mistake:
     return Mistake(f"a sink without an address: {kind}", lines, program=program)
 
 
+_ACCEPTED = "return ExportResult(Verdict.ACCEPTED)"
+_METRICS_HANG = (
+    _BROKEN_SINK.replace(_ACCEPTED, "import threading; threading.Event().wait()")
+    .replace(
+        "raise OSError", f"from telemetry_actors.ports import ExportResult, Verdict; {_ACCEPTED} # "
+    )
+    .replace("flush(5)", "flush(1)")
+)
+
+
+def metrics_hang(end: str, stop: str) -> Mistake:
+    """A row of a sink whose `export_metrics` hangs when it is *stop* that ends the gateway."""
+    line = (
+        r"sinks/metrics hangs at .*/srv/shop/sink\.py:12 in Sink\.export_metrics"
+        r" < telemetry_actors/sinks/metrics_actor\.py:\d+ in .*;"
+        r" metrics were not exported before the stop"
+    )
+    return Mistake(f"metrics that hang at {end}", (line,), program=_METRICS_HANG + stop)
+
+
 _RESTARTED = r"it is restarted \(\d of 5 restarts in 10 s are used\)"
 _FREE = r"it is restarted \(at no charge, since it had handled messages\)"
 
@@ -234,6 +254,8 @@ CRASHES = (
         ),
         program=_HANGS.replace("flush(5)", "flush(1)"),
     ),
+    metrics_hang("the end", ""),
+    metrics_hang("a stop", "get_gateway().stop(1)\n"),
     has_no_address("KeyError"),
     has_no_address("SystemExit"),
     Mistake(
