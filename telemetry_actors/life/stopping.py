@@ -211,6 +211,7 @@ class _Stop:
         shutdown, unconfirmed = self._count_what_is_left()
         kept = close_journal(life)
         self._close_letters()
+        life.door.losses.sum_up_at_the_end()
         threads_left += close_sinks(life, max(_CLOSE_S, self._until_s - life.clock.now_s()))
         self._close_dedup()
         threads_left += self._close_payloads()
