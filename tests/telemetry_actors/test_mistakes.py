@@ -90,6 +90,14 @@ def test_at_the_end_it_is_summed_up_once_what_has_no_line(losses, lines):
     )
 
 
+def test_a_stop_sums_up(gateway, lines):
+    for n in range(60):
+        gateway.emit(f"of_nobody_{n}", TENANT, {})
+    gateway.stop()
+
+    assert sum(line.startswith("events were lost; in all 60 (unkn") for line in lines()) == 1
+
+
 def test_names_that_were_left_out_are_counted(losses, clock, lines):
     for _ in range(2):
         for n in range(1000):
