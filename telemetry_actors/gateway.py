@@ -23,7 +23,7 @@ from telemetry_actors.door.registry import note_reader, registered_cases
 from telemetry_actors.door.trace_providers import TraceProviders
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.envelope import TelemetryContext
-from telemetry_actors.life.cut_short import last_cause
+from telemetry_actors.life.cut_short import last_cause, take_unbuilt
 from telemetry_actors.life.draining import flush_life, held_in_memory
 from telemetry_actors.life.event_loop import AsyncSide
 from telemetry_actors.life.life import Life
@@ -276,25 +276,25 @@ class TelemetryGateway(AsyncSide):
             What became of the rest. If another call is at it and takes longer than *timeout_s*:
             how things stand.
         """
-        if timeout_s is None:
-            timeout_s = self._settings.lifecycle.stop_timeout_s
+        limit_s = self._settings.lifecycle.stop_timeout_s if timeout_s is None else timeout_s
         self._here()
-        return self._stopping.stop(timeout_s)
+        return self._stopping.stop(limit_s)
 
     def is_stopped(self) -> bool:
         """Whether `stop` has been called, in this process. Any thread."""
         return self._here().door.intake.closed
 
     def _exit_timeout_s(self) -> float | None:
-        if self._stopping.report is not None:
-            return None
-        return self._settings.lifecycle.exit_timeout_s
+        return self._settings.lifecycle.exit_timeout_s if self._stopping.report is None else None
 
     def _stop_at_exit(self, timeout_s: float) -> StopReport:
         return self._stopping.stop_at_exit(timeout_s)
 
     def _held(self) -> int:
         return held_in_memory(self._here())
+
+    def _take_unbuilt(self) -> int:
+        return take_unbuilt(self._here())
 
     def _delivered(self) -> int:
         return sum(self._here().books.exported)

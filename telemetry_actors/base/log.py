@@ -78,13 +78,20 @@ def warn(message: str, *args: object, of: str = "", at_once: int = _AT_ONCE) -> 
     return _bounded(logging.WARNING, message, args, of, at_once)
 
 
-def error(message: str, *args: object, of: str = "", at_once: int = _AT_ONCE) -> bool:
-    """At ERROR; else as `warn`."""
-    return _bounded(logging.ERROR, message, args, of, at_once)
+def error(
+    message: str, *args: object, of: str = "", at_once: int = _AT_ONCE, within: str = ""
+) -> bool:
+    """At ERROR; else as `warn`. All kinds *within* one have a bound of their own, together.
+
+    For an *of* that a user's code may make anew each time, such as the type of an error.
+    """
+    return _bounded(logging.ERROR, message, args, of, at_once, within)
 
 
-def _bounded(level: int, message: str, args: tuple[object, ...], of: str, at_once: int) -> bool:
-    left_out = _allowed((message, of), at_once)
+def _bounded(
+    level: int, message: str, args: tuple[object, ...], of: str, at_once: int, within: str = ""
+) -> bool:
+    left_out = _allowed_within((message, f"all of {within}"), (message, of), at_once, within)
     if left_out is None:
         return False
     if left_out:
@@ -94,11 +101,32 @@ def _bounded(level: int, message: str, args: tuple[object, ...], of: str, at_onc
 
 
 def _allowed(kind: tuple[str, str], at_once: int) -> int | None:
-    now_s = _now_s()
+    return _bound_of(kind, at_once).take(_now_s())
+
+
+def _bound_of(kind: tuple[str, str], at_once: int) -> _Bound:
     if len(_bounds) >= _KINDS and kind not in _bounds:
         kind = kind[0], ""  # all of its message share one from here on
-    bound = _bounds.get(kind) or _bounds.setdefault(kind, _Bound(now_s, at_once))
-    return bound.take(now_s)
+    return _bounds.get(kind) or _bounds.setdefault(kind, _Bound(_now_s(), at_once))
+
+
+def _allowed_within(
+    all_of: tuple[str, str], kind: tuple[str, str], at_once: int, within: str
+) -> int | None:
+    """As `_allowed`. What has no place among *all_of* is not remembered as a kind, either."""
+    if not within:
+        return _allowed(kind, at_once)
+    known = kind in _bounds
+    left_out = _allowed(kind, at_once) if known else 0
+    if left_out is None:
+        return None
+    of_all = _allowed(all_of, _AT_ONCE)
+    if of_all is None:
+        _bound_of(all_of, _AT_ONCE).left_out += left_out  # for the line that will come
+        return None
+    if not known:
+        _allowed(kind, at_once)
+    return left_out + of_all
 
 
 def _log(level: int, message: str, args: tuple[object, ...]) -> None:

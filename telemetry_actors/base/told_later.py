@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
+from weakref import WeakSet
 
 from supervisors.system.native import acquire, allocate_lock, begin
 from supervisors.system.process import of_this_process, this_process
@@ -81,10 +82,24 @@ def tell_soon(say: Callable[[], object]) -> None:
         of_this_process(_Teller, _Teller).ask(say)
 
 
+def tell_at_the_end(one: Ending) -> None:
+    """Have *one* say its last word when this process ends, if it is still there."""
+    with suppress(Exception):
+        of_this_process(_Teller, _Teller).last.add(one)
+
+
 def tell_now() -> None:
     """Whatever is waiting is said here and now, as the end of the process does. Waits a little."""
     with suppress(Exception):
         of_this_process(_Teller, _Teller).tell_at_exit()
+
+
+class Ending(Protocol):
+    """What has a last word."""
+
+    def sum_up_at_the_end(self) -> None:
+        """Say it, unless it has been said."""
+        ...
 
 
 class _Teller:
@@ -95,6 +110,7 @@ class _Teller:
         self._waiting: deque[Callable[[], object]] = deque()
         self._at_it = allocate_lock()
         self._unhooked = [True]
+        self.last: WeakSet[Ending] = WeakSet()
         self._ends = False
         """The process does: a thread that writes just then may take stderr's lock with it."""
 
@@ -135,3 +151,6 @@ class _Teller:
             if acquire(self._at_it, _AT_EXIT_S):
                 self._at_it.release()
             self._tell()
+            for one in list(self.last):
+                with suppress(Exception):
+                    one.sum_up_at_the_end()

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from supervisors import Place, Report, Slot
+from supervisors.errors import ChildStartError, StartTimeout, ThreadRefused
 from supervisors.run.reports import cause_of, places_of
 from telemetry_actors.base.log import error as say_error
 from telemetry_actors.base.log import say
 from telemetry_actors.base.misfit import Misfit
+from telemetry_actors.errors import SettingsError
 
 _OURS: Final = str(Path(__file__).parents[2]) + os.sep
 """Where both packages are."""
@@ -59,7 +61,11 @@ def tell(report: Report) -> None:
     if report.then:
         words += f"; {report.then}"
     if report.level >= logging.ERROR:  # a crash and its count are of one kind
-        say_error("%s", words, of=f"{report.path} {report.places[:1]}", at_once=_AT_ONCE)
+        of, within = (
+            f"{report.path} {report.places[:1]}",
+            f"{report.path} {report.counts or report.kind}",
+        )
+        say_error("%s", words, of=of, at_once=_AT_ONCE, within=within)
     else:
         say("%s", words)
 
@@ -74,7 +80,7 @@ def tell_raised(what: str, error: BaseException, then: str) -> None:
     """
     of = f"{what} {type(error).__name__} {places_of(error)[:1]}"
     says = str(error) if isinstance(error, Misfit) else f"{what} raised {in_short(error)}"
-    say_error("%s; %s", says, then, of=of, at_once=1)
+    say_error("%s; %s", says, then, of=of, at_once=1, within=what)
 
 
 def cause_below(slots: Mapping[tuple[str, ...], Slot], path: str) -> str:
@@ -102,6 +108,15 @@ def in_short(error: BaseException | str | None, places: tuple[Place, ...] = ()) 
         part for part in (_name_of(origin), _calls(places_of(origin)[:1])) if part
     )
     return f"{words} (from {came_from})"
+
+
+def why_not_up(error: BaseException | str) -> str:
+    """Why a tree can't be started. Our own words are told; of what is anybody's, type and place."""
+    if isinstance(error, SettingsError | StartTimeout | ThreadRefused):
+        return str(error)
+    if isinstance(error, ChildStartError):
+        return f"child {error.child_id!r} failed to start: {why_not_up(error.cause)}"
+    return in_short(error)
 
 
 def _name_of(error: BaseException | str | None) -> str:

@@ -8,13 +8,13 @@ first few cases are told apart, and while it lasts there is one summary a minute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from telemetry_actors.base.log import warn
+from telemetry_actors.base.log import say_at_the_end, warn
 from telemetry_actors.base.nearest import did_you_mean
-from telemetry_actors.base.told_later import tell_soon
+from telemetry_actors.base.told_later import tell_at_the_end, tell_soon
 from telemetry_actors.books.ledger import Admission, Reason
 from telemetry_actors.books.meanings import meaning_of, what_to_do
 
@@ -83,6 +83,7 @@ class Losses:
         counts, now_s = self._counts.setdefault(reason, {}), self._now_s()
         if self._said_s is None:
             self._said_s = now_s
+            tell_at_the_end(self)
         if of not in counts and len(counts) < _MOST_NAMES:
             counts[of] = 1
             return True
@@ -115,15 +116,26 @@ class Losses:
 
     def _sum_up(self) -> None:
         """Of the reasons for which more were lost since the last time. Any thread of ours."""
-        found = []
-        for reason, counts in list(self._counts.items()):
-            by_case = dict(counts)
+        found = list(self._news(self._counts))
+        if found:
+            warn("events are still lost; so far %s", "; ".join(found), at_once=1)
+
+    def sum_up_at_the_end(self) -> None:
+        """Of a gateway or a process: the reasons with cases that no line has named."""
+        unnamed = {reason for reason, _ in self._unsaid}
+        unnamed |= {reason for reason, counts in list(self._counts.items()) if None in counts}
+        found = list(self._news(unnamed))
+        if found:
+            say_at_the_end(f"events were lost; in all {'; '.join(found)}")
+
+    def _news(self, reasons: Iterable[str]) -> Iterator[str]:
+        """Of those for which more were lost than the last time."""
+        for reason in list(reasons):
+            by_case = dict(self._counts[reason])
             total = sum(by_case.values())
             if total != self._summed.get(reason, 0):
                 self._summed[reason] = total
-                found.append(self._in_short(reason, by_case, total))
-        if found:
-            warn("events are still lost; so far %s", "; ".join(found), at_once=1)
+                yield self._in_short(reason, by_case, total)
 
     def _in_short(self, reason: str, by_case: Mapping[str | None, int], total: int) -> str:
         named = [

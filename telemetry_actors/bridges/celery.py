@@ -22,6 +22,7 @@ from typing import Any, Final
 from supervisors import SystemClock
 from supervisors.system.clock import new_token, release
 from telemetry_actors.base.log import warn
+from telemetry_actors.batch.crashes import why_not_up
 from telemetry_actors.books.ledger import Admission, Ledger
 from telemetry_actors.door.arrival import may_arrive, take_arrival
 from telemetry_actors.door.door import Door
@@ -81,7 +82,10 @@ class CeleryBridge:
         try:
             _ = self.gateway
         except Exception as error:  # noqa: BLE001 -- nothing is to come out of the task
-            warn("this worker can't make its gateway, events stay in the queue: %s", error)
+            warn(
+                "this worker can't make its gateway, events stay in the queue: %s",
+                why_not_up(error),
+            )
         else:
             return True
         SystemClock().wait(new_token(), self._settings.celery.room_timeout_s)

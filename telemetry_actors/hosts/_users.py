@@ -18,6 +18,7 @@ from supervisors.system.clock import SystemClock, new_token, release
 from supervisors.system.process import ProcessLock, of_this_process
 from telemetry_actors._process import get_gateway, is_of_a_test, standing_gateway
 from telemetry_actors.base.log import say_at_the_end
+from telemetry_actors.batch.crashes import why_not_up
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
 from telemetry_actors.life.aside import run_aside
@@ -85,8 +86,9 @@ def _start(gateway: TelemetryGateway) -> None:
     def start() -> None:
         try:
             gateway.start()
-        except Exception as error:  # noqa: BLE001 -- a sink of the user's may raise anything
-            say_at_the_end(f"the tree can't be started: {error}; the first event tries again")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a sink of the user's
+            why = why_not_up(error)
+            say_at_the_end(f"the tree can't be started: {why}; the first event tries again")
         finally:
             release(up)
 

@@ -18,9 +18,11 @@ from supervisors import Runtime, SupervisorSpec, SystemClock
 from telemetry_actors.base.breaker import Breaker
 from telemetry_actors.base.log import say, warn
 from telemetry_actors.base.outage import duration
-from telemetry_actors.books.ledger import Reason
+from telemetry_actors.batch.crashes import in_short
+from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.definition import CaseDefinition
 from telemetry_actors.event.signals import SignalKind
+from telemetry_actors.life.cut_short import take_unbuilt
 from telemetry_actors.life.life import DEDUP, Life
 from telemetry_actors.ports import MetricPoint, Remote, Sink
 from telemetry_actors.redaction.redaction import place_of, without_secrets
@@ -116,7 +118,7 @@ def say_started(life: Life) -> None:
         settings.dead_letters.directory or "in memory",
     )
     if life.phase.fails_since_s is not None:
-        lost = life.books.dropped_as(Reason.PARKED, range(len(life.door.cases)))
+        lost = take_unbuilt(life)
         lasted = duration(life.clock.now_s() - life.phase.fails_since_s)
         warn("the tree is up after %s; %d events were lost meanwhile (parked)", lasted, lost)
 
@@ -177,13 +179,27 @@ def _health(life: Life, sinks: Sequence[Sink]) -> dict[tuple[str, SignalKind], S
     kinds = [kind for kind in SignalKind if kind is not SignalKind.BRIDGE]
     for sink in sinks:
         for kind in [SignalKind.BRIDGE] if life.outlets.bridging else kinds:
-            place = sink.endpoint_of(kind) if isinstance(sink, Remote) else sink.name
-            name = without_secrets(place)  # of a sink of the user's it may be a whole URL
+            name = _place_of(sink, kind)
             endpoint = endpoints.get((sink.name, name)) or Endpoint(name, _breaker(life), sink.name)
             endpoints[sink.name, name] = endpoint
             what = f"sink {sink.name}/{kind}"
             found[sink.name, kind] = SinkHealth(what, kind, endpoint, _transport(sink))
     return found
+
+
+def _place_of(sink: Sink, kind: SignalKind) -> str:
+    """Of a sink of the user's it may be a whole URL.
+
+    Raises:
+        SettingsError: it raises, whatever that is, or is no text.
+    """
+    if not isinstance(sink, Remote):
+        return sink.name
+    try:
+        return without_secrets(sink.endpoint_of(kind))
+    except (Exception, SystemExit) as error:
+        problem = f"its endpoint_of must return a text: {in_short(error)}"
+        raise SettingsError("sinks", value=sink.name, allowed=problem) from error
 
 
 def _transport(sink: Sink) -> str:

@@ -20,8 +20,9 @@ def cut_short(life: Life) -> None:
     """From now on what fails is the stop's doing. Notes down where calls of a user's stand."""
     found = []
     runtime = life.running.runtime
-    for place in life.places:
-        slot = life.places.slots.get(place.path)
+    metrics = () if life.running.tree is None else life.running.tree.metrics
+    for path in (*(place.path for place in life.places), *metrics):
+        slot = life.places.slots.get(path)
         actor = None if slot is None else slot.current
         if slot is None or actor is None or runtime is None:
             continue
@@ -32,8 +33,17 @@ def cut_short(life: Life) -> None:
     life.outlets.cut_at = tuple(dict.fromkeys(found))
 
 
+def take_unbuilt(life: Life) -> int:
+    """How many events have ended as parked since there is no tree, for one line: each once."""
+    taken, life.phase.unbuilt = life.phase.unbuilt, 0
+    return taken
+
+
 def last_cause(life: Life) -> str:
     """Why events are lost, for one line; "" = nobody knows."""
+    why = life.phase.why_not_up
+    if life.running.root is None and why:
+        return f"the tree couldn't be started: {why}"
     causes = [causes_of(life.outlets.health.values()), *(life.outlets.cut_at or ())]
     if life.outlets.cut_at is None or any(causes):
         return "; ".join(filter(None, causes))

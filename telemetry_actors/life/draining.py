@@ -14,12 +14,10 @@ from supervisors import Ref
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
-from telemetry_actors.base.log import warn
-from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life.aside import run_aside
 from telemetry_actors.life.life import Life
-from telemetry_actors.life.starting import build, run_on_who_waits
+from telemetry_actors.life.starting import FAILS, build, run_on_who_waits, say_why_not_up
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.sinks.metrics_actor import Collect, Collected
 
@@ -225,17 +223,13 @@ def _lacks_threads(life: Life, until_s: float) -> bool:
     return lacks == [True] or aside.never_came()
 
 
-def _try_to_build(life: Life) -> Exception | None:
-    """Whoever asked goes by what there is; why there is none is said elsewhere.
-
-    But not what a person has to mend: there may be no other try before the end.
-    """
+def _try_to_build(life: Life) -> BaseException | None:
+    """Whoever asked goes by what there is. Why there is none is said: no other try may come."""
     try:
         build(life)
-    except SettingsError as error:
-        warn("the tree can't be started: %s", error, at_once=1)
-        return error
-    except Exception as error:  # noqa: BLE001 -- whatever it is
+    except FAILS as error:
+        if not is_want_of_threads(error):
+            say_why_not_up(life, "the next one to wait for it tries again")
         return error
     return None
 

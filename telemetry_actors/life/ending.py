@@ -35,13 +35,14 @@ def end_held(places: Places, books: Books, place: Place, reason: Reason) -> None
             books.report(place.kind, place.sinks[0], ends)
 
 
-def end_unbuilt(places: Places, books: Books, reason: Reason = Reason.PARKED) -> None:
-    """End what waits at the door of a tree that is not there."""
+def end_unbuilt(places: Places, books: Books, reason: Reason = Reason.PARKED) -> int:
+    """End what waits at the door of a tree that is not there. Returns how many."""
     drop = Drop(reason, "gateway")
     with places.taken_out(places.gateway) as items:
         ends = _unspared(places, places.gateway, items, reason)
         if ends:
             books.end([Ending(item, drop) for item in ends])
+        return len(ends)
 
 
 def end_calls(calls: Mailbox, slots: Mapping[tuple[str, ...], Slot], books: Books) -> None:

@@ -57,6 +57,10 @@ class Phase:
     """Held while the tree is being built and started."""
     fails_since_s: float | None = None
     """When a build failed first."""
+    why_not_up: str = ""
+    """The last one that failed."""
+    unbuilt: int = 0
+    """Events that ended as parked since there is no tree, and that are in no line yet."""
     impatient: bool = False
     """The process ends: nobody waits for anything any more."""
     given_up: bool = False

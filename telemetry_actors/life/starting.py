@@ -16,7 +16,7 @@ from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
-from telemetry_actors.batch.crashes import tell
+from telemetry_actors.batch.crashes import tell, why_not_up
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.life.aside import Aside, run_aside
 from telemetry_actors.life.ending import end_held, end_unbuilt
@@ -24,13 +24,14 @@ from telemetry_actors.life.life import ENDING, Life
 from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
 from telemetry_actors.lifecycle.exit import is_ending
 from telemetry_actors.lifecycle.fork import importing
-from telemetry_actors.redaction.redaction import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry_actors.tree.blueprint import Tree
 
+FAILS: Final = (Exception, SystemExit)
+"""What a failed start raises: a sink of the user's may raise anything, and its exit is not ours."""
 _UNDO_S: Final = 5.0
 _LOOK_S: Final = 0.25
 
@@ -46,9 +47,11 @@ def build(life: Life) -> None:
             return
         try:
             _build(life)
-        except Exception as error:
-            if life.phase.fails_since_s is None and not is_want_of_threads(error, at_exit=True):
-                life.phase.fails_since_s = life.clock.now_s()
+        except FAILS as error:
+            if not is_want_of_threads(error, at_exit=True):
+                life.phase.why_not_up = why_not_up(error)
+                if life.phase.fails_since_s is None:
+                    life.phase.fails_since_s = life.clock.now_s()
             raise
     if life.phase.given_up:  # looked at with the lock free: until then nobody could know
         _undo(life)
@@ -96,20 +99,26 @@ def build_patiently(life: Life, rest: Callable[[float], None]) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         if is_ending() or is_want_of_threads(error, at_exit=True):
             return  # the process ends, and 3.12 starts no thread then: for the exit to deliver
-        words = "the tree can't be started: %s; trying again"
-        warn(words, error, of="" if error is None else words_of(error), at_once=1)
-        end_unbuilt(life.places, life.books)
+        life.phase.unbuilt += end_unbuilt(life.places, life.books)
+        say_why_not_up(life, "trying again")
 
     attempts = tenacity.Retrying(
         sleep=rest,
         wait=tenacity.wait_exponential(multiplier=1, max=60),
-        retry=tenacity.retry_if_exception_type(Exception),
+        retry=tenacity.retry_if_exception_type(FAILS),
         stop=lambda _state: life.door.intake.closed,
         before_sleep=note,
         reraise=False,
     )
     with suppress(tenacity.RetryError):  # stopped before it could be built
         attempts(build, life)
+
+
+def say_why_not_up(life: Life, then: str) -> None:
+    """Once a minute, and what it has cost."""
+    lost = life.phase.unbuilt
+    cost = f"; {lost} events were lost meanwhile (parked)" if lost else ""
+    warn("the tree can't be started: %s; %s%s", life.phase.why_not_up, then, cost, at_once=1)
 
 
 def run_on_who_waits(life: Life) -> None:

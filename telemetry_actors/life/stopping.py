@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from supervisors import Exit, SystemClock
 from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
-from telemetry_actors.base.log import say_at_the_end
+from telemetry_actors.base.log import say_at_the_end, warn
 from telemetry_actors.books.ledger import Reason
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.life._keeping import close_journal, put_away
 from telemetry_actors.life._sink_ends import close_sinks, interrupt_sinks
 from telemetry_actors.life.aside import Aside, run_aside
-from telemetry_actors.life.cut_short import cut_short, last_cause
+from telemetry_actors.life.cut_short import cut_short, last_cause, take_unbuilt
 from telemetry_actors.life.draining import await_tree, drain_life, held_count, is_empty
 from telemetry_actors.life.ending import end_calls, end_held, end_unbuilt
 from telemetry_actors.life.life import Life
@@ -136,8 +136,10 @@ class Stopping:
     def _carry_out(self, stop: _Stop, quietly: bool) -> None:
         report = stop.run()
         lost = report.shutdown, report.unconfirmed
-        if not quietly and any(lost) and self._is_mine_to_say():
-            words = words_of_loss("the gateway was stopped", *lost, report.seconds)
+        any_lost = any(lost) or self._life.phase.unbuilt
+        if not quietly and any_lost and self._is_mine_to_say():
+            parked = take_unbuilt(self._life)
+            words = words_of_loss("the gateway was stopped", *lost, report.seconds, parked=parked)
             cause = last_cause(self._life)
             say_at_the_end(f"{words}; {cause}" if cause else words)
         self.report = report
@@ -201,7 +203,7 @@ class _Stop:
             if drained and life.stores.journal is not None:
                 drained, metrics = self._deliver_what_others_left(life.stores.journal, metrics)
             life.places.slots = dict(life.places.slots)  # the tree forgets them as it ends
-        if not drained:
+        if not (drained and metrics):
             cut_short(life)
         threads_left = 0 if drained else interrupt_sinks(life, _INTERRUPT_S)
         threads_left += self._stop_tree()
@@ -209,11 +211,15 @@ class _Stop:
         shutdown, unconfirmed = self._count_what_is_left()
         kept = close_journal(life)
         self._close_letters()
+        life.door.losses.sum_up_at_the_end()
         threads_left += close_sinks(life, max(_CLOSE_S, self._until_s - life.clock.now_s()))
         self._close_dedup()
         threads_left += self._close_payloads()
         life.phase.state = "stopped"
         lost = shutdown + unconfirmed  # also where there was no tree to drain into
+        if life.outlets.cut_at and not (metrics or lost):  # else the line of that has it
+            words = "%s; metrics were not exported before the stop"
+            warn(words, "; ".join(life.outlets.cut_at))
         return StopReport(
             drained=drained and not lost and not kept,
             metrics_exported=metrics and not (lost and life.running.root is None),

@@ -49,6 +49,10 @@ class Stoppable(Protocol):
     def _held(self) -> int:
         """How many events would be lost if the process ended now. Takes no lock."""
 
+    def _take_unbuilt(self) -> int:
+        """How many were lost since there is no tree, and are in no line yet: they will be now."""
+        ...
+
     def _delivered(self) -> int:
         """How many events have been exported. Takes no lock."""
 
@@ -259,13 +263,14 @@ def say_what_was_lost(
     shutdown = sum(report.shutdown for report in reports)
     unconfirmed = sum(report.unconfirmed for report in reports)
     held = sum(one._held() for one in left if one._exit_timeout_s() is not None)
-    count = shutdown + unconfirmed + held
+    parked = sum(one._take_unbuilt() for one in left)
+    count = shutdown + unconfirmed + held + parked
     if not count:  # all is delivered, or waits in the journal for the next process
         return
     if _here().said == (count, sum(one._delivered() for one in left)):
         return
     seconds = max((report.seconds for report in reports), default=0.0)
-    words = words_of_loss("the process ended", shutdown, unconfirmed, seconds, held)
+    words = words_of_loss("the process ended", shutdown, unconfirmed, seconds, held, parked)
     say(words + _because(left))
 
 
@@ -274,10 +279,13 @@ def _because(those: Sequence[Stoppable]) -> str:
     return "".join(f"; {cause}" for cause in causes)
 
 
-def words_of_loss(end: str, shutdown: int, unconfirmed: int, seconds: float, held: int = 0) -> str:
+def words_of_loss(
+    end: str, shutdown: int, unconfirmed: int, seconds: float, held: int = 0, parked: int = 0
+) -> str:
     """How many events came to which end, and how long they were waited for."""
-    unended = f", at no end {held}" if held else ""
+    unended = f", parked {parked}" if parked else ""
+    unended += f", at no end {held}" if held else ""
     return (
-        f"{shutdown + unconfirmed + held} events were not delivered before {end}"
+        f"{shutdown + unconfirmed + held + parked} events were not delivered before {end}"
         f" (shutdown {shutdown}, unconfirmed {unconfirmed}{unended}; waited {seconds:.1f} s)"
     )

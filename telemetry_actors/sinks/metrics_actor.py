@@ -22,6 +22,7 @@ from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.base.log import warn
 from telemetry_actors.base.timing import Timing
 from telemetry_actors.base.unseen import unseen
+from telemetry_actors.batch.crashes import in_short
 from telemetry_actors.event.own_metrics import is_own
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.ports import (
@@ -148,7 +149,7 @@ class MetricSinkActor(SupervisedActor):
             return self._own.collect()
         except Exception as error:  # noqa: BLE001 -- see above
             if not self._own_failed:
-                warn("the gateway's own metrics can't be read: %s: %s", type(error).__name__, error)
+                warn("the gateway's own metrics can't be read: %s", in_short(error))
             self._own_failed = True
             return []
 

@@ -123,6 +123,62 @@ while time.monotonic() < until_s:
 """
 )
 _HANGS = _BROKEN_SINK.replace("raise OSError", "import threading; threading.Event().wait() # ")
+_NO_ADDRESS = (
+    _BROKEN_SINK.replace(
+        "    def close",
+        "    def endpoint_of(self, kind):\n        raise RAISED\n    def close",
+    )
+    .replace("names = {}", "names = {'RAISED': RAISED}")
+    .replace("get_gateway().flush(5)", "")
+    + """
+until_s = time.monotonic() + 20
+while not get_gateway().ledger().dropped and time.monotonic() < until_s:
+    time.sleep(0.02)
+"""
+)
+
+
+def has_no_address(kind: str) -> Mistake:
+    """A row of a sink whose `endpoint_of` raises a *kind*."""
+    why = (
+        rf"sinks = mine: its endpoint_of must return a text: {kind} at"
+        rf" /srv/shop/sink\.py:14 in Sink\.endpoint_of < telemetry_actors/life/building\.py:\d+"
+        rf" in _place_of"
+    )
+    lines = (
+        (
+            rf"the tree can't be started: {why}; trying again; 1 events were lost meanwhile"
+            rf" \(parked\)"
+        ),
+        (
+            rf"1 events were not delivered before the process ended \(shutdown 0, unconfirmed 0,"
+            rf" parked 1; waited [0-9.]+ s\); the tree couldn't be started: {why}"
+        ),
+    )
+    program = f"RAISED = {kind}('{SECRET}')\n{_NO_ADDRESS}"
+    return Mistake(f"a sink without an address: {kind}", lines, program=program)
+
+
+_ACCEPTED = "return ExportResult(Verdict.ACCEPTED)"
+_METRICS_HANG = (
+    _BROKEN_SINK.replace(_ACCEPTED, "import threading; threading.Event().wait()")
+    .replace(
+        "raise OSError", f"from telemetry_actors.ports import ExportResult, Verdict; {_ACCEPTED} # "
+    )
+    .replace("flush(5)", "flush(1)")
+)
+
+
+def metrics_hang(end: str, stop: str) -> Mistake:
+    """A row of a sink whose `export_metrics` hangs when it is *stop* that ends the gateway."""
+    line = (
+        r"sinks/metrics hangs at .*/srv/shop/sink\.py:12 in Sink\.export_metrics"
+        r" < telemetry_actors/sinks/metrics_actor\.py:\d+ in .*;"
+        r" metrics were not exported before the stop"
+    )
+    return Mistake(f"metrics that hang at {end}", (line,), program=_METRICS_HANG + stop)
+
+
 _RESTARTED = r"it is restarted \(\d of 5 restarts in 10 s are used\)"
 _FREE = r"it is restarted \(at no charge, since it had handled messages\)"
 
@@ -221,6 +277,10 @@ CRASHES = (
         ),
         program=_HANGS.replace("flush(5)", "flush(1)"),
     ),
+    metrics_hang("the end", ""),
+    metrics_hang("a stop", "get_gateway().stop(1)\n"),
+    has_no_address("KeyError"),
+    has_no_address("SystemExit"),
     Mistake(
         "a trace manager that raises",
         (

@@ -91,6 +91,21 @@ PAYLOADS = (
         program=emitting(case="app_craeted"),
     ),
     Mistake(
+        "sixty names of nobody's",
+        (
+            *[r"case 'nobody_\d+' is unknown \(refused as unknown_case\); register_case\(\) .*"]
+            * 3,
+            (
+                r"events were lost; in all 60 \(unknown_case: 1 of case nobody_\d+, 1 of case"
+                r" nobody_\d+, 1 of case nobody_\d+, 57 of others\)"
+            ),
+        ),
+        program=f"""
+for n in range(60):
+    emit(f"nobody_{{n}}", {TENANT}, {{}})
+""",
+    ),
+    Mistake(
         "a case of one's own that nobody has registered",
         (
             (

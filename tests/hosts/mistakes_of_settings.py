@@ -125,18 +125,44 @@ SETTINGS = (
         (
             (
                 r"the tree can't be started: ENTERPRISE_OTLP_API_KEY_FILE = /nowhere/key: can't"
-                r" be read: No such file or directory; trying again"
+                r" be read: No such file or directory; trying again; [123] events were lost"
+                r" meanwhile \(parked\)"
+            ),
+            (
+                r"3 events were not delivered before the process ended \(shutdown [012],"
+                r" unconfirmed 0, parked [123]; waited [0-9.]+ s\); the tree couldn't be started:"
+                r" ENTERPRISE_OTLP_API_KEY_FILE = /nowhere/key: can't be read: No such file or"
+                r" directory"
             ),
         ),
         environment={"ENTERPRISE_OTLP_API_KEY_FILE": "/nowhere/key"},
         program=UNTIL_IT_IS_TRIED,
     ),
     Mistake(
+        "a file of a key that isn't there, and a stop",
+        (
+            (
+                r"the tree can't be started: ENTERPRISE_OTLP_API_KEY_FILE = /nowhere/key: can't"
+                r" be read: No such file or directory; trying again; [123] events were lost"
+                r" meanwhile \(parked\)"
+            ),
+            (
+                r"3 events were not delivered before the gateway was stopped \(shutdown [012],"
+                r" unconfirmed 0, parked [123]; waited [0-9.]+ s\); the tree couldn't be started:"
+                r" ENTERPRISE_OTLP_API_KEY_FILE = /nowhere/key: can't be read: No such file or"
+                r" directory"
+            ),
+        ),
+        environment={"ENTERPRISE_OTLP_API_KEY_FILE": "/nowhere/key"},
+        program=f"{UNTIL_IT_IS_TRIED}standing_gateway().stop()\n",
+    ),
+    Mistake(
         "a file of a key that comes late",
         (
             (
                 r"the tree can't be started: ENTERPRISE_OTLP_API_KEY_FILE = /tmp/late-\d+: can't"
-                r" be read: No such file or directory; trying again"
+                r" be read: No such file or directory; trying again; [123] events were lost"
+                r" meanwhile \(parked\)"
             ),
             r"the tree is up after \d+ s; 3 events were lost meanwhile \(parked\)",
         ),

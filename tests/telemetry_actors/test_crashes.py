@@ -7,6 +7,7 @@ import pytest
 from supervisors import Place, Report
 from supervisors.testing import DeterministicRuntime, crash
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from telemetry_actors.base import log
 from telemetry_actors.batch.crashes import in_short, tell, tell_raised
 from telemetry_actors.testing import RecordingSink, running_gateway
 
@@ -116,6 +117,38 @@ def test_what_is_raised_often_is_said_once(caplog):
     (line,) = [r.getMessage() for r in caplog.records]
     assert line.startswith(f"trace manager Mine raised LookupError at {__file__}:")
     assert SECRET not in caplog.text
+
+
+def test_nor_is_it_said_more_often_if_it_is_another_type_each_time(caplog):
+    known = len(log._bounds)
+    for n in range(1000):
+        tell_raised("trace manager Mine", raised(type(f"Err{n}", (Exception,), {})()), "it is lost")
+
+    assert len(caplog.records) == 3
+    assert len(log._bounds) - known <= 4
+
+
+def test_nor_at_another_place_each_time(caplog):
+    for n in range(1000):
+        places = (Place("/s.py", n, "f"),)
+        tell(Report("crashed", logging.ERROR, "", "a/b", 1, "crashed", places=places))
+
+    assert len(caplog.records) == 3
+
+
+def test_a_cause_that_comes_back_has_its_line_a_minute_later(caplog, monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(log, "_now_s", lambda: now_s[0])
+    errors = [raised(error) for error in (KeyError(), OSError())]
+    for _ in range(20):
+        for error in errors:
+            tell_raised("trace manager Mine", error, "it is lost")
+    assert len(caplog.records) == 2
+
+    now_s[0] = 60.0
+    for error in errors:
+        tell_raised("trace manager Mine", error, "it is lost")
+    assert ["19 more lines" in line for line in caplog.messages] == [False, False, True, True]
 
 
 def test_a_crash_in_the_gateways_tree_is_told_by_one_logger_only(caplog):

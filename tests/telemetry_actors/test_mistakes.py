@@ -77,6 +77,27 @@ def test_what_has_ended_is_not_counted_again(losses, clock, lines):
     assert lines()[-1] == "events are still lost; so far 3 (too_large: 3 of case app_created)"
 
 
+def test_at_the_end_it_is_summed_up_once_what_has_no_line(losses, lines):
+    losses.refused("app_created", Admission.INVALID, {}, [])
+    for n in range(60):
+        losses.refused(f"of_nobody_{n}", Admission.UNKNOWN_CASE)
+    *said, summary = (losses.sum_up_at_the_end(), losses.sum_up_at_the_end(), *lines())[2:]
+
+    assert len(said) == 4
+    assert summary == (
+        "events were lost; in all 60 (unknown_case: 1 of case of_nobody_0, 1 of case of_nobody_1,"
+        " 1 of case of_nobody_2, 57 of others)"
+    )
+
+
+def test_a_stop_sums_up(gateway, lines):
+    for n in range(60):
+        gateway.emit(f"of_nobody_{n}", TENANT, {})
+    gateway.stop()
+
+    assert sum(line.startswith("events were lost; in all 60 (unkn") for line in lines()) == 1
+
+
 def test_names_that_were_left_out_are_counted(losses, clock, lines):
     for _ in range(2):
         for n in range(1000):

@@ -163,16 +163,20 @@ def test_a_setting_that_can_not_be_used_is_said_and_the_host_goes_on(monkeypatch
     assert "TELEMETRY_ACTORS__GATEWAY__LINGER_S" in said
 
 
-def test_a_tree_that_can_not_start_is_said_and_the_host_goes_on(gateway, monkeypatch, caplog):
+@pytest.mark.parametrize("failure", [ValueError, SystemExit])
+def test_a_tree_that_can_not_start_is_said_and_the_host_goes_on(
+    failure, gateway, monkeypatch, caplog
+):
     def fail(_life):
-        raise ValueError("no tree today")
+        raise failure("what a customer wrote")
 
     with monkeypatch.context() as patch:
         patch.setattr("telemetry_actors.life.starting._build", fail)
         user = came()
-    assert caplog.messages == [
-        "the tree can't be started: no tree today; the first event tries again"
-    ]
+    (said,) = caplog.messages
+    assert said.startswith(f"the tree can't be started: {failure.__name__} at {__file__}:")
+    assert said.endswith("; the first event tries again")
+    assert "customer" not in said
 
     assert emit_one()
     user.leave()
