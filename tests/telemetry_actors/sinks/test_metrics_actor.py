@@ -123,8 +123,8 @@ def test_a_fault_in_own_metrics_is_said_once_and_costs_nobody_elses(monkeypatch,
             assert gateway.flush(5)
         restarts = gateway.status().restarts
 
-    said = [r.getMessage() for r in caplog.records]
-    assert said == ["the gateway's own metrics can't be read: KeyError: 'gone'"]
+    (said,) = [r.getMessage() for r in caplog.records]
+    assert said.startswith("the gateway's own metrics can't be read: KeyError at ")
     assert sink.exports[-1]["dify.app.created.total"] == 3
     assert restarts == 0
 
