@@ -171,7 +171,7 @@ def _guarded(on_end: OnEnd) -> OnEnd:
     def tell(outcome: Outcome, letter: DeadLetter | None) -> None:
         try:
             on_end(outcome, letter)
-        except Exception as error:  # noqa: BLE001 -- whatever it is; the books are done
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- of a user's; the books are done
             what = "what was to be told of a replayed event's end"
             tell_raised(what, error, "no event is lost")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from telemetry_actors.books.books import Listener
@@ -40,10 +40,9 @@ class Stores(Listener):
         self.payloads: PayloadKeeper | None = None
         """Made with the tree."""
 
-    @property
-    def off_loaded(self) -> Container[int]:  # type: ignore[override]
-        """See `Listener`."""
-        return self.payloads.objects if self.payloads is not None else ()
+    def keep_payloads(self, keeper: PayloadKeeper) -> None:
+        """*keeper* is made: from now on the books look for its objects, once for each event."""
+        self.payloads, self.off_loaded = keeper, keeper.objects
 
     def on_exported(self, items: Sequence[Item]) -> None:
         """See `Listener`."""

@@ -46,8 +46,8 @@ def parts_of(life: Life) -> Parts:
     _remember_across_processes(life)
     sinks = _sinks(life)
     health = life.outlets.health = _health(life, sinks)
-    if life.stores.payloads is None:
-        life.stores.payloads = _keeper(life)
+    keeper = life.stores.payloads or _keeper(life)
+    life.stores.keep_payloads(keeper)
     return Parts(
         settings=settings,
         clock=life.clock,
@@ -73,7 +73,7 @@ def parts_of(life: Life) -> Parts:
         breaker=lambda sink, kind: health[sink, kind].endpoint.breaker,
         note=life.outlets.note,
         note_export=lambda sink, kind, *how: health[sink, kind].count_export(*how),
-        payloads=life.stores.payloads,
+        payloads=keeper,
         process=life.door.process,
         journal=life.stores.journal,
         bridging=life.outlets.bridging,

@@ -37,7 +37,7 @@ _RESERVE_SHARE = 0.5
 _LEAST_TREE_S = 0.05
 """For the threads, also where all time is used up."""
 _SIGNAL_S = 0.25
-"""At most so long in one wait: a Ctrl-C whose signal another thread was given wakes nobody."""
+"""At most so long in one wait: then it is looked whether the thread that stops ever came."""
 _WORTH_DRAINING_S = 0.1
 _GRACE_S = 0.1
 """Beyond the time-out, for whoever waits: the end comes well before it unless a lock is held."""
