@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisors.exit import Exit, ExitKind, shown
+from supervisors.system.fork import whole
 
 if TYPE_CHECKING:
     from supervisors.thread import Thread
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("supervisors")
 _MOST_CHARACTERS = 500
 _MOST_FRAMES = 40
+_LONGEST_LINE_S = 1.0
+"""So long a fork waits for a line to be written."""
 
 
 class Place(NamedTuple):
@@ -106,10 +109,9 @@ def log_report(report: Report) -> None:
     if not _LOGGER.isEnabledFor(report.level):
         return
     error = report.error
-    if isinstance(error, BaseException) and not report.of and error.__traceback__ is not None:
-        _LOGGER.log(report.level, "%s", report, exc_info=error)
-    else:
-        _LOGGER.log(report.level, "%s", report)
+    raised = error if isinstance(error, BaseException) and not report.of else None
+    with whole(_LONGEST_LINE_S):
+        _LOGGER.log(report.level, "%s", report, exc_info=raised if places_of(raised) else None)
 
 
 def cause_of(reason: Exit | BaseException | str) -> BaseException | str:

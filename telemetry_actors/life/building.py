@@ -251,7 +251,7 @@ def _say_no_sink(half: str) -> None:
 
 
 def _import_what_it_sends_with() -> None:
-    """Now and not at the first request: see `lifecycle/fork.py`."""
+    """Now and not at the first request: see `supervisors/system/fork.py`."""
     from telemetry_actors.sinks import answer as _answer
     from telemetry_actors.sinks import encode as _encode
     from telemetry_actors.sinks import encode_metrics as _encode_metrics

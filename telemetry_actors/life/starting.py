@@ -13,6 +13,7 @@ import tenacity
 
 from supervisors import Runtime, Supervisor
 from supervisors.system.clock import Token, new_token, release
+from supervisors.system.fork import whole
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
@@ -23,7 +24,6 @@ from telemetry_actors.life.ending import end_held, end_unbuilt
 from telemetry_actors.life.life import ENDING, Life
 from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
 from telemetry_actors.lifecycle.exit import is_ending
-from telemetry_actors.lifecycle.fork import importing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FAILS: Final = (Exception, SystemExit)
 """What a failed start raises: a sink of the user's may raise anything, and its exit is not ours."""
 _UNDO_S: Final = 5.0
+_LONGEST_BUILD_S: Final = 5.0
+"""So long a fork waits for the imports of a tree that is built, and for its journal's files."""
 _LOOK_S: Final = 0.25
 
 
@@ -132,7 +134,7 @@ def run_on_who_waits(life: Life) -> None:
 def _build(life: Life) -> None:
     phase, stores = life.phase, life.stores
     phase.state = "starting"
-    with importing():
+    with whole(_LONGEST_BUILD_S):
         from telemetry_actors.life.building import parts_of, say_started
         from telemetry_actors.tree.whole import build_tree
 
