@@ -5,8 +5,8 @@ take would then fail for something that is not ours. A process beside the tests 
 sleep and look at the time: by as much as it wakes too late, nobody could have been on time. What
 the tests' own process does to itself (its GIL, its locks) can't make that process late.
 
-Another test beside would make it late, or us: who looks at it has the marker ``timed``, and the
-machine to itself.
+Another test beside would make it late, or us: who looks at it has the marker ``timed``, and a core
+to itself; who needs more than one has ``alone``, too.
 """
 
 from __future__ import annotations

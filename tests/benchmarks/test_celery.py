@@ -8,6 +8,7 @@ from benchmarks.__main__ import main
 from tests.servers.redis import redis_server
 
 
+@pytest.mark.alone
 @pytest.mark.timed
 def test_it_measures_both_in_one_run(tmp_path, capsys):
     out = tmp_path / "figures.json"

@@ -1,7 +1,7 @@
 """Which tests run when: everybody is in one group and in no other, and bounds are in the right one.
 
-`.ci/test` runs what nobody times a few at a time and what is timed by itself; `make soak` runs what
-is slow. What a stopwatch of ours says is looked after by the stopwatch itself.
+`.ci/test` runs what nobody times a few at a time, what is timed with a core to itself, and by itself
+what fills the machine; `make soak` runs what is slow. What a stopwatch of ours says is looked after by the stopwatch itself.
 """
 
 import ast
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = (ROOT / ".ci" / "test").read_text()
 FILES = sorted((ROOT / "tests").rglob("*.py"))
-MARKERS = ("slow", "timed")
+MARKERS = ("slow", "timed", "alone")
 BOUND = re.compile(
     r"assert [^\n]*"
     r"(\btook_s\S*|\.seconds|\b\w*(slowest|hung|stop|emit|cpu)_s\b\S*"
@@ -24,10 +24,10 @@ BOUND = re.compile(
 
 
 def groups():
-    """Expressions over markers: CI's two, and the soak's."""
+    """Expressions over markers: CI's three, and the soak's."""
     found = dict(re.findall(r"^(\w+)='(.*)'$", SCRIPT, re.MULTILINE))
     soak = re.search(r"pytest -m (\w+) \$\(ARGS\)", (ROOT / "Makefile").read_text())
-    return [found["shared"], found["timed"], soak[1]]
+    return [found["shared"], found["timed"], found["alone"], soak[1]]
 
 
 @pytest.mark.parametrize("has", list(itertools.product([False, True], repeat=len(MARKERS))))
@@ -38,12 +38,13 @@ def test_whatever_markers_a_test_has_one_group_runs_it(has):
 
 
 def test_the_groups_leave_out_nothing_else():
-    for group in ("$shared", "$timed"):
+    for group in ("$shared", "$timed", "$alone"):
         (line,) = [line for line in SCRIPT.splitlines() if f'-m "{group}"' in line]
         words = line.partition(f'-m "{group}"')[2].partition("2>&1")[0].split()
         assert set(words) <= {
             "--numprocesses",
             '"$at_once"',
+            '"$cores_timed"',
             "--dist",
             "loadfile",
             "--no-loadscope-reorder",
@@ -88,7 +89,7 @@ def unmarked_bounds(source):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_who_says_how_long_something_may_take_has_the_machine_to_itself(path):
+def test_who_says_how_long_something_may_take_is_timed(path):
     assert unmarked_bounds(path.read_text()) == []
 
 

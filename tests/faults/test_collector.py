@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.collector import run
 
-pytestmark = pytest.mark.timed
+pytestmark = [pytest.mark.timed, pytest.mark.alone]
 
 OURS, SDK = "telemetry-actors", "opentelemetry-sdk"
 RATE = 10_000

@@ -45,6 +45,7 @@ def test_g19_after_twenty_seconds_of_503_all_500_of_500_are_delivered():
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.alone
 def test_a_burst_of_fifty_thousand_events_is_delivered_or_counted_to_the_unit():
     """As fast as one thread can: what finds no room is refused, and what is accepted arrives."""
     scale = Scale(events=50_000, rate_per_s=1e9, flush_s=30, stop_s=5)

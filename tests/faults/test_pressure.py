@@ -68,6 +68,7 @@ class Producer(threading.Thread):
             time.sleep(0.001)
 
 
+@pytest.mark.alone
 @pytest.mark.timed
 @pytest.mark.parametrize(
     ("seconds", "budgets"),
@@ -109,6 +110,7 @@ def test_g13_one_tenant_at_50000_a_second_takes_nothing_from_50_at_20(seconds, b
 # -- dead sinks -----------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.timed  # so much must have come in after so many seconds
 @pytest.mark.parametrize(
     ("seconds", "total_bytes"),
@@ -134,6 +136,7 @@ def test_g04_with_every_sink_dead_memory_stays_within_the_budget(dead_by, second
 # -- a host that starves us -----------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.timed
 @pytest.mark.parametrize(
     ("calls_a_second", "seconds"),
