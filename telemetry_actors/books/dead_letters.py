@@ -64,6 +64,8 @@ class DeadLetters:
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
         self._ring: deque[DeadLetter] = deque()
+        self._sizes: deque[int] = deque()
+        """Of each in the ring: a letter is weighed once."""
         self._max_count = max_count
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -75,10 +77,13 @@ class DeadLetters:
 
     def keep(self, letter: DeadLetter) -> None:
         """Keep *letter*; the oldest make room."""
+        size_bytes = letter.size_bytes
         self._ring.append(letter)
-        self._bytes += letter.size_bytes
+        self._sizes.append(size_bytes)
+        self._bytes += size_bytes
         while len(self._ring) > self._max_count or self._bytes > self._max_bytes:
-            self._bytes -= self._ring.popleft().size_bytes
+            self._ring.popleft()
+            self._bytes -= self._sizes.popleft()
             self.forgotten += 1
 
     def list(self) -> list[DeadLetter]:

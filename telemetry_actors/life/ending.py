@@ -14,11 +14,12 @@ from telemetry_actors.books.ends import Drop, Ending, RecordEnd
 from telemetry_actors.books.ledger import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from telemetry_actors.books.books import Books
     from telemetry_actors.event.ticket import Ticket
 
+_PIECE: Final = 1024
 _PROVIDERS: Final = ("root", "sinks", "providers")
 
 
@@ -28,11 +29,12 @@ def end_held(places: Places, books: Books, place: Place, reason: Reason) -> None
     with places.taken_out(place.mailbox, place.kind) as items:
         waiting = _unspared(places, place.mailbox, items, reason)
         _end_in_hand(places, books, place, drop)
-        if place.kind is None:
-            books.end([Ending((item[0], item[1]), drop) for item in waiting])
-        else:
-            ends = [RecordEnd((item[0], item[1]), item[3], drop) for item in waiting]
-            books.report(place.kind, place.sinks[0], ends)
+        for piece in _pieces(waiting):
+            if place.kind is None:
+                books.end([Ending((item[0], item[1]), drop) for item in piece])
+            else:
+                ends = [RecordEnd((item[0], item[1]), item[3], drop) for item in piece]
+                books.report(place.kind, place.sinks[0], ends)
 
 
 def end_unbuilt(places: Places, books: Books, reason: Reason = Reason.PARKED) -> int:
@@ -40,9 +42,19 @@ def end_unbuilt(places: Places, books: Books, reason: Reason = Reason.PARKED) ->
     drop = Drop(reason, "gateway")
     with places.taken_out(places.gateway) as items:
         ends = _unspared(places, places.gateway, items, reason)
-        if ends:
-            books.end([Ending(item, drop) for item in ends])
+        for piece in _pieces(ends):
+            books.end([Ending(item, drop) for item in piece])
         return len(ends)
+
+
+def _pieces(items: list[Any]) -> Iterator[list[Any]]:
+    """*items*, a thousand at a time: what is made for each is let go of while it is young.
+
+    All at once the collector walks all of it again and again: of 131,072 events that took half
+    of the time.
+    """
+    for at in range(0, len(items), _PIECE):
+        yield items[at : at + _PIECE]
 
 
 def end_calls(calls: Mailbox, slots: Mapping[tuple[str, ...], Slot], books: Books) -> None:

@@ -245,11 +245,17 @@ def flush_all(chosen: Sequence[Stoppable], limit_s: float) -> int:
 
 
 def say_what_is_held(chosen: Sequence[Stoppable], count: int, say: Callable[[str], None]) -> None:
-    """In one line; nothing, if there is nothing."""
-    if count:
-        _here().said = count, sum(one._delivered() for one in chosen)
-        words = f"{count} events are not delivered yet, and the process is told to end (SIGTERM)"
-        say(words + _because(chosen))
+    """In one line, with what was lost since there is no tree; nothing, if there is nothing.
+
+    The process may end without another word: the host re-raises the signal where it likes.
+    """
+    parked = sum(one._take_unbuilt() for one in chosen)
+    if not count and not parked:
+        return
+    _here().said = count, sum(one._delivered() for one in chosen)
+    lost = f" (parked {parked})" if parked else ""
+    words = f"{count + parked} events are not delivered yet{lost}"
+    say(f"{words}, and the process is told to end (SIGTERM){_because(chosen)}")
 
 
 def say_what_was_lost(

@@ -1,7 +1,8 @@
-"""Which tests run when: everybody is in one group and in no other, and bounds are in the right one.
+"""Which tests run when: everybody is in one group and in no other; bounds are in the right one.
 
-`.ci/test` runs what nobody times a few at a time, what is timed with a core to itself, and by itself
-what fills the machine; `make soak` runs what is slow. What a stopwatch of ours says is looked after by the stopwatch itself.
+`.ci/test` runs what nobody times a few at a time, what is timed with a core to itself, and what
+fills the machine by itself; `make soak` runs what is slow. What a stopwatch of ours says is looked
+after by the stopwatch itself.
 """
 
 import ast

@@ -187,6 +187,21 @@ signal.raise_signal(signal.SIGTERM)
     assert "100 events are not delivered yet" in end.errors
 
 
+def test_g23_what_was_lost_for_want_of_a_tree_is_said_before_the_signal_is_raised_again():
+    """It waits nowhere any more, and no line has said so yet."""
+    program = f"""{ON_REQUEST}
+os.environ["ENTERPRISE_OTLP_API_KEY_FILE"] = "/nowhere/key"
+{GRACEFUL.replace("get_gateway().start(); ", "")}
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.raise_signal(signal.SIGTERM)
+"""
+    end = end_by_sigterm(program, "http://127.0.0.1:9")
+    assert end.code == -signal.SIGTERM
+    (said,) = [line for line in end.errors.splitlines() if "told to end" in line]
+    assert "100 events are not delivered yet (parked 100), and the process is told to end" in said
+    assert "the tree couldn't be started: ENTERPRISE_OTLP_API_KEY_FILE = /nowhere/key" in said
+
+
 def test_g23_what_the_journal_holds_is_not_called_lost(tmp_path):
     """The next process sends it."""
     program = f"""{ON_REQUEST}
