@@ -6,7 +6,7 @@ on disk for the next start. Any thread; the actor of the place is down, or has b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from supervisors import InFlight, Mailbox, Slot
 from telemetry_actors.batch.places import Left, Place, Places
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telemetry_actors.books.books import Books
     from telemetry_actors.event.ticket import Ticket
 
+T = TypeVar("T")
 _PIECE: Final = 1024
 _PROVIDERS: Final = ("root", "sinks", "providers")
 
@@ -47,7 +48,7 @@ def end_unbuilt(places: Places, books: Books, reason: Reason = Reason.PARKED) ->
         return len(ends)
 
 
-def _pieces(items: list[Any]) -> Iterator[list[Any]]:
+def _pieces(items: list[T]) -> Iterator[list[T]]:
     """*items*, a thousand at a time: what is made for each is let go of while it is young.
 
     All at once the collector walks all of it again and again: of 131,072 events that took half
