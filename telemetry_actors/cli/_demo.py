@@ -19,6 +19,7 @@ from telemetry_actors.cli._books import (
     print_json,
     print_last_words,
 )
+from telemetry_actors.cli._endpoint import UsageError, sending_settings
 from telemetry_actors.cli._progress import ProgressDisplay
 from telemetry_actors.cli._prospects import Prospects
 from telemetry_actors.demo.application import Application
@@ -55,11 +56,10 @@ def run_demo(
     try:
         with receiving as receiver:
             url = endpoint if receiver is None else receiver.endpoint
-            named = {} if config is None else {"config": config}
-            settings = TelemetrySettings.enabled(enterprise_otlp_endpoint=url, **named)
+            settings = sending_settings(url, config)
             books, came_back = _run(settings, events, seed)
             received = None if receiver is None else _counted(receiver)
-    except SettingsError as error:
+    except (UsageError, SettingsError) as error:
         print_error(str(error))
         return _USAGE
     return _report(books, received, came_back, as_json=as_json)

@@ -36,7 +36,10 @@ def sending_settings(endpoint: str | None, config: Path | None, **more: Any) -> 
         settings = TelemetrySettings.enabled(**named)
         check_files(settings, None)
     except SettingsError as error:
-        raise UsageError(str(error)) from None
+        words = str(error)
+        if endpoint is not None:  # what was typed, and not the name of what it is taken for
+            words = words.replace("enterprise_otlp_endpoint = ", "--endpoint ")
+        raise UsageError(words) from None
     if settings.resolved_otlp() is None:
         raise UsageError(_NO_ENDPOINT)
     return settings

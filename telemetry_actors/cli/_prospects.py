@@ -61,6 +61,7 @@ class Prospects:
         self._look_s = now_s + _LOOK_EVERY_S
         self._moved_s = now_s
         self._note_s = 0.0
+        self._said = ""
         self._delivered = 0
         self._lost = 0
 
@@ -80,11 +81,17 @@ class Prospects:
             raise Hopeless(cause)
         if waiting and still_s >= _NOTE_AFTER_S and now_s >= self._note_s:
             self._note_s = now_s + _NOTE_EVERY_S
-            self._note(f"{waiting:,} events wait: {cause or self._unanswered()}")
+            self._note(f"{waiting:,} events wait{self._why(cause or self._unanswered())}")
 
     def cause(self) -> str:
         """What fails now; see `cause_of`."""
         return cause_of(self._gateway)
+
+    def _why(self, cause: str) -> str:
+        """Each cause once, until there is another."""
+        words = "" if cause == self._said else f": {cause}"
+        self._said = cause
+        return words
 
     def _waiting(self, now_s: float) -> int:
         """How many events have no outcome. Notes when one arrived last, or none was there to."""

@@ -25,6 +25,7 @@ from telemetry_actors.base.outage import Outage
 from telemetry_actors.ports import PayloadStore, Unfit
 from telemetry_actors.settings import PayloadStoreSettings
 from telemetry_actors.stores._keys import payload_key
+from telemetry_actors.stores.advice import for_directory, then
 from telemetry_actors.stores.jobs import Errand, Hands, of_the_payload
 from telemetry_actors.stores.payload_directory import DirectoryPayloadStore, private_directory
 
@@ -373,7 +374,8 @@ class PayloadKeeper:
         self._ill.add(what)
         self.last_failure = f"{what}: {_words(error)}"
         words = "the payload store fails (%s); large payloads travel with their event, or are cut"
-        self._outage.failed(self._clock.now_s(), words, self.last_failure)
+        advice = for_directory(error, "TELEMETRY_ACTORS__PAYLOAD_STORE__DIRECTORY")
+        self._outage.failed(self._clock.now_s(), words, then(self.last_failure, advice))
 
     @property
     def state(self) -> BreakerState:

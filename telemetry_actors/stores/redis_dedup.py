@@ -28,6 +28,7 @@ from telemetry_actors.settings import DedupSettings
 from telemetry_actors.stores._claim_notes import ClaimNotes, Note
 from telemetry_actors.stores._keys import dedup_key, encoded_id
 from telemetry_actors.stores._redis_link import Command, LinkError, RedisLink, shown
+from telemetry_actors.stores.advice import for_redis, then
 from telemetry_actors.stores.memory import MemoryDedupStore
 
 _RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end"
@@ -326,7 +327,7 @@ class RedisDedupStore:
                 self._clock.now_s(),
                 "dedup: Redis at %s fails (%s); ids are remembered in this process only",
                 self._link.place,
-                words,
+                then(words, for_redis(words)),
             )
         self._want(self._clock.now_s())  # to find out when it is back, also where no event asks
 

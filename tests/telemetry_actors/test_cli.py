@@ -66,7 +66,7 @@ class TestMistakes:
     def test_a_wrong_endpoint(self, capsys, command):
         assert run(*command, "--endpoint", "collector") == 2
         assert capsys.readouterr().err == (
-            "telemetry-actors: enterprise_otlp_endpoint = 'collector': "
+            "telemetry-actors: --endpoint 'collector': "
             "must be a URL such as http://otel-collector:4318\n"
         )
 

@@ -24,6 +24,7 @@ from telemetry_actors.books.shards import Shards
 from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.settings import JournalSettings
+from telemetry_actors.stores.advice import for_directory, then
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S, Adopter
 from telemetry_actors.stores.journal._caps import Caps
 from telemetry_actors.stores.journal._home import Home
@@ -122,8 +123,9 @@ class Journal:
         words = (
             "the journal in %s fails (%s); going on without it: what comes now is in memory alone"
         )
-        self._outage.failed(self._clock.now_s(), words, self._directory, error)
-        self._problem = str(error)
+        advice = for_directory(error, "TELEMETRY_ACTORS__JOURNAL__DIRECTORY")
+        self._problem = then(str(error), advice)
+        self._outage.failed(self._clock.now_s(), words, self._directory, self._problem)
         self._retry_at_s = self._clock.now_s() + self._retry_s
         self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
         self._home.seal()

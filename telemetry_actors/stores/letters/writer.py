@@ -20,6 +20,7 @@ from telemetry_actors.base.log import warn
 from telemetry_actors.base.outage import Outage
 from telemetry_actors.books.dead_letters import DeadLetter
 from telemetry_actors.settings import DeadLetterSettings
+from telemetry_actors.stores.advice import for_directory, then
 from telemetry_actors.stores.letters.directory import LetterDirectory
 from telemetry_actors.stores.letters.form import StoredLetter
 from telemetry_actors.stores.status import LetterFilesStatus
@@ -152,7 +153,8 @@ class LetterWriter:
             else:
                 self._write(*job)
         except OSError as error:
-            return error.strerror or type(error).__name__
+            advice = for_directory(error, "TELEMETRY_ACTORS__DEAD_LETTERS__DIRECTORY")
+            return then(error.strerror or type(error).__name__, advice)
         except Exception as error:  # noqa: BLE001 -- costs this letter, whatever it is
             return type(error).__name__
         return ""

@@ -132,8 +132,8 @@ def test_after_a_close_letters_are_counted(writer):
 @pytest.mark.parametrize(
     ("problem", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device: free some"),
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system: nothing can be"),
         (MemoryError(), "MemoryError"),
     ],
 )
@@ -145,7 +145,8 @@ def test_g18_a_disk_that_says_no_is_told_once_counted_and_survived(
     writer.offer([a_letter("a"), a_letter("b")])
     while writer.state().waiting or not writer.state().problem:
         pass
-    assert (writer.state().unwritten, writer.state().problem) == (2, words)
+    assert writer.state().unwritten == 2
+    assert writer.state().problem.startswith(words)
 
     disk.problem = None
     writer.offer([a_letter("c")])
@@ -163,7 +164,7 @@ def test_what_is_wrong_is_said_at_the_start(tmp_path, caplog):
     writer.prepare()
     state = writer.close(10)
 
-    assert state.problem == "File exists"
+    assert state.problem.startswith("File exists: a file stands where a directory is wanted")
     assert "can't be written to" in caplog.text
 
 
