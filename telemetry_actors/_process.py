@@ -93,7 +93,7 @@ class _ProcessGateway(TelemetryGateway):
     def _start_later(self) -> None:
         self._clock.wait(new_token(), _START_AFTER_S)
         if not self.is_stopped():
-            self._door().intake.wakes()
+            self._door().enqueuer.wakes()
 
     def _check_files(self) -> None:
         pass

@@ -176,7 +176,7 @@ class TelemetryGateway(AsyncSide):
         """
         life = self._here()
         return life.door.pressure.calm(life.settings.gateway.max_context_bytes) and not (
-            life.door.intake.parked
+            life.door.enqueuer.parked
         )
 
     def replay(

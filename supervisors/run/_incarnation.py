@@ -21,8 +21,8 @@ from pykka._envelope import Envelope
 
 from supervisors.core.protocol import ChildDown, ChildFailed, ChildIgnored, ChildUp
 from supervisors.exit import Exit
+from supervisors.run._linger import Wait
 from supervisors.run._stops import answer_stops
-from supervisors.run.mailbox import Wait
 from supervisors.run.tick import TICK
 from supervisors.run.words import Crash, Ignore, Left, Stopped, Vanished, Yielded
 

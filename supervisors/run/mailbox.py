@@ -19,8 +19,9 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import repeat, starmap
-from typing import Any, NamedTuple
+from typing import Any
 
 from pykka._envelope import Envelope
 
@@ -28,6 +29,7 @@ from supervisors.core.inflight import InFlight
 from supervisors.core.spec import MailboxSpec
 from supervisors.core.words import Overflow
 from supervisors.errors import MailboxFull
+from supervisors.run._linger import Batching, Wait
 from supervisors.run._messages import answer, bare, emptied, first, own_size
 from supervisors.system.clock import Clock, Token, new_token, release
 from supervisors.system.native import get_ident
@@ -35,21 +37,7 @@ from supervisors.system.native import get_ident
 _NEVER = sys.maxsize
 
 
-class Wait(NamedTuple):
-    """Nothing is due: ask again after a wake-up, or after *seconds* (None = only then)."""
-
-    seconds: float | None
-
-
 _UNTIL_WOKEN = Wait(None)
-
-
-class Batching(NamedTuple):
-    """When a coalescing mailbox hands out what it holds."""
-
-    linger_s: float
-    max_items: int
-    max_bytes: int
 
 
 class Mailbox:
@@ -333,23 +321,30 @@ class Mailbox:
         return not all(m.has_room() for m in self._feeds)
 
     def take(self, count: int, into: list[Any], now_s: float) -> None:
-        """Move up to *count* items (and at most a batch) to the end of *into*.
-
-        The move is one C call: there is no instant at which a crash finds an item in neither
-        place.
-        """
+        """Move up to *count* items (and at most a batch) to the end of *into*; see `move`."""
         assert self.batching is not None
         count = min(count, self.batching.max_items)
         if self.queued_bytes > self.batching.max_bytes:
             count = self._prefix_within(count, self.batching.max_bytes)
-        into.extend(starmap(self.user.popleft, repeat((), count)))
+        self.move(count, into)
         if self.batching.linger_s > 0:
             self._linger_until_s = now_s + self.batching.linger_s
         self._made_room(sum(map(self._size_of, into)) if self._weighs else 0)
 
+    def move(self, count: int, into: list[Any]) -> None:
+        """Move the first *count* user items to the end of *into*. One taker at a time.
+
+        The move is one C call: there is no instant at which a crash finds an item in neither
+        place.
+
+        Raises:
+            IndexError: there are fewer; those that were there have been moved.
+        """
+        into.extend(starmap(self.user.popleft, repeat((), count)))
+
     def _prefix_within(self, count: int, max_bytes: int) -> int:
         total = 0
-        for n, item in enumerate(first(self.user, count)):
+        for n, item in enumerate(self.held(count)):
             total += self._size_of(item)
             if total > max_bytes:
                 return max(n, 1)
@@ -370,9 +365,16 @@ class Mailbox:
 
     # -- observers ------------------------------------------------------------------------------
 
-    def held(self) -> list[Any]:
-        """A copy of the user items. Any thread."""
-        return first(self.user, _NEVER)
+    def held(self, count: int = _NEVER) -> list[Any]:
+        """A copy of the first *count* user items, or of all. Any thread."""
+        return first(self.user, count)
+
+    def oldest(self) -> Any:
+        """The user item that is next; None: there is none. Any thread, re-entrant."""
+        try:
+            return self.user[0]
+        except IndexError:  # it is empty, or has just become so
+            return None
 
     def steering(self) -> list[Any]:
         """A copy of the system lane. Any thread."""
@@ -384,7 +386,10 @@ class Mailbox:
 
     def drain(self, into: list[Any] | None = None) -> list[Any]:
         """Take all user items out (the slot is parked or gone), into a list that others may see."""
-        taken = emptied(self.user, [] if into is None else into)
+        taken: list[Any] = [] if into is None else into
+        while self.user:
+            with suppress(IndexError):  # a sender dropped the oldest
+                self.move(len(self.user), taken)
         self._made_room(sum(map(self._size_of, taken)) if self._weighs else 0)
         return taken
 

@@ -16,7 +16,8 @@ from supervisors.core.inflight import InFlight
 from supervisors.errors import NoSuchChild
 from supervisors.exit import Exit
 from supervisors.run._letters import Letter, Letters
-from supervisors.run.mailbox import Mailbox, Wait
+from supervisors.run._linger import Wait
+from supervisors.run.mailbox import Mailbox
 from supervisors.run.ref import Ref
 from supervisors.run.tick import TICK
 from supervisors.system.native import Lock

@@ -9,7 +9,6 @@ batch in, since a starved consumer can't. ADR-0015.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from supervisors import Clock, InFlight, Mailbox, Slot
 from telemetry_actors.batch.places import Place
@@ -48,9 +47,10 @@ class Lateness:
 
     def _at_the_door_s(self) -> float:
         """`emit()` writes no due time but the event's own."""
-        emitted_at = _emitted_at(self._door.user) if self._door is not None else None
-        if emitted_at is None:
+        item = self._door.oldest() if self._door is not None else None
+        if item is None:
             return 0.0
+        emitted_at: int = item[1].emitted_at
         return (self._clock.now_ns() - emitted_at) / 1e9 - self._linger_s
 
 
@@ -59,11 +59,3 @@ def _in_hand_s(flight: InFlight, now_s: float) -> float:
         return 0.0  # on the wire, or on a round trip
     since_s = flight.taken_s if flight.due_s is None else flight.due_s
     return max(0.0, now_s - since_s)
-
-
-def _emitted_at(items: Any) -> int | None:
-    try:
-        emitted_at: int = items[0][1].emitted_at
-    except IndexError:  # it is empty, or has just become so
-        return None
-    return emitted_at

@@ -57,7 +57,7 @@ def may_arrive(door: Door, event: Incoming) -> bool:
     entry = door.entries.get(event.case)
     if entry is None or entry.refusal is not None or door.intake.closed:
         return True
-    if entry.row in door.intake.parked:
+    if entry.row in door.enqueuer.parked:
         return False
     charged = door.settings.gateway.max_context_bytes
     tenant_id = tenant_of((event.payload or {}).get("tenant_id"), event.context.get("tenant_id"))
@@ -73,9 +73,9 @@ def _admissible(door: Door, entry: Entry, event: Incoming) -> Item | Admission:
     refusal = door.refusal_of(entry, envelope, charged)
     if refusal is not None:
         return refusal
-    if not door.intake.wakes():
+    if not door.enqueuer.wakes():
         return Admission.STOPPING
-    ticket = Ticket(next(door.intake.serials), entry.row, charged, bridged=True)
+    ticket = Ticket(next(door.enqueuer.serials), entry.row, charged, bridged=True)
     return ticket, envelope
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from supervisors import Clock, Mailbox, MailboxSpec
+from supervisors import Clock, MailboxSpec
 from supervisors.system.native import get_ident
 from telemetry_actors.batch.crashes import tell_raised
 from telemetry_actors.batch.lateness import Lateness
 from telemetry_actors.books.ends import Drop, Ending, OnEnd
 from telemetry_actors.books.ledger import Admission, Outcome, Reason
 from telemetry_actors.books.mistakes import Losses
+from telemetry_actors.books.shards import Shards
 from telemetry_actors.door._giving_way import Pauses
+from telemetry_actors.door.enqueuer import Enqueuer
 from telemetry_actors.door.intake import Intake, Limits
 from telemetry_actors.door.pressure import Pressure
 from telemetry_actors.door.strict import StrictIntake
+from telemetry_actors.door.waiting import WaitingEvents
 from telemetry_actors.event.decoding import has_too_many
 
 if TYPE_CHECKING:
@@ -68,7 +71,7 @@ class Door:
         self.books = books
         self.clock = clock
         self.process = process
-        self.mailbox = Mailbox(
+        self.mailbox = WaitingEvents(
             MailboxSpec(
                 max_items=gateway.mailbox_events,
                 max_bytes=gateway.mailbox_bytes,
@@ -76,7 +79,7 @@ class Door:
                 batch_max_items=gateway.batch_events,
                 batch_max_bytes=gateway.batch_bytes,
             ),
-            lambda item: item[0][2],
+            lambda item: item[0].charged_bytes,
         )
         self.pressure = Pressure(gateway, settings.pressure, self.mailbox, books.room)
         self.lateness = Lateness(clock, gateway.linger_s)
@@ -85,13 +88,14 @@ class Door:
         limits = Limits(
             gateway.max_event_bytes,
             gateway.max_context_bytes,
-            self.pressure,
             self.pauses.look if settings.pressure.give_way else None,
             self.losses.refused if settings.gateway_on else None,
         )
+        shards = Shards(len(entries))
+        self.enqueuer = Enqueuer(self.mailbox, self.pressure, shards, awaken)
         kind = StrictIntake if settings.strict else Intake
         self.intake = kind(
-            entries, limits, self.mailbox, clock, calls.offer, awaken, calls.providers
+            entries, limits, self.enqueuer, shards, clock, calls.offer, calls.providers
         )
 
     @cached_property
@@ -108,7 +112,7 @@ class Door:
 
     def refuse_parked(self, paths: Iterable[str]) -> None:
         """Events that need one of the parts at *paths* are refused from now on, no others."""
-        self.intake.parked = frozenset(row for path in paths for row in self.rows_below(path))
+        self.enqueuer.parked = frozenset(row for path in paths for row in self.rows_below(path))
 
     # -- other ways in ----------------------------------------------------------------------------
 
@@ -126,7 +130,7 @@ class Door:
             or has_too_many(envelope.context)
         ):
             return Admission.TOO_LARGE
-        if entry.row in self.intake.parked:
+        if entry.row in self.enqueuer.parked:
             return Admission.PARKED
         return self.pressure.refusal(entry.priority, envelope.tenant_id, charged)
 
@@ -149,7 +153,7 @@ class Door:
         ticket = ticket._replace(thread=get_ident(), share=share)
         entered = ticket, envelope
         try:
-            self.mailbox.append(entered, ticket.charged_bytes)
+            self.mailbox.put(entered, ticket.charged_bytes)
         except BaseException as error:
             self._broken_off(entered, error)
             if not isinstance(error, Exception):

@@ -5,37 +5,34 @@ I/O, no lock, no system call, no log line, and nothing is raised (g01, g02). Wha
 settings decide for a case is decided once, when the gateway is made; an event costs a few
 dictionary look-ups, one packing, and one append.
 
-Budgets are checked before the append and without a lock, so they may be overshot by one event
-per producing thread.
+Budgets are checked before the append and without a lock (`enqueuer.py`), so they may be overshot
+by one event per producing thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import count
 from typing import Any, NamedTuple
 
-from supervisors import Clock, Mailbox
+from supervisors import Clock
 from supervisors.system.native import get_ident
 from telemetry_actors.base.inside import THREADS, is_inside
 from telemetry_actors.books.ledger import Admission
 from telemetry_actors.books.mistakes import TOLD
 from telemetry_actors.books.shards import Shards
 from telemetry_actors.door._packing import pack_event
+from telemetry_actors.door.enqueuer import Enqueuer
 from telemetry_actors.door.entries import UNKNOWN_CASE, Entry
-from telemetry_actors.door.pressure import Pressure
 from telemetry_actors.door.trace_providers import TraceProviders
 from telemetry_actors.event.cases import TelemetryCase
 from telemetry_actors.event.decoding import MAX_VALUES, has_too_many
 from telemetry_actors.event.envelope import OVERHEAD_BYTES, Envelope
 from telemetry_actors.event.ids import SURELY_SHORT, bounded_id, event_ids
 from telemetry_actors.event.sanitise import sanitise, text
-from telemetry_actors.event.ticket import Ticket
 
 _LOOK_EVERY_NS = 20_000_000
 _OVERHEAD_WITH_ID_BYTES = OVERHEAD_BYTES + len("00000000-0000-4000-8000-000000000000")
-_new = tuple.__new__
 _new_event_id = event_ids.new
 
 
@@ -44,7 +41,6 @@ class Limits(NamedTuple):
 
     max_event_bytes: int
     max_context_bytes: int
-    pressure: Pressure
     look: Callable[[], None] | None = None
     """Called after an event, at most each 20 ms: may give way (`batch/lateness.py`)."""
     refused: Callable[[Any, Admission, Any, Any], None] | None = None
@@ -62,12 +58,12 @@ class Intake:
 
     Args:
         entries: by case name.
-        limits: of sizes, and who is refused when room is scarce.
-        mailbox: the gateway stage's.
+        limits: of sizes, and what is told of an event.
+        enqueuer: takes what may come in, if there is room.
+        shards: where events are counted.
         clock: for the emit time.
         give: hands ``(trace manager, task name, envelope)`` to the providers' actor, for
             events that the settings refuse; False: full. Re-entrant, never waits.
-        awaken: called with the first event, to start the tree.
         providers: who besides a trace manager is given trace tasks.
     """
 
@@ -75,47 +71,31 @@ class Intake:
         self,
         entries: Mapping[str, Entry],
         limits: Limits,
-        mailbox: Mailbox,
+        enqueuer: Enqueuer,
+        shards: Shards,
         clock: Clock,
         give: Callable[[Any, str, Envelope], bool],
-        awaken: Callable[[], bool],
         providers: TraceProviders,
     ) -> None:
-        self.shards = Shards(len(entries))
-        self._by_thread = self.shards.by_thread
+        self.shards = shards
+        self._by_thread = shards.by_thread
         self.closed = False
         self._looked_ns = 0
         self._look_now = False
         self.out_of_memory = 0
         """Events that were refused as ``invalid`` because memory ran out; about how many."""
-        self.asleep = True
-        """No tree has been started yet."""
-        self.parked: frozenset[int] = frozenset()
-        """Columns of cases that no one can take at present."""
-        self.serials = count(1)
         self._entries = dict(entries)
         self._unknown = self._entries.pop(UNKNOWN_CASE)
-        # At most 29 attributes: from the 30th on CPython looks up each of them in a slower way.
-        self._limits, pressure, self._look = limits, limits.pressure, limits.look
+        # From the 30th attribute on CPython looks up each of them in a slower way.
+        self._limits, self._look = limits, limits.look
         # What is smaller needs no second look: it can't have too many values either.
         self._large_bytes = min(limits.max_event_bytes, MAX_VALUES)
         self._large_context_bytes = min(limits.max_context_bytes, MAX_VALUES)
-        self._mailbox = mailbox
-        self._queue = mailbox.user
-        self._pressure, self._room = pressure, pressure.room
-        self._shares, self._share_of = pressure.room.own, pressure.room.share_of
-        self._calm_events, self._calm_bytes = pressure.calm_events, pressure.calm_bytes
-        self._calm_in_all_events = pressure.calm_in_all_events
-        self._calm_in_all_bytes = pressure.calm_in_all_bytes
+        self._enqueuer, self._enter = enqueuer, enqueuer.enter
+        self._interrupted = enqueuer.interrupted
         self._now_ns = clock.now_ns
         self._give = give
-        self._awaken = awaken
         self._providers = providers
-
-    def know_sinks(self, sinks: Sequence[Mailbox]) -> None:
-        """See `Pressure.know_sinks`."""
-        self._pressure.know_sinks(sinks)
-        self._calm_in_all_bytes = self._pressure.calm_in_all_bytes
 
     def emit(  # noqa: C901 -- the way of every event: a call costs more than a branch
         self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any
@@ -132,13 +112,13 @@ class Intake:
         try:
             verdict = self._admit(entry, context, payload, manager, event_id)
         except MemoryError:
-            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+            verdict = self._broken_off() if self._interrupted else Admission.INVALID
             if verdict is not _ACCEPTED:
                 self.out_of_memory += 1
         except Exception:  # noqa: BLE001 -- a host at its recursion limit: refused, not raised
-            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+            verdict = self._broken_off() if self._interrupted else Admission.INVALID
         except BaseException:  # the host's own, out of a signal handler: not ours to keep
-            verdict = self._broken_off() if self._mailbox.interrupted else Admission.INVALID
+            verdict = self._broken_off() if self._interrupted else Admission.INVALID
             raise
         finally:
             if verdict is _ACCEPTED:  # one step, into a page that outlives us if there is one
@@ -165,7 +145,7 @@ class Intake:
 
     def _broken_off(self) -> Admission:
         """What has become of this thread's event, when something was raised in the middle."""
-        interrupted, me = self._mailbox.interrupted, get_ident()
+        interrupted, me = self._interrupted, get_ident()
         if me not in interrupted:
             return Admission.INVALID
         interrupted.discard(me)
@@ -200,15 +180,14 @@ class Intake:
             self._looked_ns = now_ns
             self._look_now = True
         identity = _new_event_id() if event_id is None else _given_id(event_id)
-        envelope: Envelope = _new(
-            Envelope,
-            (entry.name, tenant_id, identity, now_ns, packed_context, packed, None, None),
-        )
         if entry.refusal is not None:
-            return self._only_give(entry, manager, envelope)
+            fields = entry.name, tenant_id, identity, now_ns, packed_context, packed
+            return self._only_give(entry, manager, Envelope(*fields))
         beside = _OVERHEAD_WITH_ID_BYTES if event_id is None else OVERHEAD_BYTES + len(identity)
         charged = len(packed) + len(packed_context) + beside  # `charge_of`, in place
-        return self._enter(entry, manager, envelope, charged)
+        return self._enter(
+            entry, manager, charged, tenant_id, identity, now_ns, packed_context, packed
+        )
 
     def _too_large(self, packed: bytes, packed_context: bytes) -> bool:
         if (
@@ -218,73 +197,16 @@ class Intake:
             return True
         return has_too_many(packed) or has_too_many(packed_context)
 
-    def _enter(self, entry: Entry, manager: Any, envelope: Envelope, charged: int) -> Admission:
-        if self.parked and entry.row in self.parked:
-            return Admission.PARKED
-        mailbox, room = self._mailbox, self._room
-        if (  # `Pressure.calm`, in place
-            len(self._queue) >= self._calm_events
-            or mailbox.queued_bytes + charged > self._calm_bytes
-            or room.events >= self._calm_in_all_events
-            or room.event_bytes + charged > self._calm_in_all_bytes
-        ):
-            refusal = self._pressure.refusal(entry.priority, envelope[1], charged)
-            if refusal is not None:
-                return refusal
-        if self.asleep and not self._awaken():
-            return Admission.STOPPING
-        if manager is not None:
-            manager = self._companion(entry, manager)
-        share = self._shares.get(envelope[1]) or self._share_of(envelope[1])
-        serial = next(self.serials)
-        place, measured, packed, bridged = None, False, None, False
-        ticket: Ticket = _new(
-            Ticket,
-            (
-                serial,
-                entry.row,
-                charged,
-                manager,
-                place,
-                measured,
-                get_ident(),
-                packed,
-                bridged,
-                share,
-            ),
-        )
-        room.events += 1  # `Room.take`, in place; after the last call but one
-        room.event_bytes += charged
-        share.events += 1
-        share.event_bytes += charged
-        try:
-            mailbox.append((ticket, envelope), charged)
-        except BaseException:  # whatever it is, the event is in or is not
-            if get_ident() not in mailbox.interrupted:
-                room.give_back(share, charged)
-            raise
-        return _ACCEPTED
-
-    def _companion(self, entry: Entry, manager: Any) -> Any:
-        if entry.route.task_name is None:
-            return None  # no trace case: nobody will call it
-        self.shards.mine().given[0] += 1
-        return manager
-
     def _only_give(self, entry: Entry, manager: Any, envelope: Envelope) -> Admission:
         """Legacy route without a sink: manager and providers get their calls, the tree nothing."""
         assert entry.refusal is not None
-        if not self.asleep or self._awaken():
+        if self._enqueuer.wakes():
             given = self.shards.mine().given
             for companion in ([] if manager is None else [manager]) + self._providers.now():
                 given[0] += 1
                 if not self._give(companion, entry.route.task_name or "", envelope):
                     given[1] += 1
         return entry.refusal
-
-    def wakes(self) -> bool:
-        """Start the tree unless it has been. False: it can't be. Never waits."""
-        return not self.asleep or self._awaken()
 
 
 def _given_id(event_id: Any) -> str:

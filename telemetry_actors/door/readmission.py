@@ -53,5 +53,5 @@ def _admissible(door: Door, letter: DeadLetter) -> Item | Admission:
     refusal = door.refusal_of(entry, envelope, charged)
     if refusal is not None:
         return refusal
-    ticket = Ticket(next(door.intake.serials), entry.row, charged, measured=letter.measured)
+    ticket = Ticket(next(door.enqueuer.serials), entry.row, charged, measured=letter.measured)
     return ticket, envelope

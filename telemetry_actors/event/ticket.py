@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 class Share:
     """What one tenant has in memory, or a few of them together. Numbers: any thread."""
 
-    __slots__ = ("event_bytes", "events", "tenant_id")
+    __slots__ = ("event_bytes", "events", "number", "tenant_id")
 
-    def __init__(self, tenant_id: str) -> None:
+    def __init__(self, tenant_id: str, number: int) -> None:
         self.tenant_id = tenant_id
+        self.number = number
+        """Its place in `Room.numbered`: what tickets carry."""
         self.events = 0
         self.event_bytes = 0
 
@@ -40,6 +42,6 @@ class Ticket(NamedTuple):
     """The payload of an off-loaded event that trace managers get, until the router takes it."""
     bridged: bool = False
     """A broker has it until its outcome, and delivers it again if this process ends before."""
-    share: Share | None = None
-    """Of its tenant: what it takes of the room in memory is counted there. None: it takes none,
-    since it is on disk alone."""
+    share: int | None = None
+    """Number of its tenant's `Share`: what it takes of the room in memory is counted there. None:
+    it takes none, since it is on disk alone."""

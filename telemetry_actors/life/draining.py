@@ -55,7 +55,7 @@ def flush_life(life: Life, timeout_s: float, *, own: bool = False) -> bool:
     with _Hurry(life):
         if not own and not _wait(life, until_s, lambda: not _is_taking_over(life)):
             return False
-        before = next(life.door.intake.serials)
+        before = next(life.door.enqueuer.serials)
         if not _wait(life, until_s, lambda: not _holds_older_than(life, before, own)):
             return False
         return _collect(life, until_s)

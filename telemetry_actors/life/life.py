@@ -187,7 +187,7 @@ def _new_journal(life: Life) -> Journal | None:
         life.settings.journal,
         cases=door.cases,
         clock=life.clock,
-        serials=door.intake.serials.__next__,
+        serials=door.enqueuer.serials.__next__,
         shards=door.intake.shards,
         books=life.books,
         process=door.process,

@@ -149,7 +149,7 @@ def _build(life: Life) -> None:
     if stores.letters is not None:
         stores.letters.prepare()
     _start(life, build_tree(parts))
-    life.door.intake.asleep = False
+    life.door.enqueuer.asleep = False
     if phase.state in ENDING:
         return
     phase.state = "running"
@@ -167,7 +167,7 @@ def _start(life: Life, tree: Tree) -> None:
     running.runtime = runtime
     runtime.report, runtime.reports_at_once = tell, 1
     tree.adopt(runtime)
-    life.door.intake.know_sinks([p.mailbox for p in tree.places if p.kind is not None])
+    life.door.enqueuer.know_sinks([p.mailbox for p in tree.places if p.kind is not None])
     runtime.journal.subscribe(partial(on_lifecycle, life))
     life.stores.say_back = partial(say_who_is_back, life)
     running.tree = tree

@@ -179,14 +179,9 @@ def mailbox_status(of: Sources, place: Place) -> MailboxStatus:
 
 def _first_ns(mailbox: Mailbox, flight: InFlight | None) -> int | None:
     """When the first in line was emitted. First in, first out, so nobody else is asked."""
-    in_hand: Sequence[Any] = flight.batch if flight is not None else ()
-    found: list[int] = []
-    for line in (in_hand, mailbox.user):
-        try:
-            found.append(line[0][1].emitted_at)
-        except IndexError:  # empty, or emptied at this moment
-            continue
-    return min(found, default=None)
+    in_hand: Sequence[Any] = flight.batch[:1] if flight is not None else ()
+    heads = (*in_hand, mailbox.oldest())
+    return min((item[1].emitted_at for item in heads if item is not None), default=None)
 
 
 # -- sinks ----------------------------------------------------------------------------------------

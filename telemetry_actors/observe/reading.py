@@ -180,7 +180,7 @@ def read_status(of: Sources, *, letters: bool = True) -> Status:
     tree = [_node(path, slot) for path, slot in list(of.places.slots.items())]
     mailboxes = [mailbox_status(of, place) for place in of.places]
     counts = counted(of)
-    intake, books = of.door.intake, of.door.books
+    books = of.door.books
     return Status(
         state=_state(of),
         restarts=sum(node.restarts for node in tree),
@@ -189,7 +189,7 @@ def read_status(of: Sources, *, letters: bool = True) -> Status:
         pressure=_pressure(of.door, mailboxes),
         sinks=[_sink(of, sink, kind, health) for (sink, kind), health in of.health.items()],
         dedup=of.dedup.health(),
-        parked=[of.door.cases[i] for i in sorted(intake.parked)],
+        parked=[of.door.cases[i] for i in sorted(of.door.enqueuer.parked)],
         instruments=_instruments(of.recorder),
         payload_store=_payload_store(of),
         dead_letters=_letters(books) if letters else [],

@@ -449,7 +449,7 @@ def test_g22_where_no_thread_can_be_started_the_tree_runs_on_the_caller(monkeypa
 
     sink = RecordingSink()
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[sink])
-    gateway._life.door.intake.asleep = False  # as if the thread that builds it had failed
+    gateway._life.door.enqueuer.asleep = False  # as if the thread that builds it had failed
     emit(gateway, 100)
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", none)

@@ -87,7 +87,7 @@ def leaves_of(value):
 def at_the_door():
     """A gateway whose tree nobody starts: what is let in stays at the door."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     return gateway
 
 
@@ -102,7 +102,7 @@ def test_g21_with_content_off_no_leaf_is_in_the_envelope_or_in_the_bytes_that_ar
     secret = {key: shaped.get(kept.get(key), content) for key in gated}
 
     at_the_door().emit(case, TENANT, {**REQUIRED[case], **secret})
-    envelope = at_the_door()._life.door.mailbox.user.pop()[1]
+    ((_, envelope),) = at_the_door()._life.door.mailbox.drain()
     model = DEFINITIONS[case].validate(unpack_map(envelope.payload))
     about = EventFacts(envelope.event_id, envelope.tenant_id, 1, 2, unpack_map(envelope.context))
     signals = DEFINITIONS[case].map(about, model, MappingSettings(False, 1.0))

@@ -26,8 +26,8 @@ from supervisors import (
     Supervisor,
     SupervisorSpec,
 )
+from supervisors.run._linger import Wait
 from supervisors.run._zombies import leave_behind
-from supervisors.run.mailbox import Wait
 from supervisors.testing import settle
 
 WAIT_S = 5.0

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from supervisors import InFlight, Mailbox, MailboxSpec, SystemClock
-from supervisors.run.mailbox import Wait
+from supervisors.run._linger import Wait
 
 
 def a_mailbox(**spec):

@@ -48,7 +48,7 @@ def gateway():
 
 
 def with_events(gateway, count=10):
-    gateway._life.door.intake.asleep = False  # as if the thread that builds it were at it
+    gateway._life.door.enqueuer.asleep = False  # as if the thread that builds it were at it
     assert all(gateway.emit("app_created", TENANT, APP) for _ in range(count))
 
 

@@ -20,7 +20,7 @@ TENANT = {"tenant_id": "acme"}
 def gateway():
     """One that never starts: what is accepted stays in its mailbox."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     yield gateway
     gateway.stop(0.1)
 
@@ -207,17 +207,17 @@ def test_each_refusal_comes_before_those_behind_it():
     large = {"x": "x" * 3000}
     settings = {"max_event_bytes": 2000, "mailbox_events": 1, "linger_s": 3000.0}
     with running_gateway(gateway=settings) as (gateway, _):
-        intake = gateway._life.door.intake
+        intake, enqueuer = gateway._life.door.intake, gateway._life.door.enqueuer
         gateway.emit("app_created", TENANT, APP)
         assert gateway.emit("app_created", TENANT, APP) is Admission.MAILBOX_FULL
-        intake.parked = frozenset(range(20))
+        enqueuer.parked = frozenset(range(20))
         assert gateway.emit("app_created", TENANT, APP) is Admission.PARKED
         assert gateway.emit("app_created", TENANT, large) is Admission.TOO_LARGE
         assert gateway.emit("app_created", 7, large) is Admission.INVALID
         assert gateway.emit("no such case", 7, large) is Admission.UNKNOWN_CASE
         intake.closed = True
         assert gateway.emit("no such case", 7, large) is Admission.STOPPING
-        intake.closed, intake.parked = False, frozenset()
+        intake.closed, enqueuer.parked = False, frozenset()
 
 
 # -- an interrupt ---------------------------------------------------------------------------------
@@ -237,8 +237,8 @@ class Interrupted(deque):
 
 def test_an_interrupt_in_the_middle_of_emit_leaves_books_that_balance(gateway):
     """Ctrl-C is raised at the next call that ends: here, the append."""
-    mailbox, intake = gateway._life.door.mailbox, gateway._life.door.intake
-    mailbox.user = intake._queue = Interrupted(KeyboardInterrupt())
+    mailbox, enqueuer = gateway._life.door.mailbox, gateway._life.door.enqueuer
+    mailbox.user = enqueuer._queue = Interrupted(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         gateway.emit("app_created", TENANT, APP)
 
@@ -250,8 +250,8 @@ def test_an_interrupt_in_the_middle_of_emit_leaves_books_that_balance(gateway):
 
 def test_a_handler_that_raises_an_ordinary_exception_leaves_books_that_balance(gateway):
     """A time-out of the host's, say. `emit()` never raises, and the event is on its way."""
-    mailbox, intake = gateway._life.door.mailbox, gateway._life.door.intake
-    mailbox.user = intake._queue = Interrupted(TimeoutError())
+    mailbox, enqueuer = gateway._life.door.mailbox, gateway._life.door.enqueuer
+    mailbox.user = enqueuer._queue = Interrupted(TimeoutError())
 
     assert gateway.emit("app_created", TENANT, APP) is Admission.ACCEPTED
     assert gateway.ledger().balanced()

@@ -270,7 +270,7 @@ def test_g02_it_looks_at_most_once_in_20_ms():
     clock = FakeClock()
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()], clock=clock)
     intake = gateway._life.door.intake
-    intake.asleep, looks = False, []
+    gateway._life.door.enqueuer.asleep, looks = False, []
     intake._look = lambda: looks.append(clock.now_s())
     for _ in range(100):
         gateway.emit("app_created", TENANT, APP)
@@ -285,7 +285,7 @@ def test_g02_a_refused_event_looks_as_well_else_a_starved_tree_with_a_full_mailb
     settings = TelemetrySettings.enabled(gateway={"mailbox_events": 1})
     gateway = TelemetryGateway(settings, sinks=[RecordingSink()], clock=clock)
     intake = gateway._life.door.intake
-    intake.asleep, looks = False, []
+    gateway._life.door.enqueuer.asleep, looks = False, []
     intake._look = lambda: looks.append(1)
     for _ in range(3):
         gateway.emit("app_created", TENANT, APP)
@@ -303,7 +303,7 @@ def test_giving_way_can_be_switched_off():
 
 def test_g01_what_a_look_raises_reaches_nobody():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     gateway._life.door.intake._look = lambda: 1 / 0
 
     assert gateway.emit("app_created", TENANT, APP)

@@ -15,7 +15,7 @@ MESSAGE = {"message_id": "m", "status": "succeeded"}
 
 def test_what_waits_before_there_is_a_tree_is_in_flight():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # as if the thread that builds it were slow
+    gateway._life.door.enqueuer.asleep = False  # as if the thread that builds it were slow
     gateway.emit("app_created", TENANT, {})
     gateway.emit("message_run", TENANT, MESSAGE)
     ledger = gateway.ledger()
@@ -87,7 +87,7 @@ def test_g02_a_trace_manager_whose_mailbox_is_full_costs_no_lock_either():
         enterprise_telemetry_gateway_enabled=False, providers={"mailbox_calls": 1}
     )
     gateway = TelemetryGateway(settings, sinks=[])
-    gateway._life.door.intake.asleep = False  # nobody takes the calls away
+    gateway._life.door.enqueuer.asleep = False  # nobody takes the calls away
     returned = []
 
     def emit():

@@ -38,29 +38,35 @@ def test_a_million_tenants_cost_a_bounded_table():
     held = [(f"t{n}", room.take(f"t{n}", 10)) for n in range(1_000_000)]
 
     assert len(room.own) == OWN_SHARES
-    assert len({id(share) for _, share in held[OWN_SHARES:]}) <= COMMON_SHARES
+    assert len({share for _, share in held[OWN_SHARES:]}) <= COMMON_SHARES
     name, share = held[-1]
-    assert room.held_by(name) is share
-    assert share.events > 1
+    assert room.held_by(name) is room.numbered[share]
+    assert room.numbered[share].events > 1
 
     for _, share in held:
         room.give_back(share, 10)
     assert room.tenants() == 0
     assert numbers(room) == (0, 0)
-    assert {numbers(share) for share in room._common} == {(0, 0)}
+    assert {numbers(share) for share in room.numbered.values()} == {(0, 0)}
+    assert len(room.numbered) == COMMON_SHARES
 
 
 def test_an_event_is_given_back_where_it_was_taken_also_from_a_share_that_was_dropped():
     """A producer had looked the share up just before the books dropped it."""
     room = Room()
     first = room.take("a", 10)
+    share = room.share_of("a")
     room.give_back(first, 10)
-    first.events += 1  # the producer comes back with the old one
+    room.events += 1  # the producer comes back with the old one
+    room.event_bytes += 10
+    share.events += 1
+    share.event_bytes += 10
     second = room.take("a", 10)
-    room.give_back(first, 0)
+    room.give_back(share.number, 10)
 
-    assert room.held_by("a") is second
-    assert numbers(second) == (1, 10)
+    assert second != first
+    assert room.held_by("a") is room.numbered[second]
+    assert numbers(room.numbered[second]) == numbers(room) == (1, 10)
 
 
 def test_many_threads_take_and_give_back_and_nothing_is_left():
@@ -79,3 +85,14 @@ def test_many_threads_take_and_give_back_and_nothing_is_left():
 
     assert numbers(room) == (0, 0)
     assert room.tenants() == 0
+    assert len(room.numbered) == COMMON_SHARES
+
+
+def test_who_makes_a_share_that_another_thread_has_just_made_leaves_none_behind():
+    """Both found none, and each made one: the first that is known is everybody's."""
+    room = Room()
+    first = room._own_share("a")
+
+    assert room._own_share("a") is first
+    assert list(room.numbered.values()).count(first) == 1
+    assert len(room.numbered) == COMMON_SHARES + 1

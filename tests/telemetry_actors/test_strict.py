@@ -42,7 +42,7 @@ TYPO = ("app_craeted", TENANT, APP)
 def gateway_of(**settings):
     """One that never starts."""
     made = TelemetryGateway(TelemetrySettings.enabled(**settings), sinks=[RecordingSink()])
-    made._life.door.intake.asleep = False
+    made._life.door.enqueuer.asleep = False
     return made
 
 

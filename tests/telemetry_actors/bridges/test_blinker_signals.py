@@ -211,7 +211,7 @@ def test_an_app_of_a_signal_reaches_the_sink(signals):
 
 def test_content_of_feedback_is_gated_like_any_other(signals):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # never started: the event stays in its mailbox
+    gateway._life.door.enqueuer.asleep = False  # never started: the event stays in its mailbox
     with BlinkerBridge(gateway, signals):
         signals.signal("feedback-was-created").send({**FEEDBACK, "content": "SECRET"})
     (item,) = gateway._life.door.mailbox.drain()

@@ -226,8 +226,8 @@ def test_a_full_tree_is_waited_for_and_then_refuses(recording):
         gateway={"mailbox_events": 1}, celery={"room_timeout_s": 0.01, "outcome_timeout_s": 0.0}
     )
     bridge = CeleryBridge(settings, sinks=[recording])
-    intake = bridge.gateway._life.door.intake
-    intake.asleep, intake._awaken = True, lambda: True  # nobody takes anything
+    enqueuer = bridge.gateway._life.door.enqueuer
+    enqueuer.asleep, enqueuer._awaken = True, lambda: True  # nobody takes anything
 
     assert bridge.take(ours())
     assert bridge.take(ours(2)) is Admission.MAILBOX_FULL

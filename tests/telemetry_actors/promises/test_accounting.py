@@ -167,7 +167,10 @@ def test_one_event_taken_away_by_hand_turns_balanced_false(place, where):
         assert not ledger.by_case["app_created"].balanced()
 
         slot.in_flight = None  # give it back, so that the gateway stops with nothing amiss
-        holder.mailbox.user.append(item)
+        if where == "in hand":
+            holder.mailbox.extend([item])
+        else:
+            holder.mailbox.user.append(item)
         holder.mailbox._feeds = feeds
         holder.mailbox.wake()
         assert gateway.flush(5)
@@ -187,7 +190,7 @@ def take_in_hand(slot):
     """Move the waiting event into a batch that is not to be taken up for a long time."""
     flight = InFlight()
     flight.due_s = 1e9 + slot.clock.now_s()
-    flight.batch.append(slot.mailbox.user.popleft())
+    slot.mailbox.move(1, flight.batch)
     slot.in_flight = flight
 
 

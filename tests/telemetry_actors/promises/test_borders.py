@@ -105,7 +105,7 @@ def test_g18_a_long_id_is_the_same_digest_in_letters(way, tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 def test_g04_ids_of_a_megabyte_take_no_more_room_than_they_are_charged_for(way, tmp_path):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # nothing is taken out of the mailbox
+    gateway._life.door.enqueuer.asleep = False  # nothing is taken out of the mailbox
     gateway._life.phase.state = "running"
     try:
         assert way(gateway, tmp_path)
@@ -148,7 +148,7 @@ def test_g11_a_payload_that_can_not_be_read_costs_itself_and_not_the_store(tmp_p
         for event_id, payload in (("bad", too_many()), ("good", message)):
             envelope = Envelope("message_run", "t", event_id, door.clock.now_ns(), b"\x80", payload)
             row = door.entries["message_run"].row
-            ticket = Ticket(next(door.intake.serials), row, charge_of(envelope))
+            ticket = Ticket(next(door.enqueuer.serials), row, charge_of(envelope))
             assert door.let_in(CELERY, (ticket, envelope), None)
         assert gateway.flush(10)
         ledger, store = gateway.ledger(), gateway.status().payload_store

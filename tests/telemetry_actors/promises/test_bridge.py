@@ -65,8 +65,8 @@ def test_what_a_broker_delivers_again_is_in_no_journal(tmp_path):
 
 def test_what_a_stop_finds_at_the_door_is_not_put_into_the_journal_either(tmp_path):
     bridge = a_bridge(Down(), journal={"directory": tmp_path}, celery={"outcome_timeout_s": 0.0})
-    intake = bridge.gateway._life.door.intake
-    intake.asleep, intake._awaken = True, lambda: True  # nobody takes anything
+    enqueuer = bridge.gateway._life.door.enqueuer
+    enqueuer.asleep, enqueuer._awaken = True, lambda: True  # nobody takes anything
     assert bridge.take(text())
     bridge.gateway.stop(0.2)
 

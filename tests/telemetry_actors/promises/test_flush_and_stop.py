@@ -193,7 +193,7 @@ def test_stop_while_the_first_event_waits_for_its_tree_builds_it_if_there_is_tim
     timeout_s, exported
 ):
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # as if the thread that builds the tree were slow
+    gateway._life.door.enqueuer.asleep = False  # as if the thread that builds the tree were slow
     gateway.emit("app_created", TENANT, APP)
     gateway.stop(timeout_s)
 
@@ -374,7 +374,7 @@ def test_an_event_that_comes_while_the_tree_is_started_is_in_the_books(monkeypat
     monkeypatch.setattr(Supervisor, "start", staticmethod(start_and_look))
     settings = TelemetrySettings.enabled(gateway={"linger_s": 0}, sink={"linger_s": 60})
     gateway = TelemetryGateway(settings, sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     with gateway:
         assert (seen[0].in_flight, seen[0].balanced()) == (1, True)
         assert gateway.flush(5)

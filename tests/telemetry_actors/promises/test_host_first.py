@@ -101,7 +101,7 @@ def test_g01_a_payload_that_another_thread_changes_meanwhile():
 def test_g01_at_the_recursion_limit():
     """With room for its own first frames it answers, however few are left, and does no half."""
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # nobody takes the events away
+    gateway._life.door.enqueuer.asleep = False  # nobody takes the events away
     mailbox = gateway._life.door.mailbox
     returned, queued = [], []
 

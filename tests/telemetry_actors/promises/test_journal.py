@@ -140,7 +140,7 @@ def test_g08_wherever_it_is_when_the_tree_stops_it_is_kept(tmp_path):
 
 def test_g08_what_still_waits_at_the_door_of_a_stopping_tree_is_kept_too(tmp_path):
     gateway = a_gateway(tmp_path, Receiver())
-    gateway._life.door.intake.asleep = False  # as if the thread that builds it were slow
+    gateway._life.door.enqueuer.asleep = False  # as if the thread that builds it were slow
     gateway.emit("app_created", TENANT, APP, event_id="early")
     report = gateway.stop(0.1)
 

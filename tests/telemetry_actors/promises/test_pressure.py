@@ -67,7 +67,7 @@ def a_sleeping_gateway(events=100, *, mailbox_bytes=64 * MB, **settings):
     """Nobody takes anything out of its mailbox."""
     settings["gateway"] = {"mailbox_events": events, "mailbox_bytes": mailbox_bytes}
     gateway = TelemetryGateway(TelemetrySettings.enabled(**settings), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     return gateway
 
 
@@ -316,7 +316,8 @@ def test_bytes_are_counted_once_however_large_the_event():
     ((ticket, _),) = gateway._life.door.mailbox.held()
 
     assert gateway.status().pressure.event_bytes == ticket.charged_bytes
-    assert (ticket.share.events, ticket.share.event_bytes) == (1, ticket.charged_bytes)
+    share = gateway._life.door.pressure.room.numbered[ticket.share]
+    assert (share.events, share.event_bytes) == (1, ticket.charged_bytes)
 
 
 # -- age ------------------------------------------------------------------------------------------

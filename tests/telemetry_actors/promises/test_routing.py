@@ -87,7 +87,7 @@ def a_gateway(flag, edition, way):
         enterprise_otlp_endpoint=endpoint,
     )
     gateway = TelemetryGateway(settings, sinks=sinks)
-    gateway._life.door.intake.asleep = False
+    gateway._life.door.enqueuer.asleep = False
     return gateway
 
 
@@ -372,7 +372,7 @@ def test_calls_that_a_stop_cuts_off_are_counted():
 
 def test_an_event_that_ends_before_the_router_leaves_its_manager_absent():
     gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
-    gateway._life.door.intake.asleep = False  # never started
+    gateway._life.door.enqueuer.asleep = False  # never started
     gateway.emit("message_run", TENANT, MESSAGE, Provider())
     gateway.stop(0)
 
