@@ -19,10 +19,11 @@ from typing import NamedTuple
 from supervisors import InFlight
 from supervisors.system.native import Lock
 from telemetry_actors.base.timing import Timing
-from telemetry_actors.books._lines import Join, Line, Tally, worse
+from telemetry_actors.books._records import Records
 from telemetry_actors.books.dead_letters import DeadLetter, DeadLetters
 from telemetry_actors.books.ends import Drop, Ending, OnEnd, RecordEnd
 from telemetry_actors.books.ledger import Admission, Outcome, Reason
+from telemetry_actors.books.other_ways import OtherWays
 from telemetry_actors.books.room import Room
 from telemetry_actors.books.snapshot import BooksSnapshot
 from telemetry_actors.event.envelope import Item
@@ -97,26 +98,17 @@ class Books:
         self.duplicate = [0] * cases
         self.dropped: list[Counter[str]] = [Counter() for _ in range(cases)]
         self.assumed: list[Counter[str]] = [Counter() for _ in range(cases)]
-        self.sampled_out = self.diagnostic = 0
         self.unreadable: Counter[tuple[str, str]] = Counter()  # values, by case and key
         self.measured = [0, 0, 0]
         self.providers: Counter[str] = Counter()
-        self.lines = {
-            kind: Line() for kind in (SignalKind.LOGS, SignalKind.SPANS, SignalKind.BRIDGE)
-        }
+        self.records = Records()
+        self.other_ways = OtherWays(cases)
         self.timings: dict[str, Timing] = {}
         """How long batches took, by the path of the part. No lock: each has one writer."""
-        self.sinks = 1
-        self.sources: dict[str, list[int]] = {}
-        """Events that came in by another way than `emit()`: by way, then by case."""
-        self.turned_away: Counter[tuple[str, int, Admission]] = Counter()  # way, case, why refused
         self._followed: dict[int, OnEnd] = {}
         self.endings = 0
         """Rises with each booking; a waiter compares."""
-        self.openings = 0
-        """Rises with each batch of records that are made."""
         self.telling = 0  # whoever has booked, and not told the journal yet: it still holds them
-        self._joins: dict[int, Join] = {}
         self._waiters: list[Callable[[], None]] = []
 
     # -- ends -----------------------------------------------------------------------------------
@@ -199,7 +191,7 @@ class Books:
     def turn_away(self, source: str, case: int, why: Admission) -> None:
         """An event that came by *source* is refused: it counts as emitted and refused."""
         with self._lock:
-            self.turned_away[source, case, why] += 1
+            self.other_ways.turned_away[source, case, why] += 1
 
     def lose(self, by_case: Mapping[int, int]) -> None:
         """Events that an earlier process accepted and lost when it ended."""
@@ -209,9 +201,7 @@ class Books:
                 self.dropped[case][Reason.LOST_ON_CRASH] += n
 
     def _take_in(self, source: str, by_case: Mapping[int, int]) -> None:
-        taken = self.sources.setdefault(source, [0] * len(self.exported))
-        for case, n in by_case.items():
-            taken[case] += n
+        self.other_ways.take_in(source, by_case)
         self.endings += 1
 
     def follow(self, serial: int, on_end: OnEnd) -> None:
@@ -226,39 +216,23 @@ class Books:
 
     def open(self, joins: Iterable[tuple[Ticket, int, int]], sampled_out: int) -> None:
         """Register events with records: ticket, number of logs, number of spans."""
-        logs, spans = self.lines[SignalKind.LOGS], self.lines[SignalKind.SPANS]
         with self._lock:
-            self.openings += 1
-            self.sampled_out += sampled_out
-            for ticket, n_logs, n_spans in joins:
-                logs.made += n_logs
-                spans.made += n_spans
-                self._joins[ticket.serial] = Join((n_logs + n_spans) * self.sinks)
+            self.records.open(joins, sampled_out)
 
     def open_lost(self, tickets: Sequence[Ticket], drop: Drop) -> None:
         """Register events whose payload is lost: each has one log, the diagnostic.
 
         They end as *drop* when that log has its end, whatever it is.
         """
-        line = self.lines[SignalKind.LOGS]
         with self._lock:
-            self.openings += 1
-            line.made += len(tickets)
-            self.diagnostic += len(tickets)
-            for ticket in tickets:
-                join = self._joins[ticket.serial] = Join(self.sinks)
-                join.drop = drop
+            self.records.open_lost(tickets, drop)
 
     def report(self, kind: SignalKind, sink: str, ends: Sequence[RecordEnd]) -> None:
         """Book the ends of records at *sink*; the last one of an event books the event."""
         told = _Told([], [], [], [], [])
         with self._lock:
-            line = self.lines[kind]
-            tally = line.by_sink.setdefault(sink, Tally())
-            for item, ordinal, drop in ends:
-                tally.count(drop)
-                self._end_record(line, (item[0].serial, ordinal), drop)
-                self._end_join(item, drop, told)
+            for item, drop in self.records.end(kind, sink, ends):
+                self._book(item, drop, True, told)  # its records are opened after the recording
         self._after(told)
 
     def seal(self, flight: InFlight) -> bool:
@@ -276,35 +250,11 @@ class Books:
     def open_bridged(self, tickets: Sequence[Ticket]) -> None:
         """Register events that go to a broker whole: one record each, the event itself."""
         with self._lock:
-            self.openings += 1
-            self.lines[SignalKind.BRIDGE].made += len(tickets)
-            for ticket in tickets:
-                self._joins[ticket.serial] = Join(1)
+            self.records.open_bridged(tickets)
 
     def joined(self, serial: int) -> bool:
         """Whether records of the event are under way."""
-        return serial in self._joins
-
-    def _end_record(self, line: Line, key: tuple[int, int], drop: Drop | None) -> None:
-        if self.sinks > 1:  # a record ends with the last sink, as the worst of them says
-            join = line.records.setdefault(key, Join(self.sinks))
-            join.left -= 1
-            join.drop = drop = worse(join.drop, drop)
-            if join.left:
-                return
-            del line.records[key]
-        line.count(drop)
-
-    def _end_join(self, item: Item, drop: Drop | None, told: _Told) -> None:
-        serial = item[0].serial
-        join = self._joins.get(serial)
-        if join is None:
-            return  # fenced: the event has been ended by other hands (shutdown, parked)
-        join.left -= 1
-        join.drop = worse(join.drop, drop)
-        if join.left == 0:
-            del self._joins[serial]
-            self._book(item, join.drop, True, told)  # a join is opened after the recording
+        return self.records.joined(serial)
 
     # -- other lines ----------------------------------------------------------------------------
 
@@ -340,7 +290,7 @@ class Books:
     @property
     def version(self) -> tuple[int, int]:
         """Rises with each booking, and with each batch of records that are made. No lock."""
-        return self.endings, self.openings
+        return self.endings, self.records.openings
 
     def snapshot(self) -> BooksSnapshot:
         """All of it at one instant. Any thread; takes the lock."""
@@ -351,14 +301,14 @@ class Books:
                 self.duplicate.copy(),
                 [counter.copy() for counter in self.dropped],
                 [counter.copy() for counter in self.assumed],
-                self.sampled_out,
-                self.diagnostic,
+                self.records.sampled_out,
+                self.records.diagnostic,
                 self.unreadable.copy(),
                 (made, recorded, left_out),
                 self.providers.copy(),
-                {kind: line.copy() for kind, line in self.lines.items()},
-                {source: by_case.copy() for source, by_case in self.sources.items()},
-                self.turned_away.copy(),
+                {kind: line.copy() for kind, line in self.records.lines.items()},
+                {source: by_case.copy() for source, by_case in self.other_ways.sources.items()},
+                self.other_ways.turned_away.copy(),
                 len(self.dead_letters),
                 self.version,
                 bool(self.telling),

@@ -143,7 +143,7 @@ def _build(life: Life) -> None:
         parts = parts_of(life)
     outlets = life.outlets
     outlets.sinks, outlets.budget, outlets.recorder = parts.sinks, parts.budget, parts.recorder
-    life.books.sinks = max(1, len(parts.sinks))
+    life.books.records.sinks = max(1, len(parts.sinks))
     if stores.journal is not None and not parts.sinks:
         stores.journal.end_replays()  # nobody would get them: they wait for better settings
     if stores.letters is not None:

@@ -98,7 +98,7 @@ def test_records_for_a_parked_sink_end_as_parked_and_their_events_with_them(book
     records = [(*item, A_LOG, ordinal) for ordinal in range(2)]
     forward_records(SignalKind.LOGS, mailbox, records, books, "handlers/app_created")
 
-    assert books.lines[SignalKind.LOGS].dropped == {"parked": 2}
+    assert books.records.lines[SignalKind.LOGS].dropped == {"parked": 2}
     assert books.dropped[0] == {"parked": 1}
 
 

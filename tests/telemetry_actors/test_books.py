@@ -106,7 +106,7 @@ def test_the_worst_of_an_events_records_is_its_outcome(books, released, drops):
 
     assert outcomes(books) == (0, 0, {"rejected": 1})
     assert released == [item]
-    assert (books.lines[LOGS].exported, books.lines[SPANS].exported) == (
+    assert (books.records.lines[LOGS].exported, books.records.lines[SPANS].exported) == (
         int(drops[0] is None),
         int(drops[1] is None),
     )
@@ -114,14 +114,14 @@ def test_the_worst_of_an_events_records_is_its_outcome(books, released, drops):
 
 @pytest.mark.parametrize("drops", [(PARKED, None), (None, PARKED)])
 def test_a_record_is_exported_only_if_every_sink_says_so(books, drops):
-    books.sinks = 2
+    books.records.sinks = 2
     item = an_item(1)
     books.open([(item[0], 1, 0)], sampled_out=0)
     books.report(LOGS, "a", [RecordEnd(item, 0, drops[0])])
-    assert (books.lines[LOGS].exported, books.lines[LOGS].dropped) == (0, Counter())
+    assert (books.records.lines[LOGS].exported, books.records.lines[LOGS].dropped) == (0, Counter())
     books.report(LOGS, "b", [RecordEnd(item, 0, drops[1])])
 
-    line = books.lines[LOGS]
+    line = books.records.lines[LOGS]
     assert (line.made, line.exported, line.dropped) == (1, 0, Counter(parked=1))
     assert line.records == {}
     assert outcomes(books) == (0, 0, {"parked": 1})
@@ -132,8 +132,8 @@ def test_spans_that_sampling_left_out_are_no_part_of_the_event(books):
     books.open([(item[0], 1, 0)], sampled_out=3)
     books.report(LOGS, "s", [RecordEnd(item, 0, None)])
 
-    assert books.sampled_out == 3
-    assert books.lines[SPANS].made == 0
+    assert books.records.sampled_out == 3
+    assert books.records.lines[SPANS].made == 0
     assert outcomes(books) == (1, 0, {})
 
 
@@ -144,7 +144,7 @@ _EVENTS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)).filter(any), 
 @given(events=_EVENTS, sinks=st.integers(1, 3), seed=st.integers(0, 2**32), data=st.data())
 def test_whatever_the_order_of_the_reports_each_event_gets_one_outcome(events, sinks, seed, data):
     books = Books(1, DeadLetters(100, 10**6))
-    books.sinks = sinks
+    books.records.sinks = sinks
     items = [an_item(serial) for serial in range(len(events))]
     books.open([(i[0], *n) for i, n in zip(items, events, strict=True)], sampled_out=0)
     reports = [
@@ -162,7 +162,7 @@ def test_whatever_the_order_of_the_reports_each_event_gets_one_outcome(events, s
     exported, _, dropped = outcomes(books)
     assert (exported, sum(dropped.values())) == (len(events) - len(bad), len(bad))
     assert books.endings == len(events)
-    for kind, line in books.lines.items():
+    for kind, line in books.records.lines.items():
         bad_records = {(e.item[0].serial, e.ordinal) for k, _, e in reports if k is kind and e.drop}
         assert line.exported == line.made - len(bad_records)
         assert sum(line.dropped.values()) == len(bad_records)
@@ -228,7 +228,7 @@ def test_a_drop_that_is_known_outweighs_one_that_is_assumed(books, letters, know
 
     assert outcomes(books) == (0, 0, {"parked": 1})
     assert books.assumed[0] == {}
-    assert books.lines[SPANS].assumed == {"rejected": 1}
+    assert books.records.lines[SPANS].assumed == {"rejected": 1}
     assert [letter.attribution for letter in letters.list()] == [""]
 
 
@@ -293,4 +293,4 @@ def test_other_ways_in_are_counted_by_case(books):
     books.take_in("dead_letters", {0: 1, 1: 1})
     books.take_in("journal", {0: 5})
 
-    assert books.sources == {"dead_letters": [1, 3], "journal": [5, 0]}
+    assert books.other_ways.sources == {"dead_letters": [1, 3], "journal": [5, 0]}

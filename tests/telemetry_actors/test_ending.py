@@ -176,17 +176,17 @@ def test_records_that_wait_for_a_sink_end(life):
     life.books.open([(an_item(1)[0], 1, 0)], sampled_out=0)
     bury(life, a_holder(life, ("root", "sinks", "logs"), kind=LOGS, waiting=[a_record(1)]), "x")
 
-    assert life.books.lines[LOGS].by_sink["otlp"].dropped == {"x": 1}
+    assert life.books.records.lines[LOGS].by_sink["otlp"].dropped == {"x": 1}
     assert life.books.dropped[0] == {"x": 1}
 
 
 def test_a_sink_among_several_has_its_name_in_its_place(life):
-    life.books.sinks = 2
+    life.books.records.sinks = 2
     life.books.open([(an_item(1)[0], 1, 0)], sampled_out=0)
     path = ("root", "sinks", "logs-console")
     bury(life, a_holder(life, path, kind=LOGS, waiting=[a_record(1)]), Reason.SHUTDOWN)
 
-    assert life.books.lines[LOGS].by_sink["console"].dropped == {"shutdown": 1}
+    assert life.books.records.lines[LOGS].by_sink["console"].dropped == {"shutdown": 1}
 
 
 def a_sink_with_a_batch(life, *serials):

@@ -208,9 +208,9 @@ def test_a_record_that_no_holder_has_unbalances_its_signal_line():
         gateway.emit("app_created", TENANT, APP)
         gateway.flush(5)
         assert gateway.ledger().balanced()
-        gateway._life.books.lines[SignalKind.LOGS].made += 1
+        gateway._life.books.records.lines[SignalKind.LOGS].made += 1
         assert not gateway.ledger().balanced()
-        gateway._life.books.lines[SignalKind.LOGS].made -= 1
+        gateway._life.books.records.lines[SignalKind.LOGS].made -= 1
 
 
 def test_the_worst_of_several_sinks_is_the_events_outcome():

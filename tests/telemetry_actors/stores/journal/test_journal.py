@@ -17,7 +17,7 @@ def test_what_has_no_outcome_is_found_by_the_next_one_in_order(tmp_path):
     rig = Rig(tmp_path)
 
     assert ids_of(rig.adopt()) == ["a", "c", "e"]
-    assert rig.books.sources == {"journal": [3, 0, 0]}
+    assert rig.books.other_ways.sources == {"journal": [3, 0, 0]}
     assert (rig.status.recovered, rig.status.lost_on_crash) == (3, 0)
 
 
@@ -30,7 +30,7 @@ def test_what_was_accepted_and_never_put_in_is_lost_and_counted_by_case(tmp_path
     rig = Rig(tmp_path)
 
     assert ids_of(rig.adopt()) == ["a", "b"]
-    assert rig.books.sources == {"journal": [2, 0, 0], "lost_on_crash": [2, 1, 0]}
+    assert rig.books.other_ways.sources == {"journal": [2, 0, 0], "lost_on_crash": [2, 1, 0]}
     assert rig.dropped == {"lost_on_crash": 3}
     assert rig.status.lost_on_crash == 3
 
@@ -440,7 +440,7 @@ def test_a_case_of_the_dead_process_that_this_one_does_not_know(tmp_path):
     rig = Rig(tmp_path)
 
     assert rig.adopt() == []
-    assert rig.books.sources["journal"] == [0, 0, 1]
+    assert rig.books.other_ways.sources["journal"] == [0, 0, 1]
     assert rig.dropped == {"no_handler": 1}
     assert len(CASES) == 3
 
