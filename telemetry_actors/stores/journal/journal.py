@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from supervisors import Clock
 from supervisors.system.native import Lock, acquire
-from telemetry_actors.base.outage import Outage
 from telemetry_actors.books.books import Books
 from telemetry_actors.books.ends import Drop, Ending
 from telemetry_actors.books.ledger import Reason
@@ -24,9 +23,9 @@ from telemetry_actors.books.shards import Shards
 from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.event.ticket import Ticket
 from telemetry_actors.settings import JournalSettings
-from telemetry_actors.stores.advice import for_directory, then
 from telemetry_actors.stores.journal._adopter import LOOK_AGAIN_S, Adopter
 from telemetry_actors.stores.journal._caps import Caps
+from telemetry_actors.stores.journal._disk_health import DiskHealth
 from telemetry_actors.stores.journal._home import Home
 from telemetry_actors.stores.journal._index import Index, placed
 from telemetry_actors.stores.journal._outcomes import Outcomes
@@ -35,7 +34,6 @@ from telemetry_actors.stores.journal._replays import Replays
 from telemetry_actors.stores.journal.segment import PENDING, Segment
 from telemetry_actors.stores.status import JournalStatus
 
-_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
 _BUSY_S, _LOOK_S = 0.05, 1.0  # until the next look: somebody is at work; what is too old
 
 
@@ -66,21 +64,20 @@ class Journal:
         gate: Callable[[Envelope], Envelope | None] = lambda envelope: envelope,
     ) -> None:
         assert settings.directory is not None
-        self._settings = settings
-        self._directory = settings.directory
-        self._cases = list(cases)
+        cases = list(cases)
         self._clock = clock
+        self._disk = DiskHealth(settings.directory, clock)
         self._books = books
         self._process = process
         self._index = Index(len(cases))
         self._wake = wake
         self._outcomes = Outcomes(self._index, wake, self._remove)
-        self._adopter = Adopter(settings, self._cases, clock, serials, self._index, books)
-        self._spilled = Reader(self._index, self._cases, adopted=False)
-        self._replayed = Reader(self._index, self._cases, adopted=True)
+        self._adopter = Adopter(settings, cases, clock, serials, self._index, books)
+        self._spilled = Reader(self._index, cases, adopted=False)
+        self._replayed = Reader(self._index, cases, adopted=True)
         read = lambda limit: self._readable(self._replayed, self._replayed.next(limit))  # noqa: E731
         self._let_out = Replays(read, len(cases), self._index, books, gate)
-        self._home = Home(settings, self._cases, clock, shards, self._index, self._remove)
+        self._home = Home(settings, cases, clock, shards, self._index, self._remove)
         readers = {False: self._spilled, True: self._replayed}
         self._caps = Caps(settings, clock, self._index, readers, books, self._let_go, self._remove)
         self._last: dict[int, int] = {}  # places of the last batch by serial
@@ -89,10 +86,7 @@ class Journal:
         self._overtaken = False
         """Whoever is at work has been given up."""
         self.patience_s = 0.0  # so long `append` waits for who is at work; for the stop alone
-        self._problem, self._outage = "", Outage("the journal")
-        self._retry_at_s = 0.0
-        self._retry_s = _FIRST_RETRY_S
-        self._durable = self._errors = 0
+        self._durable = 0
         self._closed = self._home_closed = False
 
     # -- opening, failing, coming back ------------------------------------------------------------
@@ -114,30 +108,21 @@ class Journal:
                 self._caps.evict(segment)
             home.settle()
         home.begin_segment()
-        self._outage.over("the journal in %s works again", self._directory)
-        self._problem, self._retry_s = "", _FIRST_RETRY_S
+        self._disk.works()
 
     def _fail(self, error: OSError) -> None:
         """The disk says no: go on without, and try again later."""
-        self._errors += 1
-        words = (
-            "the journal in %s fails (%s); going on without it: what comes now is in memory alone"
-        )
-        advice = for_directory(error, "TELEMETRY_ACTORS__JOURNAL__DIRECTORY")
-        self._problem = then(str(error), advice)
-        self._outage.failed(self._clock.now_s(), words, self._directory, self._problem)
-        self._retry_at_s = self._clock.now_s() + self._retry_s
-        self._retry_s = min(self._retry_s * 2, _LAST_RETRY_S)
+        self._disk.failed(error)
         self._home.seal()
 
     def _ready(self) -> bool:
         if self._closed:
             return False
-        if self._problem or self._home.current is None:
-            if self._clock.now_s() < self._retry_at_s:
+        if self._disk.problem or self._home.current is None:
+            if self._disk.until_retry_s() > 0:
                 return False
             self.open()
-        return not self._problem
+        return not self._disk.problem
 
     # -- the gateway's thread ---------------------------------------------------------------------
 
@@ -167,7 +152,7 @@ class Journal:
                 return [(placed(i[0], p), i[1]) for i, p in zip(items, places, strict=True)]
             self._overtaken = False
             self._outcomes.note()
-            if not items or not self._ready() or not self._caps.make_room() or self._problem:
+            if not items or not self._ready() or not self._caps.make_room() or self._disk.problem:
                 return list(items)
             return self._append(items)
         except OSError as error:
@@ -231,7 +216,7 @@ class Journal:
 
     def _readable(self, reader: Reader, read: Read) -> list[Item]:
         if read.error is not None:
-            self._errors += 1
+            self._disk.errors += 1
         if read.unreadable:
             drop = Drop(Reason.JOURNAL_FULL, "journal", f"unreadable: {read.error or 'damaged'}")
             self._books.end([Ending(item, drop) for item in reader.lost(read.unreadable)])
@@ -264,18 +249,18 @@ class Journal:
     def _tick(self) -> float | None:
         self._outcomes.note()
         ready = self._ready()
-        adopting = self._adopter.step(ill=bool(self._problem))
+        adopting = self._adopter.step(ill=bool(self._disk.problem))
         before = self._caps.evicted
         self._caps.evict_old()
         if self._caps.evicted > before:
             self._home.mark()
         if not ready:
-            return max(_BUSY_S, self._retry_at_s - self._clock.now_s())
+            return max(_BUSY_S, self._disk.until_retry_s())
         try:
             sync_s = self._home.sync_if_due()
         except OSError as error:
             self._fail(error)
-            return self._retry_s
+            return self._disk.retry_s
         if adopting:
             return 0.0
         if sync_s is not None:
@@ -301,7 +286,7 @@ class Journal:
             try:
                 path.unlink(missing_ok=True)
             except OSError:
-                self._errors += 1  # the next start will find it, and its acks
+                self._disk.errors += 1  # the next start will find it, and its acks
                 return
         if segment.adopted:
             self._adopter.finished(segment.path)
@@ -347,8 +332,8 @@ class Journal:
         born_ns = min((s.born_ns for s in segments if s.born_ns), default=None)
         age_s = 0.0 if born_ns is None else (self._clock.now_ns() - born_ns) / 1e9
         return JournalStatus(
-            directory=os.fspath(self._directory),
-            state="out" if self._problem else "closed" if self._closed else "on",
+            directory=os.fspath(self._disk.directory),
+            state="out" if self._disk.problem else "closed" if self._closed else "on",
             durable=self._durable,
             held=self._index.left(),
             spilled=self._index.backlog,
@@ -357,15 +342,15 @@ class Journal:
             segments=len(segments),
             oldest_age_s=max(0.0, age_s),
             evicted=self._caps.evicted,
-            errors=self._errors + self._outcomes.errors,
+            errors=self._disk.errors + self._outcomes.errors,
             page_healthy=not self._home.page_problem(),
             **self._adopter.counts(),
-            problem=self._problem,
+            problem=self._disk.problem,
         )
 
     def problems(self) -> list[str]:
         """For `Status.problems`."""
-        own = f"the journal fails: {self._problem}" if self._problem else ""
+        own = f"the journal fails: {self._disk.problem}" if self._disk.problem else ""
         return [*filter(None, [own, self._home.page_problem()]), *self._adopter.problems()]
 
     def close(self) -> None:
