@@ -65,13 +65,8 @@ format: $(STAMP) ## put the code in its form
 wheel-smoke: $(STAMP) ## build the wheel and try it in a clean venv, far from the sources
 	PYTHON=$(BIN)/python .ci/wheel-smoke
 
-bench: $(STAMP) ## each beside its peer: emit() (SDK), supervise (Pykka), celery (.delay()); journal, dedup, off-load
-	$(BIN)/python -m benchmarks emit $(ARGS)
-	$(BIN)/python -m benchmarks offload $(ARGS)
-	$(BIN)/python -m benchmarks supervise $(ARGS)
-	$(BIN)/python -m benchmarks journal $(ARGS)
-	$(BIN)/python -m benchmarks dedup $(ARGS)
-	$(BIN)/python -m benchmarks celery $(ARGS)
+bench: $(STAMP) ## all figures, each beside its peers (ARGS="--quick", "--json FILE"); python -m benchmarks lists
+	$(BIN)/python -m benchmarks flood emit journal dedup offload supervise celery $(ARGS)
 
 soak: $(STAMP) ## the slow tests alone, and a few mutants drawn at random
 	$(BIN)/python -m pytest -m slow $(ARGS)

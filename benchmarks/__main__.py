@@ -1,170 +1,163 @@
-"""``python -m benchmarks NAME [--json [FILE]]``; ``--help`` lists the names."""
+"""``python -m benchmarks`` lists; ``python -m benchmarks NAME... [--json FILE] [--quick]`` runs.
+
+``python -m benchmarks compare A.json B.json [--again A2.json]`` says what has become worse.
+``python -m benchmarks charts FILE.json`` draws the charts of docs/performance.md.
+``python -m benchmarks NAME --help`` has what else one of them takes.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import celery, collector, dedup, emit, faults, journal, look, offload, supervise
+from benchmarks import charts, compare
+from benchmarks.beside import Bench, Scale
+from benchmarks.contestants import CONTESTANTS, missing
 from benchmarks.machine import facts
+from benchmarks.results import print_rows, print_scenario, text_of
+from benchmarks.runner import Plans, Refused
+from benchmarks.scenarios import SCENARIOS, scenario
+from benchmarks.single import SINGLE, counts
+from benchmarks.workloads import WORKLOADS
 
 _STDOUT = Path("-")
-_EMIT_COLUMNS = ("subject", "threads", "p50_us", "p99_us", "max_us", "calls")
+_ALL = (*SCENARIOS, *SINGLE)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one benchmark, and print its table, or its JSON where that is asked for."""
-    arguments = _parser().parse_args(argv)
-    header, columns, rows = _ALL[arguments.command]
-    print(header, file=sys.stderr)
-    result: dict[str, Any] = {
-        "benchmark": arguments.command,
-        "measures": " ".join(header.split()),
-        "machine": facts(),
-        "rows": rows(arguments),
-    }
-    text = json.dumps(result, indent=2) + "\n"
-    if arguments.json == _STDOUT:
-        sys.stdout.write(text)
-        return
-    _print_table(result["rows"], columns)
+    """Measure what is named, and print tables, or JSON where that is asked for."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    names = _leading_names(given)
+    if given[:1] == ["compare"]:
+        sys.exit(compare.main(given[1:]))
+    if given[:1] == ["charts"]:
+        charts.main(given[1:])
+    elif not names:
+        _list(given)
+    else:
+        try:
+            _measure(names, given[len(names) :])
+        except Refused as why:
+            sys.exit(f"refused: {why}")
+
+
+def _leading_names(given: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for word in given:
+        if word not in _ALL:
+            break
+        names.append(word)
+    return names
+
+
+def _list(given: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="*", choices=[*_ALL, []], metavar="NAME")
+    parser.parse_args(given)
+    print("Beside contestants, a fresh process for each run:")
+    for name in SCENARIOS:
+        _print_line(name, _about(name))
+    print("\nBy themselves:")
+    for name, one in SINGLE.items():
+        _print_line(name, one.about)
+    print("\nContestants:")
+    for name, entry in CONTESTANTS.items():
+        why = missing(name)
+        _print_line(name, entry.about + (f" (left out: {why})" if why else ""))
+    print("\nWorkloads:")
+    for workload in WORKLOADS.values():
+        _print_line(workload.name, workload.about)
+
+
+def _about(name: str) -> str:
+    return (scenario(name).__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def _print_line(name: str, about: str) -> None:
+    print(f"  {name:18}  {about}")
+
+
+def _measure(names: Sequence[str], rest: Sequence[str]) -> None:
+    arguments = _parser(names).parse_args(rest)
+    results = []
+    with Plans.kept() as plans:
+        bench = Bench(plans, _say)
+        for name in names:
+            header = scenario(name).HEADER if name in SCENARIOS else SINGLE[name].header
+            print(header, file=sys.stderr)
+            rows = _rows(name, arguments, bench)
+            results.append({"benchmark": name, "measures": " ".join(header.split()), "rows": rows})
+            if arguments.json != _STDOUT:
+                _print_table(name, rows)
+    for name, why in bench.left_out.items():
+        _say(f"left out: {name}: {why}")
     if arguments.json is not None:
-        arguments.json.write_text(text)
+        text = text_of(facts(left_out=bench.left_out), results)
+        if arguments.json == _STDOUT:
+            sys.stdout.write(text)
+        else:
+            arguments.json.write_text(text)
 
 
-def _emit(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return emit.run(arguments.threads, arguments.events, arguments.repeats)
+def _rows(name: str, arguments: argparse.Namespace, bench: Bench) -> list[dict[str, Any]]:
+    if name in SINGLE:
+        one = SINGLE[name]
+        own = argparse.ArgumentParser()
+        one.arguments(own)
+        values = vars(own.parse_args([])) | (one.quick if arguments.quick else {})
+        given = {key: value for key, value in vars(arguments).items() if value is not None}
+        return one.rows(
+            argparse.Namespace(**{"only": None, "server": None, **values, **given}), _say
+        )
+    scale = Scale(
+        arguments.quick,
+        arguments.events,
+        arguments.repeats,
+        arguments.threads or (),
+        arguments.only or (),
+        arguments.workload or (),
+    )
+    return bench.measure(name, scenario(name), scale)
 
 
-def _journal(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return journal.run(arguments.events, arguments.repeats)
-
-
-def _supervise(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    names = supervise.Scale._fields
-    return supervise.run(supervise.Scale(**{name: getattr(arguments, name) for name in names}))
-
-
-def _faults(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    only = arguments.only or (faults.QUICK if arguments.quick else ())
-    events = min(arguments.events, 100) if arguments.quick else arguments.events
-    return faults.run(arguments.rates, events, only=only, say=_say)
-
-
-def _collector(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return collector.run(arguments.rate, arguments.seconds, say=_say)
+def _print_table(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    if name in SINGLE:
+        print_rows(rows, SINGLE[name].columns)
+    else:
+        print_scenario(rows, scenario(name).FIGURES)
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(line, file=sys.stderr, flush=True)
 
 
-def _dedup(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return dedup.run(arguments.batches, arguments.events, arguments.server)
-
-
-def _offload(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return offload.run(arguments.events, arguments.repeats)
-
-
-def _look(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return look.run(arguments.repeats)
-
-
-def _celery(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    return celery.run(arguments.events, arguments.repeats, arguments.server)
-
-
-_ALL = {
-    "celery": (celery.HEADER, celery.COLUMNS, _celery),
-    "emit": (emit.HEADER, _EMIT_COLUMNS, _emit),
-    "supervise": (supervise.HEADER, supervise.COLUMNS, _supervise),
-    "faults": (faults.HEADER, faults.COLUMNS, _faults),
-    "collector": (collector.HEADER, collector.COLUMNS, _collector),
-    "dedup": (dedup.HEADER, dedup.COLUMNS, _dedup),
-    "offload": (offload.HEADER, offload.COLUMNS, _offload),
-    "look": (look.HEADER, look.COLUMNS, _look),
-    "journal": (journal.HEADER, journal.COLUMNS, _journal),
-}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("emit", help="what a call costs its caller")
-    _add_json(command)
-    command.add_argument("--events", type=int, default=20_000, help="in each flood")
-    command.add_argument("--repeats", type=int, default=5, help="floods of each subject")
-    command.add_argument("--threads", type=_counts, default=[1, 8, 32], metavar="N,N,...")
-    command = commands.add_parser(
-        "dedup", help="what finding repeats costs, with and without Redis"
-    )
-    _add_json(command)
-    command.add_argument("--events", type=int, default=20_000, help="new ids for each batch size")
-    command.add_argument("--batches", type=_counts, default=[1, 16, 256], metavar="N,N,...")
-    command.add_argument("--server", metavar="FILE", help="a redis-server; that on the PATH")
-    command = commands.add_parser("offload", help="payloads of 2 MB, and those beside them")
-    _add_json(command)
-    command.add_argument("--events", type=int, default=60, help="large ones in each turn")
-    command.add_argument("--repeats", type=int, default=3, help="turns of each subject")
-    command = commands.add_parser("look", help="noticing a fork: a page, and the process id")
-    _add_json(command)
-    command.add_argument("--repeats", type=int, default=30, help="turns of each subject")
-    command = commands.add_parser("journal", help="what keeping events on disk costs")
-    _add_json(command)
-    command.add_argument("--events", type=int, default=20_000, help="in each flood")
-    command.add_argument("--repeats", type=int, default=8, help="floods of each mode")
-    command = commands.add_parser("celery", help="what the caller pays to hand events to Celery")
-    _add_json(command)
-    command.add_argument("--events", type=int, default=2000, help="calls in each turn")
-    command.add_argument("--repeats", type=int, default=3, help="turns of each")
-    command.add_argument("--server", metavar="FILE", help="a redis-server; that on the PATH")
-    command = commands.add_parser("supervise", help="supervised actors beside stock Pykka")
-    _add_json(command)
-    for name, default in supervise.Scale()._asdict().items():
-        command.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, metavar="N")
-    _add_faults(commands.add_parser("faults", help="what is claimed and what arrived, by fault"))
-    command = commands.add_parser("collector", help="a fixed rate into a third-party collector")
-    _add_json(command)
-    command.add_argument("--rate", type=float, default=10_000, help="events per second")
-    command.add_argument("--seconds", type=float, default=15.0)
+def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
+    """Options of one name are its own; several share what all take."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks {' '.join(names)}")
+    words = "write the figures there; without FILE print them instead of the table"
+    parser.add_argument("--json", type=Path, nargs="?", const=_STDOUT, metavar="FILE", help=words)
+    parser.add_argument("--quick", action="store_true", help="little of everything: does it run?")
+    if len(names) == 1 and names[0] in SINGLE:
+        SINGLE[names[0]].arguments(parser)
+        parser.set_defaults(**dict.fromkeys(_defaults(parser)))  # a quick run has others
+        return parser
+    parser.add_argument("--events", type=int, help="in each run")
+    parser.add_argument("--repeats", type=int, help="runs of each contestant")
+    parser.add_argument("--threads", type=counts, metavar="N,N,...", help="producers of a flood")
+    parser.add_argument("--only", action="append", metavar="CONTESTANT", help="may be repeated")
+    parser.add_argument("--workload", action="append", choices=WORKLOADS, help="may be repeated")
     return parser
 
 
-def _add_faults(command: argparse.ArgumentParser) -> None:
-    _add_json(command)
-    command.add_argument("--events", type=int, default=500, help="in each cell")
-    command.add_argument("--rates", type=_counts, default=[250], metavar="N,N,...", help="per s")
-    command.add_argument("--quick", action="store_true", help="six faults, 100 events each")
-    command.add_argument("--only", action="append", choices=faults.names(), metavar="FAULT")
-
-
-def _add_json(command: argparse.ArgumentParser) -> None:
-    words = "write the figures there; without FILE print them instead of the table"
-    command.add_argument("--json", type=Path, nargs="?", const=_STDOUT, metavar="FILE", help=words)
-
-
-def _counts(text: str) -> list[int]:
-    return [int(count) for count in text.split(",")]
-
-
-def _print_table(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
-    texts = [columns, *([_shown(row[column]) for column in columns] for row in rows)]
-    widths = [max(12, *(len(line[n]) for line in texts)) + 2 for n in range(len(columns))]
-    for first, *others in texts:
-        print(first.ljust(widths[0]) + "".join(map(str.rjust, others, widths[1:])))
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
+def _defaults(parser: argparse.ArgumentParser) -> list[str]:
+    return [name for name in vars(parser.parse_args([])) if name not in {"json", "quick"}]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,26 @@ from pathlib import Path
 
 __all__ = ["facts"]
 
-_PACKAGES = ("telemetry-actors", "pykka", "pydantic", "msgpack", "opentelemetry-sdk")
+_PACKAGES = (
+    "telemetry-actors",
+    "pykka",
+    "pydantic",
+    "msgpack",
+    "protobuf",
+    "opentelemetry-sdk",
+    "fastotel",
+    "honeycomb-pycpp",
+    "celery",
+    "redis",
+)
 
 
-def facts() -> dict[str, object]:
-    """All of it, ready for JSON."""
+def facts(**more: object) -> dict[str, object]:
+    """All of it, ready for JSON.
+
+    Args:
+        more: what else belongs to the figures.
+    """
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -28,6 +43,7 @@ def facts() -> dict[str, object]:
         "cores": os.cpu_count(),
         "load": os.getloadavg(),
         "packages": {name: _version(name) for name in _PACKAGES},
+        **more,
     }
 
 
