@@ -1,10 +1,12 @@
-"""When a mailbox hands out what it holds, and how it says that nothing is due yet.
+"""When a mailbox hands out what it holds, and how late whoever takes from it is.
 
-Beside `run/mailbox.py`. Pure.
+Parts of `run/mailbox.py`. Pure.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -20,3 +22,63 @@ class Batching(NamedTuple):
     linger_s: float
     max_items: int
     max_bytes: int
+
+
+class Linger:
+    """The wait for a batch to fill, of one mailbox; cut short while anybody is in a hurry.
+
+    The consumer's thread, but for `hurries` (any).
+    """
+
+    def __init__(self) -> None:
+        self.hurries = 0
+        """Callers that want what there is at once (flush, stop)."""
+        self._until_s: float | None = None
+
+    def begin(self, batching: Batching, now_s: float) -> None:
+        """A batch has been taken: the next one may fill."""
+        if batching.linger_s > 0:
+            self._until_s = now_s + batching.linger_s
+
+    def left_s(self, batching: Batching, count: int, now_s: float, *, full: bool) -> float | None:
+        """Seconds until what waits is due; 0.0: now; None: nothing waits, nor fills.
+
+        An empty linger ends, so that only the first event after it pays for a wake-up.
+        """
+        until_s = self._until_s
+        if count and (full or self.hurries or batching.linger_s <= 0):
+            return 0.0
+        if until_s is not None and now_s < until_s:
+            return until_s - now_s
+        if not count:
+            self._until_s = None
+            return None
+        if until_s is not None:
+            return 0.0
+        self._until_s = now_s + batching.linger_s
+        return batching.linger_s
+
+
+class Dues:
+    """By when the consumer should take what `Mailbox.extend` put in, and what holds it back.
+
+    Written by others: a consumer that is starved can't. Any thread, no lock.
+    """
+
+    def __init__(self, linger_s: float) -> None:
+        self.now_s: Callable[[], float] | None = None
+        """The clock's, once a slot has the mailbox."""
+        self.due_s = math.inf
+        """By when it should be taken; inf: there is nothing."""
+        self.room_s = -math.inf
+        """Since when no full mailbox downstream is in the way."""
+        self.linger_s = linger_s
+
+    def came(self) -> None:
+        """Something was put in: the oldest counts."""
+        if self.due_s == math.inf and self.now_s is not None:
+            self.due_s = self.now_s() + self.linger_s
+
+    def got_room(self) -> None:
+        """A mailbox downstream was full, and has room."""
+        self.room_s = self.now_s() if self.now_s is not None else -math.inf

@@ -29,9 +29,10 @@ from supervisors.core.inflight import InFlight
 from supervisors.core.spec import MailboxSpec
 from supervisors.core.words import Overflow
 from supervisors.errors import MailboxFull
-from supervisors.run._linger import Batching, Wait
+from supervisors.run._back_pressure import BackPressure
+from supervisors.run._linger import Batching, Dues, Linger, Wait
 from supervisors.run._messages import answer, bare, emptied, first, own_size
-from supervisors.system.clock import Clock, Token, new_token, release
+from supervisors.system.clock import Clock
 from supervisors.system.native import get_ident
 
 _NEVER = sys.maxsize
@@ -79,17 +80,9 @@ class Mailbox:
         """No batches, no feed: a message that is told is put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
-        self._linger_until_s: float | None = None
-        self._hurry = 0
-        self._feeds: tuple[Mailbox, ...] = ()
-        self._fed_by: list[Mailbox] = []
-        self._blocked = False
-        self._senders: list[Token] = []
-        self.now_s: Callable[[], float] | None = None
-        """The clock's, once a slot has the mailbox."""
-        self.due_s, self.room_s = math.inf, -math.inf
-        """By when its consumer should take what `extend` put in (inf: nothing), and since when no
-        full mailbox holds it back. Written by others: a consumer that is starved can't."""
+        self._linger = Linger()
+        self.back_pressure: BackPressure[Mailbox] = BackPressure()
+        self.dues = Dues(spec.linger_s)
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
@@ -101,15 +94,15 @@ class Mailbox:
 
     def feed(self, downstream: Iterable[Mailbox]) -> None:
         """Take a batch only while every mailbox of *downstream* has room (back-pressure)."""
-        self._feeds = tuple(downstream)
+        self.back_pressure.down = tuple(downstream)
         self.plain = False
-        for mailbox in self._feeds:
+        for mailbox in self.back_pressure.down:
             mailbox.plain = False
-            mailbox._fed_by.append(self)
+            mailbox.back_pressure.up.append(self)
 
     def fed_by(self) -> tuple[Mailbox, ...]:
         """The mailboxes whose consumers forward to this one."""
-        return tuple(self._fed_by)
+        return tuple(self.back_pressure.up)
 
     def is_parked(self) -> bool:
         """`parked`, read anew: it may change at any moment."""
@@ -145,7 +138,7 @@ class Mailbox:
             return
         policy = self.spec.overflow
         if policy is Overflow.block:
-            self._wait_for_room(size, clock)
+            self.back_pressure.wait(lambda: self.has_room(size), clock)
             self.append(item, size)
             return
         capacity = f"{self.spec.max_items} messages, {self.spec.max_bytes} bytes"
@@ -169,15 +162,6 @@ class Mailbox:
             freed = self._size_of(oldest) if self._weighs else 0
             self.queued_bytes -= freed  # no call between load and store: others count, too
             answer(oldest, full)
-
-    def _wait_for_room(self, size: int, clock: Clock) -> None:
-        token = new_token()
-        self._senders.append(token)
-        try:
-            while not self.has_room(size):
-                clock.wait(token, None)
-        finally:
-            self._senders.remove(token)
 
     def append(self, item: Any, size: int = 0) -> None:
         """Put one user item, whatever the bounds say: ask `has_room` first.
@@ -213,8 +197,7 @@ class Mailbox:
         user = self.user
         user.extend(items)
         self.queued_bytes += size
-        if self.due_s == math.inf and self.now_s is not None:
-            self.due_s = self.now_s() + self.spec.linger_s
+        self.dues.came()
         if len(user) >= self._wake_at or self.queued_bytes >= self._wake_at_bytes:
             try:
                 self._wake_consumer()
@@ -227,7 +210,7 @@ class Mailbox:
 
     def hurry(self, on: bool) -> None:
         """Cut lingers short while at least one caller wants it (flush, stop)."""
-        self._hurry += 1 if on else -1
+        self._linger.hurries += 1 if on else -1
         self.wake()
 
     # -- the consumer's thread ------------------------------------------------------------------
@@ -249,7 +232,7 @@ class Mailbox:
             return self.system.popleft()
         if in_flight is not None:
             return self._again(now_s, in_flight)
-        if self._feeds and not self._downstream_has_room():
+        if self.back_pressure.down and not self.back_pressure.has_room_below():
             return _UNTIL_WOKEN if not self.system else self.system.popleft()
         if self.batching is None:
             return self._next_one()
@@ -260,16 +243,6 @@ class Mailbox:
         if due_s is None or now_s >= due_s:
             return in_flight
         return Wait(due_s - now_s)
-
-    def _downstream_has_room(self) -> bool:
-        self._blocked = False
-        if all(m.has_room() for m in self._feeds):
-            return True
-        self._blocked = True  # then look again: room made before the flag was up wakes no one
-        if all(m.has_room() for m in self._feeds):
-            self._blocked = False
-            return True
-        return False
 
     def _next_one(self) -> Any:
         if not self.user:
@@ -283,42 +256,35 @@ class Mailbox:
 
     def taken(self, item: Any) -> None:
         """*item* was taken out of the user lane: there is room."""
-        if self._weighs or self._senders or self._fed_by:
+        if self._weighs or self.back_pressure.senders or self.back_pressure.up:
             self._made_room(self._size_of(item) if self._weighs else 0)
 
     def _next_batch(self, now_s: float, batching: Batching) -> Any:
         count = len(self.user)
         full = count >= batching.max_items or self.queued_bytes >= batching.max_bytes
-        until_s = self._linger_until_s
-        if count and (full or self._hurry or batching.linger_s <= 0):
-            return count
-        if until_s is not None and now_s < until_s:
-            return self._wait(batching.max_items, until_s - now_s)
-        if not count:  # an empty linger: park, so that only the first event pays for a wake-up
-            self._linger_until_s = None
+        left_s = self._linger.left_s(batching, count, now_s, full=full)
+        if left_s is None:
             return self._wait(1, None)
-        if until_s is not None:
-            return count
-        self._linger_until_s = now_s + batching.linger_s
-        return self._wait(batching.max_items, batching.linger_s)
+        return self._wait(batching.max_items, left_s) if left_s > 0 else count
 
     def _wait(self, wake_at: int, seconds: float | None) -> Wait:
         """Ask to be woken at *wake_at* items; what came meanwhile ends the wait at once."""
-        self._wake_at = 1 if self._hurry else wake_at
+        hurry = self._linger.hurries
+        self._wake_at = 1 if hurry else wake_at
         self._wake_at_bytes = self.batching.max_bytes if self.batching else _NEVER
-        if len(self.user) >= wake_at or self.system or (self._hurry and self.user):
+        if len(self.user) >= wake_at or self.system or (hurry and self.user):
             return Wait(0.0)
         return Wait(seconds)
 
     def let_go(self, now_s: float) -> None:
         """The batch in hand is done with: what waits is due anew."""
-        self.due_s = math.inf  # first: what is put in from here on finds it so
+        self.dues.due_s = math.inf  # first: what is put in from here on finds it so
         if self.user:
-            self.due_s = now_s + self.spec.linger_s
+            self.dues.due_s = now_s + self.spec.linger_s
 
     def held_back(self) -> bool:
         """Whether a mailbox downstream is full: its consumer isn't to take. Any thread."""
-        return not all(m.has_room() for m in self._feeds)
+        return not all(m.has_room() for m in self.back_pressure.down)
 
     def take(self, count: int, into: list[Any], now_s: float) -> None:
         """Move up to *count* items (and at most a batch) to the end of *into*; see `move`."""
@@ -327,8 +293,7 @@ class Mailbox:
         if self.queued_bytes > self.batching.max_bytes:
             count = self._prefix_within(count, self.batching.max_bytes)
         self.move(count, into)
-        if self.batching.linger_s > 0:
-            self._linger_until_s = now_s + self.batching.linger_s
+        self._linger.begin(self.batching, now_s)
         self._made_room(sum(map(self._size_of, into)) if self._weighs else 0)
 
     def move(self, count: int, into: list[Any]) -> None:
@@ -352,16 +317,17 @@ class Mailbox:
 
     def wake_senders(self) -> None:
         """Let whoever waits for room (``block``) look again. Any thread."""
-        for token in list(self._senders):
-            release(token)
+        self.back_pressure.wake_senders()
 
     def _made_room(self, size: int) -> None:
         self.queued_bytes -= size
-        self.wake_senders()
-        for mailbox in self._fed_by:
-            if mailbox._blocked:
-                mailbox.room_s = self.now_s() if self.now_s is not None else -math.inf
-                mailbox.wake()
+        self.back_pressure.made_room()
+
+    def room_below(self) -> None:
+        """A mailbox that this one feeds has room: the consumer may have waited. Any thread."""
+        if self.back_pressure.blocked:
+            self.dues.got_room()
+            self.wake()
 
     # -- observers ------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Slot:
         self.mailbox = mailbox if mailbox is not None else Mailbox(spec.mailbox)
         self.mailbox_is_lent = mailbox is not None
         """Made before the tree: what is left in it at the end is its owner's to count."""
-        self.mailbox.now_s = runtime.clock.now_s
+        self.mailbox.dues.now_s = runtime.clock.now_s
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
         self.above: Slot | None = None

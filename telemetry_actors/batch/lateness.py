@@ -41,8 +41,8 @@ class Lateness:
         now_s, flight = self._clock.now_s(), slot.in_flight
         if flight is not None:
             return _in_hand_s(flight, now_s)
-        late_s = self._at_the_door_s() if mailbox is self._door else now_s - mailbox.due_s
-        late_s = min(late_s, now_s - mailbox.room_s)
+        late_s = self._at_the_door_s() if mailbox is self._door else now_s - mailbox.dues.due_s
+        late_s = min(late_s, now_s - mailbox.dues.room_s)
         return late_s if late_s > 0 and not mailbox.held_back() else 0.0
 
     def _at_the_door_s(self) -> float:

@@ -58,11 +58,11 @@ def test_items_go_into_the_next_mailbox_in_order_with_their_bytes(books, mailbox
 
 def test_nothing_to_forward_makes_nothing_due(books, mailbox):
     """Its consumer, which has nothing to take, would be late ever after (g16)."""
-    mailbox.now_s = lambda: 0.0
+    mailbox.dues.now_s = lambda: 0.0
     forward(mailbox, [], books, "stages/router")
     forward_records(SignalKind.LOGS, mailbox, [], books, "handlers/app_created")
 
-    assert mailbox.due_s == inf
+    assert mailbox.dues.due_s == inf
 
 
 def test_what_is_forwarded_to_a_parked_part_ends_as_parked(books, mailbox):

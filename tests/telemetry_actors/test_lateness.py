@@ -40,7 +40,7 @@ class Place:
 
     def __init__(self, clock, *, is_door=False, **spec):
         self.mailbox = Mailbox(MailboxSpec(batch_max_items=10, **spec))
-        self.mailbox.now_s = clock.now_s
+        self.mailbox.dues.now_s = clock.now_s
         self.slot = types.SimpleNamespace(ended=False, in_flight=None)
         self.clock = clock
         self.lateness = lateness.Lateness(clock, self.mailbox.spec.linger_s)

@@ -171,7 +171,7 @@ def test_one_event_taken_away_by_hand_turns_balanced_false(place, where):
             holder.mailbox.extend([item])
         else:
             holder.mailbox.user.append(item)
-        holder.mailbox._feeds = feeds
+        holder.mailbox.back_pressure.down = feeds
         holder.mailbox.wake()
         assert gateway.flush(5)
         assert gateway.ledger().balanced()
@@ -179,10 +179,10 @@ def test_one_event_taken_away_by_hand_turns_balanced_false(place, where):
 
 def stop_taking(mailbox):
     """From now on its consumer takes nothing, as if downstream were full."""
-    feeds = mailbox._feeds
+    feeds = mailbox.back_pressure.down
     full = Mailbox(MailboxSpec(max_items=1, batch_max_items=1))
     full.append("full")
-    mailbox._feeds = (full,)
+    mailbox.back_pressure.down = (full,)
     return feeds
 
 
