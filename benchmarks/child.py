@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
 
 def running(job: Job) -> Any:
     """The contestant, for the length of a block."""
-    options = {"settings": job.settings, "plans": job.plans()}
+    options = {"settings": job.settings, "plans": job.plans(), "plans_file": job.plans_file}
     maker = module_of(job.contestant)
     return maker.running(job.endpoint, WORKLOADS[job.workload], options)
 

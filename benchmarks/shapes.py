@@ -19,11 +19,30 @@ from telemetry_actors import LogSignal, SpanSignal
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.testing import running_gateway
 
-__all__ = ["Count", "Plan", "Record", "Span", "plans_of", "plans_from_json", "plans_to_json"]
+__all__ = [
+    "Count",
+    "Plan",
+    "Record",
+    "Span",
+    "plans_of",
+    "plans_from_json",
+    "plans_to_json",
+    "with_ids",
+]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _NOW_S = 3600.0
 _FLUSH_S = 30.0
+
+
+def with_ids(
+    ready: dict[str, Any], places: list[tuple[str, str, str]], ids: Mapping[str, str]
+) -> dict[str, Any]:
+    """A copy of *ready*, with ids in their places."""
+    attributes = ready.copy()
+    for key, before, mark in places:
+        attributes[key] = before + ids[mark] if before else ids[mark]
+    return attributes
 
 
 class Record(NamedTuple):
@@ -40,6 +59,10 @@ class Record(NamedTuple):
     span_mark: str
     timed: list[str]
     """Attributes that say when: of any two emitters they differ."""
+
+    def with_ids(self, ids: Mapping[str, str]) -> dict[str, Any]:
+        """A copy of the ready attributes, with the ids of one event: what one hand-writes."""
+        return with_ids(self.attributes, self.ids, ids)
 
 
 class Span(NamedTuple):

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 __all__ = ["Request", "Wire", "attributes_of", "counted", "decoded", "differences", "in_records"]
 
 _ABOUT_ITSELF = ("telemetry_actors.", "otel.sdk.")
+_INSTANCE = "service.instance.id"
 _MOST_SHOWN = 3
 _DIGITS = 9  # of a histogram's sum: two orders of adding are not the same to the last bit
 
@@ -35,7 +36,7 @@ class Wire(NamedTuple):
     logs: Counter[Any]
     spans: Counter[Any]
     metrics: dict[Any, Any]
-    """The latest value of each series."""
+    """The latest value of each series, the sum of all processes that have it."""
 
 
 def decoded(requests: Iterable[Request], timed: Collection[str] = ()) -> Wire:
@@ -46,6 +47,7 @@ def decoded(requests: Iterable[Request], timed: Collection[str] = ()) -> Wire:
         timed: attributes that say when something was emitted; only that they are there counts.
     """
     wire = Wire(Counter(), Counter(), {})
+    points: dict[Any, Any] = {}
     for path, body in requests:
         data = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
         if path.endswith("/logs"):
@@ -53,7 +55,10 @@ def decoded(requests: Iterable[Request], timed: Collection[str] = ()) -> Wire:
         elif path.endswith("/traces"):
             wire.spans.update(_span(span, timed) for span in _spans(data))
         elif path.endswith("/metrics"):
-            wire.metrics.update(_points(data))
+            points.update(_points(data))
+    for (_instance, series), value in points.items():
+        known = wire.metrics.get(series)
+        wire.metrics[series] = value if known is None else _sum(known, value)
     return wire
 
 
@@ -83,10 +88,26 @@ def _spans(data: bytes) -> Iterator[Any]:
 
 def _points(data: bytes) -> Iterator[tuple[Any, Any]]:
     for resource in ExportMetricsServiceRequest.FromString(data).resource_metrics:
+        instance = _instance(resource.resource)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 if not metric.name.startswith(_ABOUT_ITSELF):
-                    yield from _series(metric)
+                    for series, value in _series(metric):
+                        yield (instance, series), value
+
+
+def _instance(resource: Any) -> str:
+    """Two processes count each for itself."""
+    found = [one.value.string_value for one in resource.attributes if one.key == _INSTANCE]
+    return found[0] if found else ""
+
+
+def _sum(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of a series that two processes count."""
+    if len(one) == 2:
+        return one[0], round(one[1] + other[1], _DIGITS)
+    counts = tuple([a + b for a, b in zip(one[3], other[3], strict=True)])
+    return one[0] + other[0], round(one[1] + other[1], _DIGITS), one[2], counts
 
 
 def _log(log: Any, timed: Collection[str]) -> Any:

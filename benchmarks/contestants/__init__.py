@@ -11,6 +11,7 @@ import importlib.util
 from typing import NamedTuple
 
 from benchmarks.contestants.base import Contestant, Maker
+from tests.servers.redis import redis_server
 
 __all__ = ["CONTESTANTS", "OURS", "Contestant", "Entry", "Maker", "missing", "module_of"]
 
@@ -27,6 +28,8 @@ class Entry(NamedTuple):
     needs: tuple[str, ...] = ()
     """What must be importable."""
     about: str = ""
+    redis: bool = False
+    """A ``redis-server`` must be there, too."""
 
 
 CONTESTANTS = {
@@ -37,7 +40,11 @@ CONTESTANTS = {
         "honeycomb", "records", ("honeycomb_pycpp",), "log records of the C++ SDK"
     ),
     "celery": Entry(
-        "celery", "all", ("celery", "redis"), ".delay(), a real Redis, a worker that exports"
+        "celery",
+        "all",
+        ("celery", "redis"),
+        ".delay(), a real Redis, a worker that exports",
+        redis=True,
     ),
     "pykka": Entry("pykka", "all", ("pykka",), "a message per event and hop, the SDK at the end"),
     "logging": Entry("logging", "none", (), "QueueHandler, its listener writes to nowhere"),
@@ -51,6 +58,11 @@ def missing(name: str) -> str:
     for module in CONTESTANTS[name].needs:
         if importlib.util.find_spec(module) is None:
             return f"{module} is not installed"
+    if CONTESTANTS[name].redis:
+        try:
+            redis_server()
+        except LookupError as why:
+            return str(why)
     return ""
 
 

@@ -20,7 +20,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from benchmarks.shapes import Count, Plan, Record, Span
+from benchmarks.shapes import Count, Plan, Record, Span, with_ids
 
 __all__ = ["GivenIds", "Signals"]
 
@@ -89,7 +89,7 @@ class Signals:
             span.name,
             context=parent,
             start_time=span.start_ns,
-            attributes=_with_ids(span.attributes, span.ids, ids),
+            attributes=with_ids(span.attributes, span.ids, ids),
         )
         if span.error is not None:
             started.set_status(Status(StatusCode.ERROR, span.error))
@@ -104,18 +104,9 @@ class Signals:
             context=context,
             severity_number=SeverityNumber.INFO,
             body=record.body,
-            attributes=_with_ids(record.attributes, record.ids, ids),
+            attributes=with_ids(record.attributes, record.ids, ids),
             event_name=record.name,
         )
-
-
-def _with_ids(
-    ready: dict[str, Any], places: list[tuple[str, str, str]], ids: Mapping[str, str]
-) -> dict[str, Any]:
-    attributes = ready.copy()
-    for key, before, mark in places:
-        attributes[key] = before + ids[mark] if before else ids[mark]
-    return attributes
 
 
 def _trace_id(text: str) -> int:

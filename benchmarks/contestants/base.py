@@ -27,6 +27,9 @@ class Event(NamedTuple):
     """What the hand-written ones make of it."""
     ids: Mapping[str, str]
     """Mark -> id: what is another one in each event."""
+    place: int
+    """Of its template."""
+    round: int
 
 
 class Contestant(Protocol):
@@ -77,10 +80,20 @@ def events_of(
     made: list[Event] = []
     number = first_round
     while len(made) < count:
-        for template, plan in zip(workload.templates, plans, strict=True):
+        for place, template in enumerate(workload.templates):
             ids = {mark: id_in_round(mark, number) for mark in template.marks}
             payload = in_round(template.payload, ids)
-            event_id = ids[template.event_id]
-            made.append(Event(template.case, template.context, payload, event_id, plan, ids))
+            made.append(
+                Event(
+                    template.case,
+                    template.context,
+                    payload,
+                    ids[template.event_id],
+                    plans[place],
+                    ids,
+                    place,
+                    number,
+                )
+            )
         number += 1
     return made[:count]

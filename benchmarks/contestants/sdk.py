@@ -13,6 +13,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -38,14 +39,16 @@ class _CountedLogs(OTLPLogExporter):
 class Sdk:
     """All three providers, and what the application makes with them."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, instance: str = "") -> None:
+        more = {"service.instance.id": instance} if instance else {}
+        resource = Resource.create(more)
         self._exporter = _CountedLogs(endpoint=f"{endpoint}/v1/logs")
-        self._logs = LoggerProvider(shutdown_on_exit=False)
+        self._logs = LoggerProvider(resource, shutdown_on_exit=False)
         self._logs.add_log_record_processor(
             BatchLogRecordProcessor(self._exporter, max_queue_size=ROOM)
         )
         ids = GivenIds()
-        self._spans = TracerProvider(shutdown_on_exit=False, id_generator=ids)
+        self._spans = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=ids)
         self._spans.add_span_processor(
             BatchSpanProcessor(
                 OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"), max_queue_size=ROOM
@@ -54,7 +57,7 @@ class Sdk:
         reader = PeriodicExportingMetricReader(
             OTLPMetricExporter(endpoint=f"{endpoint}/v1/metrics")
         )
-        self._metrics = MeterProvider([reader], shutdown_on_exit=False)
+        self._metrics = MeterProvider([reader], resource, shutdown_on_exit=False)
         self.signals = Signals(
             self._logs.get_logger("application"),
             self._spans.get_tracer("application"),

@@ -9,7 +9,7 @@ from benchmarks.beside import Scenario
 
 __all__ = ["SCENARIOS", "scenario"]
 
-SCENARIOS = ("flood", "emit", "journal")
+SCENARIOS = ("flood", "peers", "emit", "journal")
 
 
 def scenario(name: str) -> Scenario:

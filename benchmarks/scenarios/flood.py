@@ -51,7 +51,8 @@ def _events(workload: str, scale: Scale) -> int:
 
 def measure(job: Job) -> Outcome:
     """In the child."""
-    count = job.options["events"]
+    fewer = job.options.get("fewer", {})
+    count = min(job.options["events"], fewer.get(job.contestant, job.options["events"]))
     warm_up = min(2_000, count)
     with ready(job, count, warm_up) as (contestant, events):
         found = flood(contestant, events, job.options["threads"])

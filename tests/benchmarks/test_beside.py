@@ -10,6 +10,7 @@ from benchmarks.beside import Bench, Cell, Scale, Subject
 from benchmarks.charts import CHARTS, drawn, of
 from benchmarks.contestants import CONTESTANTS, OURS, Entry
 from benchmarks.runner import Plans, Refused
+from benchmarks.scenarios import scenario
 from benchmarks.workloads import WORKLOADS, id_in_round
 
 pytestmark = pytest.mark.timeout(60)
@@ -101,3 +102,26 @@ def test_a_chart_has_a_bar_for_each_subject():
     assert text.count("<rect") == 1 + 2 * 2
     assert "a &lt; b" in text
     assert of(chart, [{"benchmark": "paced", "rows": rows}]) == []
+
+
+@pytest.mark.parametrize("name", ["fastotel", "honeycomb-pycpp", "pykka", "logging", "queue.Queue"])
+def test_each_contestant_sends_what_ours_does_and_its_run_goes_through(name, plans):
+    bench = Bench(plans, lambda line: None)
+    if beside.missing(name):
+        pytest.skip(beside.missing(name))
+    scale = Scale(quick=True, workloads=["mix"], only=[OURS, name])
+
+    rows = bench.measure("peers", scenario("peers"), scale)
+
+    assert [row["subject"] for row in rows] == [OURS, name]
+    assert rows[1]["figures"]["p50_us"]["median"] > 0
+
+
+@pytest.mark.timeout(90)
+def test_celerys_worker_sends_what_ours_does(plans):
+    bench = Bench(plans, lambda line: None)
+    scale = Scale(events=20, repeats=1, workloads=["mix"], only=["celery"])
+
+    (row,) = bench.measure("peers", scenario("peers"), scale)
+
+    assert row["figures"]["worker_cpu_us"]["median"] > 0

@@ -1,0 +1,31 @@
+"""Everybody beside everybody: the flood of one workload from one thread.
+
+Equal output where logs, spans and metrics are sent. fastotel and honeycomb-pycpp send one span
+or log record an event, with the same attributes, and no metrics: less than we do. Celery's CPU
+is that of the process that calls .delay(); its worker's stands beside it. logging, queue.Queue
+and "nothing" send nothing.
+"""
+
+from __future__ import annotations
+
+from benchmarks.beside import Cell, Scale, subjects
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.scenarios.flood import measure
+
+__all__ = ["FIGURES", "HEADER", "cells", "measure"]
+
+HEADER = (__doc__ or "").partition("\n\n")[2]
+FIGURES = ("p50_us", "p99_us", "max_us", "events_per_s", "cpu_us", "worker_cpu_us")
+
+
+_OF_CELERY = 500  # a task takes a millisecond of the worker
+
+
+def cells(scale: Scale) -> list[Cell]:
+    """Two workloads."""
+    events = scale.events or (300 if scale.quick else 6_000)
+    options = {"events": events, "threads": 1, "fewer": {"celery": _OF_CELERY}}
+    return [
+        Cell(workload, workload, subjects(*CONTESTANTS), options, 2)
+        for workload in scale.workloads or ("app_created", "message_run")
+    ]
