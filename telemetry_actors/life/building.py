@@ -255,6 +255,7 @@ def _import_what_it_sends_with() -> None:
     from telemetry_actors.sinks import answer as _answer
     from telemetry_actors.sinks import encode as _encode
     from telemetry_actors.sinks import encode_metrics as _encode_metrics
+    from telemetry_actors.sinks import frame as _frame
     from telemetry_actors.sinks import transport as _transport
 
-    _ = _answer, _encode, _encode_metrics, _transport
+    _ = _answer, _encode, _encode_metrics, _frame, _transport

@@ -5,8 +5,8 @@ metrics that are added up. It alone knows OpenTelemetry's encoding. It never rai
 or a user's sink does, and never gives a record a second end.
 
 For others: the classes below; `actor`, `metrics_actor`, `aggregates`, `health`, `retry`,
-`patience`, `transport`, `resource`, `answer`, `encode`, `encode_metrics`, `given`, `celery`,
-`recording`.
+`patience`, `transport`, `resource`, `answer`, `encode`, `encode_metrics`, `frame`, `given`,
+`celery`, `recording`.
 """
 
 from telemetry_actors.sinks.console import ConsoleSink

@@ -1,142 +1,232 @@
-"""A log record or a span in its protobuf bytes, and many of them in one request.
+"""A log record or a span in its protobuf bytes, written by hand.
 
-Each record is encoded **on its own**, so one that OTLP can't carry hurts nobody else, a
-batch is counted in bytes before it is sent, and a bisection or a retry re-encodes nothing:
-a request is the resource, the scope and the records' bytes, joined. That works because a
-repeated message on the wire is each element's bytes behind a tag and a length, and the
-field numbers are the same for logs, spans and metrics.
+Each record is encoded **on its own**, so one that OTLP can't carry hurts nobody else, a batch is
+counted in bytes before it is sent, and a bisection or a retry re-encodes nothing (`frame.py` joins
+them to a request). What is the same in many records is made once: the bytes of a key and of the
+lengths behind it, and whole attributes of which a key has only a few (a tenant, a model, a status).
 
-``add()`` and plain attribute stores are the quickest way through `opentelemetry-proto`. A
-hand-written encoder may come behind the same functions, checked against it byte by byte.
+protobuf is the reference: `tests/properties/test_wire_of_records.py` compares byte for byte.
+On the threads of sinks, any number at once: what is remembered is bounded, and no lock is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Final
 
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from telemetry_actors.event.signals import AttributeValue, LogSignal, SpanSignal
 
-from telemetry_actors.event.signals import AttributeValue, LogSignal, ResourceValue, SpanSignal
+_LOG_ATTRIBUTE, _SPAN_ATTRIBUTE = 0x32, 0x4A
+"""Tags of the repeated ``attributes`` of a ``LogRecord`` and of a ``Span``."""
+_SEVERITY: Final = b"\x10\x09\x1a\x04INFO"
+_IS_SAMPLED: Final = b"\x45\x01\x00\x00\x00"
+_INTERNAL: Final = b"\x30\x01"
+_ERROR_CODE: Final = b"\x18\x02"
+_FIXED64: Final = Struct("<BQ").pack
+_DOUBLE: Final = Struct("<d").pack
+_INT64: Final = 1 << 63
 
-SCOPE_NAME = "dify.enterprise"
+_MOST_TABLES, _MOST_KEYS, _MOST_TEXTS = 1024, 1024, 256
+"""Of what is remembered; of user-made names there may be any number."""
+_FEW_BYTES: Final = 128
+_MOST_VALUES, _LONGEST_VALUE = 128, 64
+"""Attributes of a key that are remembered whole, and their characters. A key with more values than
+that (ids, texts) remembers none: it would only cost memory."""
 
-_INFO = 9
-_SAMPLED = 1
-_INTERNAL = Span.SpanKind.SPAN_KIND_INTERNAL
-_ERROR = Status.StatusCode.STATUS_CODE_ERROR
-_FIRST, _SECOND = b"\x0a", b"\x12"  # tags of fields 1 and 2 with a length
+
+class _Key:
+    """One key as an attribute of one kind of record: the bytes that come before a value."""
+
+    __slots__ = ("_texts", "false", "ints", "known", "number", "prefix", "tag", "true")
+
+    def __init__(self, tag: int, name: str) -> None:
+        data = name.encode()
+        self.tag = tag
+        self.prefix = _delimited(0x0A, data) if data else b""
+        self.known: dict[str, bytes] | None = {}
+        """Whole attributes by text; None: there are too many."""
+        self._texts: dict[int, bytes] = {}
+        """What comes before a text of so many bytes, if they are few."""
+        self.ints = [self._head(n + 1, b"\x18") for n in range(11)]
+        """The same, before a varint of so many bytes."""
+        self.number = self._head(9, b"\x21")
+        self.true, self.false = self._head(2, b"\x10\x01"), self._head(2, b"\x10\x00")
+
+    def _head(self, size: int, start: bytes) -> bytes:
+        """All before the value itself, of whose message *size* bytes are to follow."""
+        value = b"\x12" + varint(size)
+        whole = len(self.prefix) + len(value) + size
+        return bytes((self.tag,)) + varint(whole) + self.prefix + value + start
+
+    def text(self, value: str) -> bytes:
+        """The whole attribute of a text that isn't known; it is from now on, if it may be."""
+        data = value.encode()
+        n = len(data)
+        whole = (self._texts.get(n) or self._before_text(n)) + data
+        known = self.known
+        if known is not None and n <= _LONGEST_VALUE:
+            if len(known) < _MOST_VALUES:
+                known[value] = whole
+            else:
+                self.known = None
+        return whole
+
+    def _before_text(self, n: int) -> bytes:
+        size = varint(n)
+        head = self._head(1 + len(size) + n, b"\x0a" + size)
+        if n < _FEW_BYTES:
+            self._texts[n] = head
+        return head
+
+    def int(self, value: int) -> bytes:
+        """The whole attribute of a whole number.
+
+        Raises:
+            ValueError: it has more than 64 bits.
+        """
+        if not -_INT64 <= value < _INT64:
+            raise ValueError("an integer of more than 64 bits")
+        data = varint(value if value >= 0 else value + 2 * _INT64)
+        return self.ints[len(data)] + data
+
+    def other(self, value: object) -> bytes:
+        """That of a subclass, such as a StrEnum, or of a bool.
+
+        Raises:
+            TypeError: no attribute is of that type.
+        """
+        if isinstance(value, bool):
+            return self.true if value else self.false
+        if isinstance(value, str):
+            return self.text(str.__str__(value))
+        if isinstance(value, int):
+            return self.int(int(value))
+        if isinstance(value, float):
+            return self.number + _DOUBLE(float(value))
+        raise TypeError(f"an attribute is a {type(value).__name__}")
+
+
+class _Keys:
+    """The keys of one kind of record, and the tables of them that records bring along."""
+
+    def __init__(self, tag: int) -> None:
+        self._tag = tag
+        self._known: dict[str, _Key] = {}
+        self._tables: dict[int, tuple[Sequence[str], list[_Key]]] = {}
+
+    def of(self, names: Sequence[str]) -> list[_Key]:
+        """Those of *names*. Static tables are known by their identity, which costs no hash."""
+        found = self._tables.get(id(names))
+        if found is not None and found[0] is names:
+            return found[1]
+        if len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+        keys = [self._known.get(name) or self._key(name) for name in names]
+        self._tables[id(names)] = names, keys  # held, so that nobody else gets its identity
+        return keys
+
+    def _key(self, name: str) -> _Key:
+        if len(self._known) >= _MOST_KEYS:
+            self._known.clear()
+        key = self._known[name] = _Key(self._tag, name)
+        return key
+
+
+_LOG_KEYS, _SPAN_KEYS = _Keys(_LOG_ATTRIBUTE), _Keys(_SPAN_ATTRIBUTE)
+_BODIES: dict[str, bytes] = {}
+_NAMES: dict[str, bytes] = {}
 
 
 def encode_log(log: LogSignal) -> bytes:
-    """A serialized ``LogRecord``.
+    """A serialized ``LogRecord``, with its fields in the order of their numbers.
 
     Raises:
         Exception: OTLP can't carry it: a lone surrogate, an integer beyond 64 bits, a value
-            of another type, ids of a wrong length.
+            of another type, ids of a wrong length, a time before 1970.
     """
-    record = LogRecord()
-    record.time_unix_nano = log.time_ns
-    record.observed_time_unix_nano = log.observed_ns
-    record.severity_number = _INFO  # type: ignore[assignment]  # ints are what upb takes
-    record.severity_text = "INFO"
-    record.body.string_value = "telemetry." + log.signal
-    record.event_name = log.event_name
-    if log.trace_id:
-        record.trace_id = _id(log.trace_id, 16)
-        record.flags = _SAMPLED if log.sampled else 0
-    if log.span_id:
-        record.span_id = _id(log.span_id, 8)
-    add_attributes(record.attributes, log.keys, log.values)
-    return record.SerializeToString()
+    name, signal, keys, values, trace_id, span_id, time_ns, observed_ns, sampled = log
+    parts = [
+        _FIXED64(0x09, time_ns) if time_ns else b"",
+        _SEVERITY,
+        _BODIES.get(signal) or _remembered(_BODIES, signal, _body),
+    ]
+    _append_attributes(parts, _LOG_KEYS.of(keys), values)
+    if trace_id:
+        if sampled:
+            parts.append(_IS_SAMPLED)
+        parts.append(b"\x4a\x10" + _id(trace_id, 16))
+    if span_id:
+        parts.append(b"\x52\x08" + _id(span_id, 8))
+    if observed_ns:
+        parts.append(_FIXED64(0x59, observed_ns))
+    if name:
+        parts.append(_NAMES.get(name) or _remembered(_NAMES, name, _event_name))
+    return b"".join(parts)
 
 
 def encode_span(span: SpanSignal) -> bytes:
-    """A serialized ``Span``, kind INTERNAL.
+    """A serialized ``Span``, kind INTERNAL, with its fields in the order of their numbers.
 
     Raises:
         Exception: as `encode_log`.
     """
-    message = Span()
-    message.name = span.name
-    message.kind = _INTERNAL
-    message.trace_id = _id(span.trace_id, 16)
-    message.span_id = _id(span.span_id, 8)
-    if span.parent_span_id:
-        message.parent_span_id = _id(span.parent_span_id, 8)
-    message.start_time_unix_nano = span.start_ns
-    message.end_time_unix_nano = span.end_ns
-    add_attributes(message.attributes, span.keys, span.values)
-    if span.error is not None:
-        message.status.code = _ERROR
-        message.status.message = span.error
-    return message.SerializeToString()
+    name, trace_id, span_id, parent_span_id, start_ns, end_ns, keys, values, error = span
+    parts = [b"\x0a\x10", _id(trace_id, 16), b"\x12\x08", _id(span_id, 8)]
+    if parent_span_id:
+        parts += (b"\x22\x08", _id(parent_span_id, 8))
+    if name:
+        parts.append(_delimited(0x2A, str.encode(name)))
+    parts.append(_INTERNAL)
+    if start_ns:
+        parts.append(_FIXED64(0x39, start_ns))
+    if end_ns:
+        parts.append(_FIXED64(0x41, end_ns))
+    _append_attributes(parts, _SPAN_KEYS.of(keys), values)
+    if error is not None:
+        message = _delimited(0x12, str.encode(error)) if error else b""
+        parts.append(_delimited(0x7A, message + _ERROR_CODE))
+    return b"".join(parts)
 
 
-def add_attributes(field: Any, keys: Sequence[str], values: Sequence[AttributeValue]) -> None:
-    """Add each key with its value to *field*, a repeated ``KeyValue``; ``None`` is left out."""
-    add = field.add
+def _append_attributes(
+    parts: list[bytes], keys: list[_Key], values: Sequence[AttributeValue]
+) -> None:
+    """Append each key with its value; ``None`` is left out. Exact types first: nearly all are."""
+    append = parts.append
     for key, value in zip(keys, values, strict=True):
         if value is None:
             continue
-        pair = add()
-        pair.key = key
-        kind = type(value)  # exact types first: nearly all are; and bool is an int
+        kind = type(value)
         if kind is str:
-            pair.value.string_value = value
+            known = key.known
+            append((known and known.get(value)) or key.text(value))  # type: ignore[arg-type]
         elif kind is int:
-            pair.value.int_value = value
+            append(key.int(value))  # type: ignore[arg-type]
         elif kind is float:
-            pair.value.double_value = value
+            append(key.number + _DOUBLE(value))
         else:
-            _set_other(pair, value)
-
-
-def resource_message(resource: Mapping[str, ResourceValue]) -> Resource:
-    """A ``Resource``; its values, unlike those of records, may be lists.
-
-    Raises:
-        Exception: OTLP can't carry it; `_resource.check_resource` looks before.
-    """
-    message = Resource()
-    for key, value in resource.items():
-        if value is None or isinstance(value, str | bool | int | float):
-            add_attributes(message.attributes, (key,), (value,))
-            continue
-        items = Resource()
-        add_attributes(items.attributes, [key] * len(value), value)
-        array = message.attributes.add(key=key).value.array_value
-        array.SetInParent()  # an empty list is one, too
-        array.values.extend(item.value for item in items.attributes)
-    return message
+            append(key.other(value))
 
 
 def size_on_wire(record: bytes) -> int:
     """Bytes that *record* takes in a request: its own, the tag and the length."""
-    return 1 + len(_varint(len(record))) + len(record)
+    return 1 + len(varint(len(record))) + len(record)
 
 
-class Frame:
-    """Resource and scope of all requests of a process, encoded once; the rest is a join."""
+def _remembered(texts: dict[str, bytes], text: str, make: Callable[[str], bytes]) -> bytes:
+    made = make(text)
+    if len(texts) < _MOST_TEXTS:
+        texts[text] = made
+    return made
 
-    def __init__(self, resource: Mapping[str, ResourceValue], *, version: str = "") -> None:
-        message = resource_message(resource)
-        scope = InstrumentationScope(name=SCOPE_NAME, version=version)
-        self._resource = _delimited(_FIRST, message.SerializeToString())
-        self._scope = _delimited(_FIRST, scope.SerializeToString())
 
-    def request(self, records: Iterable[bytes]) -> bytes:
-        """An ``Export…ServiceRequest`` with *records*: log records, spans or metrics, all alike."""
-        parts = [self._scope]
-        for record in records:
-            parts += (_SECOND, _varint(len(record)), record)
-        scoped = sum(map(len, parts))
-        resourced = _SECOND + _varint(scoped)
-        whole = len(self._resource) + len(resourced) + scoped
-        return b"".join((_FIRST, _varint(whole), self._resource, resourced, *parts))
+def _body(signal: str) -> bytes:
+    return _delimited(0x2A, _delimited(0x0A, b"telemetry." + str.encode(signal)))
+
+
+def _event_name(name: str) -> bytes:
+    return _delimited(0x62, str.encode(name))
 
 
 def _id(value: bytes, length: int) -> bytes:
@@ -146,31 +236,21 @@ def _id(value: bytes, length: int) -> bytes:
     return value
 
 
-def _set_other(pair: KeyValue, value: object) -> None:
-    if isinstance(value, bool):
-        pair.value.bool_value = value
-    elif isinstance(value, str):  # a StrEnum, say
-        pair.value.string_value = str.__str__(value)
-    elif isinstance(value, int):
-        pair.value.int_value = int(value)
-    elif isinstance(value, float):
-        pair.value.double_value = float(value)
-    else:
-        raise TypeError(f"attribute {pair.key!r} is a {type(value).__name__}")
+def _delimited(tag: int, data: bytes) -> bytes:
+    return bytes((tag,)) + varint(len(data)) + data
 
 
-def _delimited(tag: bytes, message: bytes) -> bytes:
-    return tag + _varint(len(message)) + message
-
-
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """Seven bits a byte, lowest first; all but the last with the top bit set.
 
-    >>> _varint(1).hex(), _varint(300).hex()
+    >>> varint(1).hex(), varint(300).hex()
     ('01', 'ac02')
     """
     if number < 0x80:
-        return bytes((number,))
+        return _ONE[number]
     if number < 0x4000:  # nearly every record
         return bytes((number & 0x7F | 0x80, number >> 7))
-    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
+    return bytes((number & 0x7F | 0x80,)) + varint(number >> 7)
+
+
+_ONE: Final = [bytes((number,)) for number in range(0x80)]

@@ -20,7 +20,7 @@ from telemetry_actors.event.own_metrics import description_of
 from telemetry_actors.event.signals import Instrument
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.sinks.aggregates import OVERFLOW_KEY
-from telemetry_actors.sinks.encode import add_attributes
+from telemetry_actors.sinks.frame import add_attributes
 
 _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _POINTS_IN_MESSAGE = 500  # so that a large collection can be cut into requests

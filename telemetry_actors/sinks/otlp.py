@@ -32,8 +32,8 @@ from telemetry_actors.sinks.resource import check_resource, package_version, res
 
 if TYPE_CHECKING:
     from telemetry_actors.settings import OtlpTarget
-    from telemetry_actors.sinks.encode import Frame
     from telemetry_actors.sinks.encode_metrics import EncodedMetric
+    from telemetry_actors.sinks.frame import Frame
     from telemetry_actors.sinks.transport import Channel
 
 _PATHS = {
@@ -174,7 +174,7 @@ class OtlpSink:
         """One record's protobuf bytes.
 
         Raises:
-            Exception: OTLP can't carry it; see `_encode.encode_log`.
+            Exception: OTLP can't carry it; see `encode.encode_log`.
         """
         return self._encoders[kind](record)
 
@@ -299,7 +299,7 @@ class OtlpSink:
         return {**means.plain_headers(), "User-Agent": agent}
 
     def _new_frame(self) -> Frame:
-        from telemetry_actors.sinks.encode import Frame
+        from telemetry_actors.sinks.frame import Frame
 
         attributes = resource_attributes(
             self._service_name, environ=os.environ, extra=self._resource

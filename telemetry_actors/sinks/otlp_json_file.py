@@ -90,7 +90,7 @@ class OtlpJsonFileSink:
         """One record as a JSON object in UTF-8.
 
         Raises:
-            Exception: OTLP can't carry it; see `_encode.encode_log`.
+            Exception: OTLP can't carry it; see `encode.encode_log`.
         """
         from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
         from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -153,7 +153,7 @@ class OtlpJsonFileSink:
         return self._heads[process]
 
     def _new_head(self) -> tuple[bytes, bytes]:
-        from telemetry_actors.sinks.encode import SCOPE_NAME, resource_message
+        from telemetry_actors.sinks.frame import SCOPE_NAME, resource_message
 
         attributes = resource_attributes(
             self._service_name, environ=os.environ, extra=self._resource

@@ -11,7 +11,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from telemetry_actors.event.signals import LogSignal, SpanSignal
-from telemetry_actors.sinks.encode import Frame, encode_log, encode_span, size_on_wire
+from telemetry_actors.sinks.encode import encode_log, encode_span, size_on_wire
+from telemetry_actors.sinks.frame import Frame
 
 TRACE, SPAN, PARENT = bytes(range(16)), bytes(range(8)), bytes(range(8, 16))
 

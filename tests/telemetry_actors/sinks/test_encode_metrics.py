@@ -11,8 +11,8 @@ from telemetry_actors.event.own_metrics import SELF_METRICS
 from telemetry_actors.event.signals import Instrument, Measurement
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.sinks.aggregates import MetricAggregates
-from telemetry_actors.sinks.encode import Frame
 from telemetry_actors.sinks.encode_metrics import encode_metrics
+from telemetry_actors.sinks.frame import Frame
 
 COUNTER = Instrument("dify.requests.total", "counter", "{request}")
 HISTOGRAM = Instrument("dify.workflow.duration", "histogram", "s")

@@ -17,8 +17,9 @@ from telemetry_actors.errors import SettingsError
 from telemetry_actors.event.signals import Instrument, LogSignal, SignalKind, SpanSignal
 from telemetry_actors.ports import MetricPoint, Sink, Verdict
 from telemetry_actors.sinks import OtlpJsonFileSink
-from telemetry_actors.sinks.encode import Frame, encode_log, encode_span
+from telemetry_actors.sinks.encode import encode_log, encode_span
 from telemetry_actors.sinks.encode_metrics import encode_metrics
+from telemetry_actors.sinks.frame import Frame
 from telemetry_actors.sinks.resource import package_version, resource_attributes
 from tests.receivers.rotel import Rotel
 
