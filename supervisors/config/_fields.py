@@ -92,7 +92,7 @@ SHAPES: Mapping[type, Mapping[str, Shape]] = {
 
 
 @cache
-def _fields(kind: type) -> dict[str, Field[Any]]:
+def _fields(kind: type) -> dict[str, Field[object]]:
     return {field.name: field for field in fields(kind) if field.name != "id"}
 
 

@@ -114,14 +114,14 @@ class Reader:
     # -- tables ----------------------------------------------------------------------------------
 
     def _supervisor(
-        self, path: Path, table: Mapping[str, Any], base: SupervisorSpec | None
+        self, path: Path, table: Mapping[str, object], base: SupervisorSpec | None
     ) -> SupervisorSpec:
         values = self._values(path, table, SupervisorSpec, base)
         if "children" in values:
             values["children"] = self._children(path, values["children"], base)
         return self._made(path, SupervisorSpec, base, values)
 
-    def _children(self, path: Path, tables: Any, base: SupervisorSpec | None) -> list[ChildSpec]:
+    def _children(self, path: Path, tables: object, base: SupervisorSpec | None) -> list[ChildSpec]:
         if not isinstance(tables, dict):
             raise self._error(path, "children", "must be a table of tables, one for each child")
         if base is None:
@@ -152,7 +152,7 @@ class Reader:
             values |= {"id": path[-1], "type": "supervisor" if nested else "worker"}
         return self._made(path, ChildSpec, base, values)
 
-    def _is_supervisor(self, path: Path, table: Any, base: ChildSpec | None) -> bool:
+    def _is_supervisor(self, path: Path, table: object, base: ChildSpec | None) -> bool:
         if not isinstance(table, dict):
             raise self._error(path, "", "must be a table", table)
         said = table.get("type")
@@ -164,7 +164,7 @@ class Reader:
             raise self._error(path, "type", "must be 'worker' or 'supervisor'", said)
         return said == "supervisor" or (said is None and "children" in table)
 
-    def _start(self, path: Path, name: Any, *, nested: bool) -> type[Any]:
+    def _start(self, path: Path, name: object, *, nested: bool) -> type[object]:
         if nested:
             raise self._error(path, "start", "must be left out: a supervisor has children")
         if not isinstance(name, str):
@@ -176,7 +176,7 @@ class Reader:
 
     # -- keys and values -------------------------------------------------------------------------
 
-    def _check_keys(self, path: Path, table: Mapping[str, Any], known: Collection[str]) -> None:
+    def _check_keys(self, path: Path, table: Mapping[str, object], known: Collection[str]) -> None:
         for key in table:
             if key in known:
                 continue
@@ -187,8 +187,8 @@ class Reader:
             raise self._error(path, key, f"no such key; {nearest(key, known)}")
 
     def _values(
-        self, path: Path, table: Mapping[str, Any], kind: type, base: Any
-    ) -> dict[str, Any]:
+        self, path: Path, table: Mapping[str, object], kind: type, base: object
+    ) -> dict[str, object]:
         """What *table* says of *kind*: a child's table holds two kinds."""
         values = {key: table[key] for key in keys_of(kind) if key in table}
         for key, value in values.items():
@@ -200,7 +200,7 @@ class Reader:
                 values[key] = _read(kind, key, value)
         return values
 
-    def _part(self, path: Path, name: str, table: Any, base: Any) -> Any:
+    def _part(self, path: Path, name: str, table: object, base: object) -> object:
         kind = PARTS[name]
         if not isinstance(table, dict):
             raise self._error(path, name, "must be a table", table)
@@ -219,7 +219,13 @@ class Reader:
             raise self._error(path, name, why_not, value, part=part)
 
     def _made(
-        self, path: Path, kind: type[T], base: T | None, values: dict[str, Any], *, part: str = ""
+        self,
+        path: Path,
+        kind: type[T],
+        base: T | None,
+        values: dict[str, object],
+        *,
+        part: str = "",
     ) -> T:
         try:
             return kind(**values) if base is None else replace(base, **values)  # type: ignore[type-var]
@@ -238,7 +244,7 @@ class Reader:
         return ConfigError(self._file, name, key, allowed, value=shown)
 
 
-def _read(kind: type, key: str, value: Any) -> Any:
+def _read(kind: type, key: str, value: object) -> object:
     return None if value == NONE and may_be_none(kind, key) else value
 
 

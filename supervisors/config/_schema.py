@@ -65,14 +65,14 @@ def _supervisor_as_is(path: Path, spec: SupervisorSpec, guard: Guard) -> dict[st
     return _table(properties)
 
 
-def _child_as_is(path: Path, spec: ChildSpec, guard: Guard) -> dict[str, Any]:
+def _child_as_is(path: Path, spec: ChildSpec, guard: Guard) -> dict[str, object]:
     properties = _as_is(path, "", spec, guard)
     if isinstance(spec.start, SupervisorSpec):
         properties |= _supervisor_as_is(path, spec.start, guard)["properties"]
     return _table(properties)
 
 
-def _as_is(path: Path, part: str, spec: Any, guard: Guard) -> dict[str, Any]:
+def _as_is(path: Path, part: str, spec: object, guard: Guard) -> dict[str, object]:
     kind, properties = type(spec), dict[str, Any]()
     for key in keys_of(kind):
         name = f"{part}.{key}" if part else key
@@ -86,7 +86,7 @@ def _as_is(path: Path, part: str, spec: Any, guard: Guard) -> dict[str, Any]:
     return properties
 
 
-def _let_through(shape: dict[str, Any], path: Path, name: str, guard: Guard) -> dict[str, Any]:
+def _let_through(shape: dict[str, Any], path: Path, name: str, guard: Guard) -> dict[str, object]:
     """Of words to choose from, those that the guard doesn't refuse."""
     if "anyOf" in shape:
         return {**shape, "anyOf": [_let_through(s, path, name, guard) for s in shape["anyOf"]]}
@@ -95,7 +95,7 @@ def _let_through(shape: dict[str, Any], path: Path, name: str, guard: Guard) -> 
     return shape
 
 
-def _properties(kind: type) -> dict[str, Any]:
+def _properties(kind: type) -> dict[str, object]:
     keys = [key for key in keys_of(kind) if key != "children"]
     return {
         key: {"$ref": f"#/$defs/{key}"}
@@ -105,8 +105,8 @@ def _properties(kind: type) -> dict[str, Any]:
     }
 
 
-def _property(kind: type, key: str, default: Any) -> dict[str, Any]:
-    shape: dict[str, Any] = dict(SHAPES[kind][key])
+def _property(kind: type, key: str, default: object) -> dict[str, object]:
+    shape: dict[str, object] = dict(SHAPES[kind][key])
     if may_be_none(kind, key):
         shape = {"anyOf": [shape, {"const": NONE}]}
         default = NONE if default is None else default
@@ -118,7 +118,7 @@ def _property(kind: type, key: str, default: Any) -> dict[str, Any]:
     return shape
 
 
-def _children(ref: str) -> dict[str, Any]:
+def _children(ref: str) -> dict[str, object]:
     return {
         "type": "object",
         "description": _CHILDREN_MEAN,
@@ -127,8 +127,8 @@ def _children(ref: str) -> dict[str, Any]:
     }
 
 
-def _table(properties: Mapping[str, Any], meaning: str = "") -> dict[str, Any]:
-    table: dict[str, Any] = {
+def _table(properties: Mapping[str, object], meaning: str = "") -> dict[str, object]:
+    table: dict[str, object] = {
         "type": "object",
         "properties": dict(properties),
         "additionalProperties": False,

@@ -15,7 +15,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -33,7 +32,7 @@ def header(path: Sequence[str]) -> str:
     return f"[{'.'.join(map(_key, path))}]"
 
 
-def pair(key: str, value: Any) -> str:
+def pair(key: str, value: object) -> str:
     """The line that sets *key* to *value*.
 
     Raises:
@@ -64,7 +63,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -87,7 +86,7 @@ def _number(value: float) -> str:
         raise NotToml("so long a number can't be written as TOML") from error
 
 
-def _pairs(value: Mapping[Any, Any]) -> Iterable[str]:
+def _pairs(value: Mapping[object, object]) -> Iterable[str]:
     for key, inner in value.items():
         if not isinstance(key, str):
             raise NotToml(f"{key!r} can't be a key of TOML")

@@ -50,11 +50,11 @@ class Writer:
         if below is not None:
             yield from self._rest(path, below)
 
-    def _table(self, path: Path, name: str, part: Any) -> list[str]:
+    def _table(self, path: Path, name: str, part: object) -> list[str]:
         lines = list(self._pairs(path, name, part))
         return [_header(path, name), *lines] if lines else []
 
-    def _pairs(self, path: Path, part: str, spec: Any) -> Iterator[str]:
+    def _pairs(self, path: Path, part: str, spec: object) -> Iterator[str]:
         kind = type(spec)
         for key in keys_of(kind):
             if key in PARTS or key == "children":
@@ -68,7 +68,7 @@ class Writer:
             if plain is not None:
                 yield self._pair(path, part, key, plain)
 
-    def _plain(self, path: Path, spec: Any, key: str, value: Any) -> Any:
+    def _plain(self, path: Path, spec: object, key: str, value: Any) -> object:
         """*value* as TOML can say it; None = it isn't said."""
         if key == "start":
             return None if isinstance(value, SupervisorSpec) else self._name(path, value)
@@ -80,13 +80,13 @@ class Writer:
             return NONE
         return str(value) if isinstance(value, StrEnum) else value
 
-    def _pair(self, path: Path, part: str, key: str, value: Any) -> str:
+    def _pair(self, path: Path, part: str, key: str, value: object) -> str:
         try:
             return _toml.pair(key, value)
         except _toml.NotToml as error:
             raise ConfigError(_FILE, _header(path, part)[1:-1], key, str(error)) from error
 
-    def _name(self, path: Path, actor: Any) -> str:
+    def _name(self, path: Path, actor: object) -> str:
         for name, known in self._actors.items():
             if known is actor:
                 return name

@@ -152,7 +152,7 @@ def json_schema(spec: SupervisorSpec | None = None, *, guard: Guard = anything) 
     return _config_schema.of_overrides(spec, guard)
 
 
-def _read(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+def _read(source: str | os.PathLike[str]) -> tuple[str, dict[str, object]]:
     file = "<text>" if isinstance(source, str) else os.fspath(source)
     try:
         text = source if isinstance(source, str) else File(source).read_bytes().decode()

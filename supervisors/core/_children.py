@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supervisors.core.protocol import ChildDown, ChildState, ChildView, TimerKey
 
@@ -55,7 +55,7 @@ class Child:
     spec: ChildSpec
     incarnation: int
     """Number of the last start attempt."""
-    extra_args: tuple[Any, ...] = ()
+    extra_args: tuple[object, ...] = ()
     life: Life = Life.stopped
     starts: int = 0
     """Starts that succeeded."""
@@ -120,7 +120,7 @@ class Children:
         """The child, or None."""
         return self._by_id.get(child_id)
 
-    def add(self, spec: ChildSpec, extra_args: tuple[Any, ...] = ()) -> Child:
+    def add(self, spec: ChildSpec, extra_args: tuple[object, ...] = ()) -> Child:
         """A new last child, stopped.
 
         Its incarnations are numbered from above those of all that were

@@ -9,7 +9,7 @@ child makes a plan, and the reply comes at its end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from supervisors.core._children import Child, Life
 from supervisors.core._state import Goal, Plan, State
@@ -199,7 +199,7 @@ def _get_child_spec(state: State, request: Request) -> ChildSpec:
     return _found(state, request.argument).spec
 
 
-_HANDLERS: dict[str, Callable[[State, Request], Any]] = {
+_HANDLERS: dict[str, Callable[[State, Request], object]] = {
     "start_child": _start_child,
     "terminate_child": _terminate_child,
     "restart_child": _restart_child,

@@ -10,7 +10,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from supervisors.core._children import Child, Children, Life
 from supervisors.core._intensity import RestartBudget
@@ -67,7 +67,7 @@ class Plan:
     """Answers that are still to come."""
     culprit: str = ""
     """The child that it is about, where it is about one."""
-    token: Any = None
+    token: object = None
     """Of the request to answer."""
     delay_s: float = 0.0
     """The back-off to set when the stops are done."""

@@ -108,7 +108,7 @@ class Request:
 
     token: Any
     op: Operation
-    argument: Any = None
+    argument: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class StartChild:
     incarnation: int
     """Number of this attempt: one more than the last attempt for this id, so it is unique."""
     spec: ChildSpec
-    extra_args: tuple[Any, ...] = ()
+    extra_args: tuple[object, ...] = ()
     """To be appended to ``spec.args`` (simple_one_for_one)."""
 
 

@@ -93,10 +93,10 @@ class ChildSpec:
 
     id: str
     """Unique under its supervisor."""
-    start: Callable[..., Any] | SupervisorSpec
+    start: Callable[..., object] | SupervisorSpec
     """An actor class; for ``type="supervisor"`` the `SupervisorSpec` of the subtree."""
     args: tuple[Any, ...] = field(default=(), hash=False)
-    kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    kwargs: Mapping[str, object] = field(default_factory=dict, hash=False)
     """Stored as a copy that can't be changed."""
     restart: Restart = Restart.permanent
     shutdown_s: ShutdownTime = None  # type: ignore[assignment]  # resolved in __post_init__
@@ -124,9 +124,9 @@ class ChildSpec:
         def __init__(
             self,
             id: str,
-            start: Callable[..., Any] | SupervisorSpec,
-            args: Sequence[Any] = (),
-            kwargs: Mapping[str, Any] = ...,
+            start: Callable[..., object] | SupervisorSpec,
+            args: Sequence[object] = (),
+            kwargs: Mapping[str, object] = ...,
             restart: Restart | words.RestartWord = Restart.permanent,
             shutdown_s: ShutdownTime | words.ShutdownWord | None = None,
             significant: bool = False,
@@ -210,14 +210,14 @@ class ExtraArgs:
     'tenant-7'
     """
 
-    args: tuple[Any, ...] = field(default=(), hash=False)
+    args: tuple[object, ...] = field(default=(), hash=False)
     """Appended to the template's ``args``."""
     label: str | None = None
     """Id of the new child; None lets the supervisor make one up."""
 
     if TYPE_CHECKING:
 
-        def __init__(self, args: Sequence[Any] = (), label: str | None = None) -> None: ...
+        def __init__(self, args: Sequence[object] = (), label: str | None = None) -> None: ...
 
     def __post_init__(self) -> None:
         """Check both fields."""

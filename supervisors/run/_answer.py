@@ -28,7 +28,7 @@ class Answer(pykka.Future[T]):
         self._token = new_token()
         self._process = this_process()
         self._done = False
-        self._value: Any = None
+        self._value: object = None
         self._error: BaseException | None = None
         self.address: Any = None
         """Of the child that the value is about, since it may end before anybody reads this."""
@@ -66,7 +66,7 @@ class Answer(pykka.Future[T]):
             self._clock.wait(self._token, left_s)
         release(self._token)  # for whoever else waits
 
-    def set(self, value: Any | None = None) -> None:
+    def set(self, value: object | None = None) -> None:
         """Give the value."""
         self._finish(value, None)
 
@@ -77,7 +77,7 @@ class Answer(pykka.Future[T]):
             error = kind() if kind is not None else RuntimeError("no exception is being handled")
         self._finish(None, error.with_traceback(traceback))
 
-    def _finish(self, value: Any, error: BaseException | None) -> None:
+    def _finish(self, value: object, error: BaseException | None) -> None:
         if self._done:
             return  # the first answer counts
         self._value, self._error = value, error

@@ -48,7 +48,7 @@ class Incarnation:
         self.pause: Callable[[float | None], None] = _no_host
         self.wake: Callable[[], None] = _nobody_waits
         """Ends its pause, also when the mailbox wakes another one by now. Any thread."""
-        self.handling: Envelope[Any] | None = None
+        self.handling: Envelope[object] | None = None
         self._now_s = slot.clock.now_s
         self.busy_since_s = self._now_s()
         """When it was handed its present message, or began to start."""
@@ -66,7 +66,7 @@ class Incarnation:
         self.messages_a_turn = _NO_END
         """Messages before a shared thread is somebody else's."""
         self._left_in_turn = 0
-        self._bare: Envelope[Any] = Envelope(_NOTHING)
+        self._bare: Envelope[object] = Envelope(_NOTHING)
         """Of each message that was told, in turn."""
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class Incarnation:
 
     # -- Pykka's inbox ----------------------------------------------------------------------------
 
-    def put(self, envelope: Envelope[Any]) -> None:
+    def put(self, envelope: Envelope[object]) -> None:
         """What the actor sends to itself."""
         self.slot.ref.actor_inbox.put(envelope)
 
@@ -129,7 +129,7 @@ class Incarnation:
                 return found
             self.pause(found.seconds)
 
-    def _give_back(self, envelope: Envelope[Any]) -> Left:
+    def _give_back(self, envelope: Envelope[object]) -> Left:
         """Given up in the instant in which it took *envelope*, it does not begin with it.
 
         `lose` revokes and then looks at what is in hand; this thread takes in hand and then
@@ -160,7 +160,7 @@ class Incarnation:
             if self.handled:
                 self.pause(0.0)
 
-    def _handle_told(self) -> Envelope[Any] | None:  # noqa: C901 -- each message's way: one piece
+    def _handle_told(self) -> Envelope[object] | None:  # noqa: C901 -- each message's way: one piece
         """Handle messages that were told, until something else is due.
 
         What makes it stop and leave the next one to `Slot.next_envelope`: a word of the

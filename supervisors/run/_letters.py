@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Letter(NamedTuple):
@@ -17,7 +17,7 @@ class Letter(NamedTuple):
 
     path: str
     """Of the address that it was for."""
-    message: Any
+    message: object
     cause: str
     """Why: ``ended``, ``sender was given up``, or the crash in words."""
     incarnation: int

@@ -15,7 +15,7 @@ from pykka._envelope import Envelope
 from supervisors.errors import MailboxFull
 
 
-def own_size(item: Any) -> int:
+def own_size(item: object) -> int:
     """Bytes of a message that has a length in bytes; 0 for any other."""
     message = bare(item)
     if isinstance(message, bytes | bytearray | str):
@@ -30,16 +30,16 @@ def answer(item: Any, error: MailboxFull) -> None:
         item.reply_to.set_exception((MailboxFull, error, None))
 
 
-def is_question(item: Any) -> bool:
+def is_question(item: object) -> bool:
     """Whether somebody waits for an answer."""
     return type(item) is Envelope and item.reply_to is not None
 
 
-def bare(item: Any) -> Any:
+def bare(item: object) -> Any:
     return item.message if type(item) is Envelope else item
 
 
-def first(lane: deque[Any], count: int) -> list[Any]:
+def first(lane: deque[object], count: int) -> list[Any]:
     """A copy of the first *count* items: one C call, so no sender comes between."""
     while True:
         try:
@@ -48,7 +48,7 @@ def first(lane: deque[Any], count: int) -> list[Any]:
             continue
 
 
-def emptied(lane: deque[Any], into: list[Any]) -> list[Any]:
+def emptied(lane: deque[object], into: list[object]) -> list[Any]:
     """Move all of *lane* to the end of *into*, in C calls: an item is never in neither."""
     while lane:
         with suppress(IndexError):  # a sender dropped the oldest

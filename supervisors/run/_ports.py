@@ -88,7 +88,7 @@ class Lived(Protocol):
     """
 
     number: int
-    handling: Envelope[Any] | None
+    handling: Envelope[object] | None
     busy_since_s: float
     revoked: bool
     started: bool

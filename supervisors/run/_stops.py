@@ -11,7 +11,7 @@ is over, and who ends it answers after it is. So one of the two sees the other.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pykka._envelope import Envelope
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from supervisors.run._ports import Home
 
 
-def answer_stops(slot: Home, number: int, in_hand: Envelope[Any] | None = None) -> None:
+def answer_stops(slot: Home, number: int, in_hand: Envelope[object] | None = None) -> None:
     """The life *number* is over: answer and take out the words that were for it, or for older ones.
 
     Args:
@@ -39,7 +39,7 @@ def answer_stops(slot: Home, number: int, in_hand: Envelope[Any] | None = None) 
             word.reply_to.set(None)
 
 
-def _is_for(item: Any, number: int) -> bool:
+def _is_for(item: object, number: int) -> bool:
     return (
         type(item) is Envelope
         and isinstance(item.message, ShutDown)

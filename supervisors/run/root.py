@@ -111,7 +111,7 @@ class SupervisorRef:
     @overload
     def child(self, id_: str, of: type[A]) -> Ref[A]: ...
 
-    def child(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
+    def child(self, id_: str, of: type[object] | None = None) -> Ref[Any]:
         """The address of a child; it stays the same over restarts.
 
         Args:
@@ -245,7 +245,7 @@ class SupervisorRef:
         self._runtime.forget(root)
         return ended
 
-    def _ask_info(self, op: to.Operation, argument: Any) -> ChildInfo:
+    def _ask_info(self, op: to.Operation, argument: object) -> ChildInfo:
         answer = self._request(op, argument)
         view = answer.get(timeout=_ANSWER_S)
         return self._info(view, answer.address)  # it may have ended meanwhile
@@ -255,15 +255,15 @@ class SupervisorRef:
         ref = ref or (slot.ref if slot is not None else None)
         return ChildInfo(view.id, ref, view.state, view.type, view.incarnation, view.starts)
 
-    def _ask(self, op: to.Operation, argument: Any) -> Any:
+    def _ask(self, op: to.Operation, argument: object) -> Any:
         return self._request(op, argument).get(timeout=_ANSWER_S)
 
-    def _request(self, op: to.Operation, argument: Any = None) -> Answer[Any]:
+    def _request(self, op: to.Operation, argument: object = None) -> Answer[object]:
         this_process()  # a fork may not have been noticed yet
         slot = self._runtime.slots.get(self._path)
         if slot is None or _is_down(slot):
             raise self._not_running(slot)
-        answer: Answer[Any] = self._runtime.new_future()
+        answer: Answer[object] = self._runtime.new_future()
         slot.ref.tell(to.Request(answer, op, argument))
         if _is_down(slot):  # meanwhile: perhaps nobody will ever look
             answer.set_exception((NotRunning, self._not_running(slot), None))
@@ -294,7 +294,7 @@ class _Parent:
         self.cause = ""  # what went wrong last, of a tree that has ended by itself
         self.is_stopping = False  # its owner has asked for the end
 
-    def post(self, event: Any) -> None:
+    def post(self, event: object) -> None:
         """Take an event of the root. Control thread."""
         if isinstance(event, to.ChildUp):
             self.up = True

@@ -129,7 +129,7 @@ class Runtime:
         return Answer(self.clock)
 
     def slot(
-        self, path: Path, spec: ChildSpec, actor_class: type[Any], post: Callable[[Any], None]
+        self, path: Path, spec: ChildSpec, actor_class: type[object], post: Callable[[object], None]
     ) -> Slot:
         """The slot at *path*: the old one if there is one, bound to its present supervisor."""
         slot = self.slots.get(path)

@@ -44,9 +44,9 @@ class Slot:
         self,
         path: tuple[str, ...],
         spec: ChildSpec,
-        actor_class: type[Any],
+        actor_class: type[object],
         runtime: Host,
-        post: Callable[[Any], None],
+        post: Callable[[object], None],
         mailbox: Mailbox | None = None,
     ) -> None:
         self.path = path
@@ -81,12 +81,12 @@ class Slot:
         self.quarantine = Letters()
         self.sabotage: Callable[[], None] | None = None
         """Testing: given to the next batch in hand."""
-        self._again: tuple[Envelope[Any], int] | None = None
+        self._again: tuple[Envelope[object], int] | None = None
 
     def __repr__(self) -> str:
         return f"<Slot {self.name}>"
 
-    def child(self, id_: str, of: type[Any] | None = None) -> Ref[Any]:
+    def child(self, id_: str, of: type[object] | None = None) -> Ref[Any]:
         """The address of a child of the supervisor in this slot. Any thread.
 
         Raises:
@@ -121,7 +121,7 @@ class Slot:
             return self._take(found, now_s, life)
         return found if type(found) is Envelope else Envelope(found)
 
-    def _take(self, count: int, now_s: float, life: Lived) -> Envelope[Any] | Wait:
+    def _take(self, count: int, now_s: float, life: Lived) -> Envelope[object] | Wait:
         """A batch; none for a life that was given up meanwhile (it would be nobody's)."""
         with self.fence:
             if life.revoked:
@@ -142,12 +142,12 @@ class Slot:
         """Whether a message that an actor did not survive is next."""
         return self._again is not None
 
-    def handled(self, envelope: Envelope[Any]) -> None:
+    def handled(self, envelope: Envelope[object]) -> None:
         """The actor has survived *envelope*. Its own thread."""
         if self._again is not None and self._again[0] is envelope:
             self._again = None
 
-    def charge(self, envelope: Envelope[Any], exit_: Exit, incarnation: int) -> None:
+    def charge(self, envelope: Envelope[object], exit_: Exit, incarnation: int) -> None:
         """The actor has not survived *envelope*: hand it out again, or quarantine it.
 
         A question is answered once; one that has its answer is not handed out again.
@@ -160,13 +160,13 @@ class Slot:
         self._again = None
         self._set_aside(envelope, exit_, incarnation)
 
-    def _set_aside(self, envelope: Envelope[Any], exit_: Exit, incarnation: int) -> None:
+    def _set_aside(self, envelope: Envelope[object], exit_: Exit, incarnation: int) -> None:
         self.quarantine.keep(Letter(self.name, envelope.message, str(exit_), incarnation))
         if envelope.reply_to is not None:
             error = pykka.ActorDeadError(f"{self.name} did not survive the question: {exit_}")
             envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
 
-    def put_back(self, envelope: Envelope[Any], life: Lived) -> None:
+    def put_back(self, envelope: Envelope[object], life: Lived) -> None:
         """*life* was given up as it took *envelope*. Its thread, under the fence.
 
         It goes before all that waits. If another life is at work already it may have taken what

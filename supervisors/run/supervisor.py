@@ -56,8 +56,8 @@ class Supervisor(SupervisedActor):
         self._witness = Witness(runtime, self.slot, self._core)
         self._slots: dict[str, Slot] = {}
         self._asked: dict[Any, None] = {}
-        self._due: dict[Any, float] = {}
-        self._heap: list[tuple[float, int, Any]] = []
+        self._due: dict[object, float] = {}
+        self._heap: list[tuple[float, int, object]] = []
         self._order = count()
 
     @classmethod
@@ -290,13 +290,13 @@ class Supervisor(SupervisedActor):
     def _cancel_timer(self, effect: to.CancelTimer) -> None:
         self._unset(effect.key)
 
-    def _set(self, key: Any, delay_s: float) -> None:
+    def _set(self, key: object, delay_s: float) -> None:
         due_s = self._runtime.clock.now_s() + delay_s
         self._due[key] = due_s
         heapq.heappush(self._heap, (due_s, next(self._order), key))
         self._next_tick()
 
-    def _unset(self, key: Any) -> None:
+    def _unset(self, key: object) -> None:
         self._due.pop(key, None)
 
     def _next_tick(self) -> None:

@@ -182,7 +182,7 @@ def wait(token: LockType, timeout_s: float | None) -> None:
     acquire(token, timeout_s)
 
 
-def _gevent_here() -> Any:
+def _gevent_here() -> object:
     """gevent, if the caller is a greenlet that others wait for; else None."""
     if get_ident() in _OURS:
         return None
@@ -190,7 +190,7 @@ def _gevent_here() -> Any:
     return None if hub is None or gevent.getcurrent() is hub else gevent
 
 
-def _hub() -> Any:
+def _hub() -> object:
     """Of the calling thread, if it has one."""
     local = sys.modules.get("gevent._hub_local")
     return None if local is None else local.get_hub_if_exists()
@@ -306,7 +306,7 @@ def unpatched(connection: socket.socket) -> socket.socket:
     return native
 
 
-def wait_for(connection: Any, timeout_s: float, *, to_write: bool = False) -> bool:
+def wait_for(connection: object, timeout_s: float, *, to_write: bool = False) -> bool:
     """Whether *connection* can be read from (or written to) within *timeout_s* seconds."""
     try:
         poll = original("select", "poll")()

@@ -40,7 +40,7 @@ class Process:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.own: dict[Any, Any] = {}
+        self.own: dict[object, Any] = {}
         """What belongs to this process alone (`of_this_process`)."""
         self.heir: dict[str, Process] = {}
         """In the memory of a child: the child. The parent's own copy stays empty."""
@@ -126,8 +126,8 @@ class ProcessLock:
 
     __slots__ = ("_locks", "_make")
 
-    def __init__(self, make: Callable[[], Any] = Lock) -> None:
-        self._locks: dict[Process, Any] = {}
+    def __init__(self, make: Callable[[], object] = Lock) -> None:
+        self._locks: dict[Process, object] = {}
         self._make = make
 
     def here(self) -> Lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 
 class Misfit(TypeError):
@@ -33,7 +33,7 @@ class Misfit(TypeError):
         return type(self)(*self.args)
 
 
-def where_written(function: Any) -> str:
+def where_written(function: object) -> str:
     """File, line and name of *function*, a method, or what can be called; "" of what is made in C.
 
     >>> where_written(len)

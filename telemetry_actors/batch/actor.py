@@ -124,7 +124,7 @@ class BatchActor(SupervisedActor):
         self._charge(flight)
         if not flight.results:
             self.prepare(flight)
-        handle: Callable[[Any, int, InFlight], Any] = self.handle
+        handle: Callable[[object, int, InFlight], object] = self.handle
         if self._books.max_age_ns and self.takes_events:
             handle = self._handle_unless_expired()
         handle = gently(handle)
@@ -140,7 +140,7 @@ class BatchActor(SupervisedActor):
                 slot.in_flight = None
                 slot.mailbox.let_go(slot.clock.now_s())
 
-    def _handle_unless_expired(self) -> Callable[[Any, int, InFlight], Any]:
+    def _handle_unless_expired(self) -> Callable[[object, int, InFlight], object]:
         """`handle` for events of which some may have grown too old; asked for once per batch."""
         limits, handle = self._books.max_age_ns, self.handle
         now_ns = self.slot.clock.now_ns()
@@ -196,7 +196,7 @@ def crash_reason_of(slot: Slot) -> Reason:
     return reason
 
 
-def describe(exit_: Any) -> str:
+def describe(exit_: object) -> str:
     """An exit as type and digest: ``KeyError: 'x'``, at most 300 characters."""
     error = getattr(exit_, "error", None)
     if isinstance(error, BaseException):
@@ -283,7 +283,7 @@ def _ends_of(left: Left) -> list[Ending]:
     ]
 
 
-def _decided(item: Any, result: Any, drop: Drop) -> Ending:
+def _decided(item: Any, result: object, drop: Drop) -> Ending:
     if isinstance(result, str):
         return Ending((item[0], item[1]), duplicate=True)
     return Ending((item[0], item[1]), result if type(result) is Drop else drop)

@@ -90,7 +90,7 @@ class Places:
         self.on_disk: OnDisk | None = None
         self.slots: Mapping[Path, Slot] = {}
         self._known: Sequence[Place] = ()
-        self._taken_out: list[tuple[Kind, list[Any]]] = []
+        self._taken_out: list[tuple[Kind, list[object]]] = []
 
     def know(self, places: Sequence[Place], slots: Mapping[Path, Slot]) -> None:
         """These are the places of the tree, which is about to run."""
@@ -144,7 +144,7 @@ class Places:
 
         (A hundred thousand take a while on a starved host, and somebody may look meanwhile.)
         """
-        items: list[Any] = []
+        items: list[object] = []
         self._taken_out.append((kind, items))
         try:
             mailbox.drain(items)

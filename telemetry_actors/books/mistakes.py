@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from telemetry_actors.base.log import say_at_the_end, warn
 from telemetry_actors.base.nearest import did_you_mean
@@ -59,7 +59,9 @@ class Losses:
         """What the last summary said, by reason."""
         self._said_s: float | None = None
 
-    def refused(self, case: Any, why: Admission, context: Any = None, payload: Any = None) -> None:
+    def refused(
+        self, case: object, why: Admission, context: object = None, payload: object = None
+    ) -> None:
         """*case* was refused. Caller's thread, re-entrant; at most a thread is started."""
         if why in TOLD:
             name = shown_case(case)
@@ -159,12 +161,12 @@ def _meaning(reason: str) -> str:
     return "" if found is None else found.meaning
 
 
-def _words_of_refusal(why: Admission, context: Any, payload: Any) -> str:
+def _words_of_refusal(why: Admission, context: object, payload: object) -> str:
     """What is wrong with it: types, never a value. Caller's thread."""
     return no_map(context, payload) if why is Admission.INVALID else _meaning(why)
 
 
-def no_map(context: Any, payload: Any) -> str:
+def no_map(context: object, payload: object) -> str:
     """Which of the two can't be taken, in words."""
     for what, value in (("payload", payload), ("context", context)):
         if not (issubclass(type(value), Mapping) or (what == "context" and value is None)):
@@ -172,7 +174,7 @@ def no_map(context: Any, payload: Any) -> str:
     return _UNPACKED
 
 
-def shown_case(case: Any) -> str:
+def shown_case(case: object) -> str:
     """*case* as words, bounded: a text is itself, anything else is its type."""
     if not issubclass(type(case), str):
         return f"{_OF_TYPE}{type(case).__name__}"[:_LONGEST_NAME]

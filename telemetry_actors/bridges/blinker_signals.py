@@ -120,10 +120,10 @@ def _blinker() -> SignalNamespace:
     return blinker
 
 
-def _receiver(emit: Callable[..., Admission], case: TelemetryCase) -> Callable[..., Any]:
+def _receiver(emit: Callable[..., Admission], case: TelemetryCase) -> Callable[..., object]:
     keys = _KEYS[case]
 
-    def receive(sender: Any = None, **said: Any) -> Admission:
+    def receive(sender: object = None, **said: object) -> Admission:
         """What a signal calls. Never raises an `Exception`, whatever *sender* is."""
         payload = {key: _read(sender, said, places) for key, places in keys.items()}
         context = {"tenant_id": _read(sender, said, ("tenant_id",)) or ""}
@@ -133,7 +133,7 @@ def _receiver(emit: Callable[..., Admission], case: TelemetryCase) -> Callable[.
     return receive
 
 
-def _read(sender: Any, said: Mapping[str, Any], places: tuple[str, ...]) -> str | None:
+def _read(sender: object, said: Mapping[str, object], places: tuple[str, ...]) -> str | None:
     """A text, from what the signal said of it or else from the sender; null if there is none."""
     for name in places:
         value = id_of_any(said.get(name))
@@ -144,7 +144,7 @@ def _read(sender: Any, said: Mapping[str, Any], places: tuple[str, ...]) -> str 
     return None
 
 
-def _text_of(sender: Any, name: str) -> str | None:
+def _text_of(sender: object, name: str) -> str | None:
     try:
         value = sender.get(name) if isinstance(sender, Mapping) else getattr(sender, name, None)
     except Exception:  # noqa: BLE001 -- a property of the host's: its fault costs this key alone

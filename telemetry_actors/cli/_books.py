@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +27,7 @@ _INDENT = "    "
 _BAD_SHOWN = 20
 
 
-def print_json(books: Books, **more: Any) -> None:
+def print_json(books: Books, **more: object) -> None:
     """One line on stdout: ledger, balanced, restarts, and *more*. All else goes to stderr."""
     line = {
         "ledger": books.ledger.model_dump(mode="json"),

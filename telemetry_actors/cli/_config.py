@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from supervisors import SupervisorSpec
 from supervisors.errors import ConfigError
@@ -100,11 +99,11 @@ def _warnings(spec: SupervisorSpec, name: str) -> list[str]:
     return found
 
 
-def _values(spec: SupervisorSpec) -> dict[str, Any]:
+def _values(spec: SupervisorSpec) -> dict[str, object]:
     """Every value that a file may set, by table and key."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
 
-    def walk(path: str, table: dict[str, Any]) -> None:
+    def walk(path: str, table: dict[str, object]) -> None:
         for key, value in table.items():
             where = f"{path}.{key}" if path else key
             if isinstance(value, dict):
@@ -116,7 +115,7 @@ def _values(spec: SupervisorSpec) -> dict[str, Any]:
     return found
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _differences(before: dict[str, object], after: dict[str, object]) -> list[str]:
     return [
         f"{where} = {json.dumps(value)} (was {json.dumps(before[where])})"
         for where, value in after.items()

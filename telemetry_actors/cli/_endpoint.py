@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.life.settings_said import check_files
@@ -19,7 +18,9 @@ class UsageError(Exception):
     """Nothing was started: an option, a setting or the file is wrong."""
 
 
-def sending_settings(endpoint: str | None, config: Path | None, **more: Any) -> TelemetrySettings:
+def sending_settings(
+    endpoint: str | None, config: Path | None, **more: object
+) -> TelemetrySettings:
     """Settings with all flags on and somewhere to send to.
 
     Args:
@@ -30,7 +31,7 @@ def sending_settings(endpoint: str | None, config: Path | None, **more: Any) -> 
     Raises:
         UsageError: a setting can't be used, or no endpoint is named.
     """
-    named: dict[str, Any] = {"enterprise_otlp_endpoint": endpoint, "config": config}
+    named: dict[str, object] = {"enterprise_otlp_endpoint": endpoint, "config": config}
     named = {name: value for name, value in named.items() if value is not None} | more
     try:
         settings = TelemetrySettings.enabled(**named)

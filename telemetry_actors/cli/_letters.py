@@ -292,7 +292,7 @@ def _only(found: list[StoredLetter], wanted_id: str, path: Path) -> StoredLetter
     raise UsageError(f"{len(found)} letters are meant by {wanted_id!r}: {ids}")
 
 
-def _whole(stored: StoredLetter) -> dict[str, Any]:
+def _whole(stored: StoredLetter) -> dict[str, object]:
     letter, among = stored.letter, stored.letter.among
     assumed = among and {"rejected": among.rejected, "event_ids": list(among.event_ids)}
     return {
@@ -305,7 +305,7 @@ def _whole(stored: StoredLetter) -> dict[str, Any]:
     }
 
 
-def _envelope(stored: StoredLetter) -> dict[str, Any]:
+def _envelope(stored: StoredLetter) -> dict[str, object]:
     envelope = stored.letter.envelope
     return {
         "case": envelope.case,
@@ -319,14 +319,14 @@ def _envelope(stored: StoredLetter) -> dict[str, Any]:
     }
 
 
-def _read(packed: bytes | None) -> Any:
+def _read(packed: bytes | None) -> object:
     try:
         return None if packed is None else _plain(unpack_map(packed))
     except EnvelopeError as error:
         return {"unreadable": str(error), "base64": _plain(packed)}
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def _plain(value: object, depth: int = 0) -> object:
     """As JSON can say it: bytes in base64; numbers that are none, and what is too deep, as text."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()

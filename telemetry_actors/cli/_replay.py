@@ -106,7 +106,7 @@ class _Awaited(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: object) -> int | None:
         if self._unsaid:
             self._say()
         with suppress(OSError, ValueError):  # of what can't be asked, such as a pipe on Windows

@@ -15,7 +15,7 @@ Aside = tuple[TelemetryCase, "Callable[[Mapping[str, Any]], dict[str, Any]]"]
 """A case, and its payload: made of what a turn or an author is about."""
 
 
-def _moderation(of: Mapping[str, Any]) -> dict[str, Any]:
+def _moderation(of: Mapping[str, Any]) -> dict[str, object]:
     return {
         **of["ids"],
         "flagged": of["fails"],
@@ -26,7 +26,7 @@ def _moderation(of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _retrieval(of: Mapping[str, Any]) -> dict[str, Any]:
+def _retrieval(of: Mapping[str, Any]) -> dict[str, object]:
     start_ns, end_ns = of["took"]
     return {
         **of["ids"],
@@ -67,7 +67,7 @@ def _tool(of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _questions(of: Mapping[str, Any]) -> dict[str, Any]:
+def _questions(of: Mapping[str, Any]) -> dict[str, object]:
     return {
         "message_id": of["ids"]["message_id"],
         "questions": [of["question"], "And what does it cost?", "Can you show me an example?"],
@@ -89,7 +89,7 @@ def _name(of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _feedback(of: Mapping[str, Any]) -> dict[str, Any]:
+def _feedback(of: Mapping[str, Any]) -> dict[str, object]:
     return {
         "message_id": of["ids"]["message_id"],
         "conversation_id": of["conversation_id"],
@@ -100,7 +100,7 @@ def _feedback(of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _draft(of: Mapping[str, Any]) -> dict[str, Any]:
+def _draft(of: Mapping[str, Any]) -> dict[str, object]:
     start_ns, end_ns = of["took"]
     return {
         "workflow_id": of["workflow_id"],
@@ -120,7 +120,7 @@ def _draft(of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prompt(of: Mapping[str, Any]) -> dict[str, Any]:
+def _prompt(of: Mapping[str, Any]) -> dict[str, object]:
     return {
         "operation_type": "rule_generate",
         "instruction": "A polite assistant for a shop.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import _thread
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_result, wait_exponential
 
@@ -41,8 +41,8 @@ class _Gateway(Protocol):
     def emit(
         self,
         case: str,
-        context: Mapping[str, Any],
-        payload: Mapping[str, Any],
+        context: Mapping[str, object],
+        payload: Mapping[str, object],
         *,
         event_id: str | None = None,
     ) -> Admission: ...

@@ -39,7 +39,7 @@ class Counts:
         self._lock = threading.Lock()
         self._logs: set[str] = set()
         self._spans: set[bytes] = set()
-        self._points: dict[tuple[str, bytes], Any] = {}
+        self._points: dict[tuple[str, bytes], object] = {}
         self._by_event: Counter[str] = Counter()
         self._repeated_logs = 0
         self._repeated_spans = 0
@@ -217,7 +217,7 @@ class _Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = _HOST, self.server_address[1]
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that has gone away is no news."""
 
 

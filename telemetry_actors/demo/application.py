@@ -128,7 +128,7 @@ class Application:
         return turn.events(nested=self.one_in(_NESTS_ONE_IN), fails=self.one_in(_FAILS_ONE_IN))
 
 
-def _app_event(case: TelemetryCase, app: _App, **more: Any) -> MadeEvent:
+def _app_event(case: TelemetryCase, app: _App, **more: object) -> MadeEvent:
     context = {"tenant_id": app.tenant_id, "app_id": app.app_id}
     return MadeEvent(case.value, context, {"app_id": app.app_id, **more})
 
@@ -178,7 +178,7 @@ class _Turn:
         for case, payload in AUTHOR:
             yield self._event(case, payload(self._what(fails=False)))
 
-    def _what(self, *, fails: bool) -> dict[str, Any]:
+    def _what(self, *, fails: bool) -> dict[str, object]:
         """What an aside may be about."""
         return {
             "ids": {
@@ -246,7 +246,7 @@ class _Turn:
         )
 
     def _workflow_run(self, end_ns: int, *, fails: bool) -> MadeEvent:
-        outcome: dict[str, Any] = (
+        outcome: dict[str, object] = (
             {"status": "failed", "error": "node llm failed: rate limit reached"}
             if fails
             else {"outputs": {"answer": self.answer}}
@@ -263,7 +263,7 @@ class _Turn:
         )
 
     def _message_run(self, end_ns: int, *, fails: bool) -> MadeEvent:
-        payload: dict[str, Any] = {
+        payload: dict[str, object] = {
             "message_id": self.message_id,
             "workflow_run_id": self.run_id,
             "conversation_id": self.conversation_id,
@@ -283,8 +283,8 @@ class _Turn:
         }
         return self._event(TelemetryCase.MESSAGE_RUN, payload)
 
-    def _run(self, start_ns: int, end_ns: int, **more: Any) -> MadeEvent:
-        payload: dict[str, Any] = {
+    def _run(self, start_ns: int, end_ns: int, **more: object) -> MadeEvent:
+        payload: dict[str, object] = {
             "workflow_id": self.app.workflow_id,
             "workflow_run_id": self.run_id,
             "version": "2026-11-01 10:00:00",
@@ -300,9 +300,11 @@ class _Turn:
         }
         return self._event(TelemetryCase.WORKFLOW_RUN, payload)
 
-    def _node(self, node_id: str, node_type: str, span: tuple[int, int], **more: Any) -> MadeEvent:
+    def _node(
+        self, node_id: str, node_type: str, span: tuple[int, int], **more: object
+    ) -> MadeEvent:
         self.index += 1
-        payload: dict[str, Any] = {
+        payload: dict[str, object] = {
             "workflow_id": self.app.workflow_id,
             "workflow_run_id": self.run_id,
             "node_execution_id": self.application.new_id(),
@@ -321,7 +323,7 @@ class _Turn:
         }
         return self._event(TelemetryCase.NODE_EXECUTION, payload)
 
-    def _event(self, case: TelemetryCase, payload: dict[str, Any]) -> MadeEvent:
+    def _event(self, case: TelemetryCase, payload: dict[str, object]) -> MadeEvent:
         context = {
             "tenant_id": self.app.tenant_id,
             "app_id": self.app.app_id,
@@ -331,5 +333,5 @@ class _Turn:
         }
         return MadeEvent(case.value, context, payload)
 
-    def _model(self) -> dict[str, Any]:
+    def _model(self) -> dict[str, object]:
         return {"model_provider": self.app.provider, "model_name": self.app.model}

@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from telemetry_actors.demo._lines import numbered_lines
 from telemetry_actors.demo._text import text_of
@@ -187,7 +187,7 @@ class _Turn:
             **_MODEL,
         )
 
-    def _event(self, case: TelemetryCase, **payload: Any) -> MadeEvent:
+    def _event(self, case: TelemetryCase, **payload: object) -> MadeEvent:
         return MadeEvent(
             case.value,
             self._context(),
@@ -197,7 +197,7 @@ class _Turn:
             line=self.arrival.row + 1,
         )
 
-    def _context(self) -> dict[str, Any]:
+    def _context(self) -> dict[str, object]:
         return {
             "tenant_id": _tenant_id("tenant", self.tenant),
             "app_id": _tenant_id("app", self.tenant),
@@ -205,7 +205,7 @@ class _Turn:
             "workspace_name": _WORKSPACES[self.tenant],
         }
 
-    def _shared(self, arrival: Arrival) -> dict[str, Any]:
+    def _shared(self, arrival: Arrival) -> dict[str, object]:
         return {
             "workflow_run_id": self.id_of("workflow_run"),
             "message_id": self.id_of("message"),

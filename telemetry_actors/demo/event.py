@@ -15,7 +15,7 @@ class MadeEvent(NamedTuple):
 
     case: str
     context: dict[str, Any]
-    payload: dict[str, Any]
+    payload: dict[str, object]
     event_id: str | None = None
     """``None``: the gateway makes one."""
     at_ns: int | None = None

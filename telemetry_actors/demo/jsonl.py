@@ -58,7 +58,7 @@ def event_of_line(number: int, line: bytes) -> MadeEvent | BadLine:
         return BadLine(number, str(error))
 
 
-def _event(number: int, value: Any) -> MadeEvent:
+def _event(number: int, value: object) -> MadeEvent:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return MadeEvent(
@@ -71,7 +71,7 @@ def _event(number: int, value: Any) -> MadeEvent:
     )
 
 
-def _case(case: Any) -> str:
+def _case(case: object) -> str:
     if not isinstance(case, str):
         raise ValueError("no case" if case is None else "case is not a text")
     if case not in _CASES and case not in registered_cases():
@@ -80,14 +80,14 @@ def _case(case: Any) -> str:
     return case
 
 
-def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
+def _object(value: dict[str, object], key: str) -> dict[str, object]:
     found = value.get(key)
     if not isinstance(found, dict):
         raise ValueError(f"no {key}" if key not in value else f"{key} is not an object")
     return found
 
 
-def _event_id(event_id: Any) -> str | None:
+def _event_id(event_id: object) -> str | None:
     if event_id is None:
         return None
     if not isinstance(event_id, str) or not event_id:

@@ -75,7 +75,7 @@ class ReceiverProcess:
         connection = http.client.HTTPConnection(_HOST, self.port, timeout=timeout_s)
         try:
             connection.request("GET", "/stats")
-            stats: dict[str, Any] = json.load(connection.getresponse())
+            stats: dict[str, object] = json.load(connection.getresponse())
             return stats
         finally:
             connection.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import weakref
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from supervisors.system.native import get_ident
 from telemetry_actors.door._giving_way import in_signal_handler
@@ -43,7 +43,7 @@ def _in_finaliser(frame: FrameType | None) -> bool:
     return True
 
 
-def _arguments(frame: FrameType) -> list[Any]:
+def _arguments(frame: FrameType) -> list[object]:
     """The positional ones, those of a ``*args`` too."""
     code, values = frame.f_code, frame.f_locals
     names = code.co_varnames
@@ -54,7 +54,7 @@ def _arguments(frame: FrameType) -> list[Any]:
     return found
 
 
-def _is_called_back(arguments: list[Any]) -> bool:
+def _is_called_back(arguments: list[object]) -> bool:
     """By a weakref whose object is gone, or by `gc`, with its two words."""
     if any(isinstance(one, weakref.ref) and weakref.ref.__call__(one) is None for one in arguments):
         return True

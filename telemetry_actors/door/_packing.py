@@ -74,7 +74,7 @@ def _pack_cleaned(entry: Entry, context: Any, payload: Any, packed: bytes | None
     return _with_context(context, payload.get("tenant_id"), _Packer().pack(payload))
 
 
-def _with_context(context: dict[Any, Any], payload_says: Any, packed: Any) -> Packed:
+def _with_context(context: dict[Any, object], payload_says: object, packed: Any) -> Packed:
     tenant_id = context.get("tenant_id")
     try:
         if type(tenant_id) is str or tenant_id is None:
@@ -93,19 +93,19 @@ def _with_context(context: dict[Any, Any], payload_says: Any, packed: Any) -> Pa
     return _Packer().pack(cleaned), tenant_of(payload_says, said), packed
 
 
-def pack_context(context: Mapping[str, Any]) -> tuple[bytes, str]:
+def pack_context(context: Mapping[str, object]) -> tuple[bytes, str]:
     """Of an event whose payload is elsewhere: the packed context, and whose it says it is."""
     found = _with_context(dict(context), None, b"")
     return found[0], found[1]
 
 
-def _check_keys(payload: dict[Any, Any]) -> None:
+def _check_keys(payload: dict[object, object]) -> None:
     """Raises `TypeError` where a key of bytes has passed the gate: the payload is to be cleaned."""
     if not all(type(key) is str for key in payload):
         raise TypeError
 
 
-def _cleaned(entry: Entry, payload: dict[Any, Any]) -> dict[str, Any] | None:
+def _cleaned(entry: Entry, payload: dict[object, object]) -> dict[str, object] | None:
     cleaned = sanitise(payload)
     if type(cleaned) is not dict:
         return None
@@ -113,11 +113,11 @@ def _cleaned(entry: Entry, payload: dict[Any, Any]) -> dict[str, Any] | None:
     return gate_made_texts(entry.route, cleaned) if entry.gated else cleaned
 
 
-def _payload_dict(payload: Any) -> dict[Any, Any] | None:
+def _payload_dict(payload: Any) -> dict[object, object] | None:
     return _as_dict(payload) if issubclass(type(payload), Mapping) else None
 
 
-def _as_dict(payload: Mapping[Any, Any]) -> dict[Any, Any] | None:
+def _as_dict(payload: Mapping[object, object]) -> dict[Any, object] | None:
     try:
         return dict(payload)
     except BaseException:  # noqa: BLE001 -- a foreign mapping may raise anything while it is read

@@ -44,7 +44,9 @@ _MARKED: Final = re.compile(
 class StrictIntake(Intake):
     """See `Intake`."""
 
-    def emit(self, case: Any, context: Any, payload: Any, manager: Any, event_id: Any) -> Admission:
+    def emit(
+        self, case: object, context: object, payload: object, manager: object, event_id: object
+    ) -> Admission:
         """As `Intake.emit`.
 
         Raises:
@@ -59,7 +61,7 @@ class StrictIntake(Intake):
             raise StrictError(printable(shown_case(case)), printable(problem))
         return verdict
 
-    def _problem(self, case: Any, context: Any, payload: Any) -> str | None:
+    def _problem(self, case: object, context: Any, payload: Any) -> str | None:
         entry = self._entry(case)
         if entry is self._unknown:
             return (
@@ -77,7 +79,7 @@ class StrictIntake(Intake):
             or _formless("context", context, unpack_map(packed[0]))
         )
 
-    def _problem_of_payload(self, entry: Entry, payload: dict[str, Any]) -> str | None:
+    def _problem_of_payload(self, entry: Entry, payload: dict[str, object]) -> str | None:
         from telemetry_actors.handlers import DEFINITIONS
         from telemetry_actors.handlers.forms import PayloadReader
 
@@ -96,7 +98,9 @@ class StrictIntake(Intake):
         return None
 
 
-def _formless(what: str, given: Mapping[Any, Any] | None, kept: Mapping[str, Any]) -> str | None:
+def _formless(
+    what: str, given: Mapping[object, object] | None, kept: Mapping[str, object]
+) -> str | None:
     """A value that the wire has no form for: a mark stands in its place, or an address."""
     for key, value in (given or {}).items():
         if type(value) is not str and type(key) is str and _is_marked(kept.get(key)):
@@ -105,27 +109,27 @@ def _formless(what: str, given: Mapping[Any, Any] | None, kept: Mapping[str, Any
     return None
 
 
-def _is_marked(value: Any) -> bool:
+def _is_marked(value: object) -> bool:
     if isinstance(value, str):
         return _MARKED.match(value) is not None
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(map(_is_marked, inner))
 
 
-def _no_id(event_id: Any) -> str | None:
+def _no_id(event_id: object) -> str | None:
     """It is given, and no text can be made of it: the event has one that nobody knows."""
     if event_id is None or type(event_id) is str or str(sanitise(event_id))[:1] not in ("", "<"):
         return None
     return f"the event_id is a {type(event_id).__name__[:_KEY]}, so a new one is made; give a text"
 
 
-def _no_tenant(context: Mapping[str, Any]) -> str:
+def _no_tenant(context: Mapping[str, object]) -> str:
     meant = nearest(_TENANT, [key[:_KEY] for key in context if key != _TENANT])
     words = f"; the context has {meant}: did you mean {_TENANT}?" if meant is not None else ""
     return f"no tenant: neither payload nor context has a {_TENANT}{words}"
 
 
-def _keys(definition: CaseDefinition[Any]) -> list[str]:
+def _keys(definition: CaseDefinition[object]) -> list[str]:
     from pydantic import TypeAdapter
 
     try:
@@ -135,7 +139,7 @@ def _keys(definition: CaseDefinition[Any]) -> list[str]:
     return [key for keys in fields for key in keys]
 
 
-def _misspelt(known: Iterable[str], payload: Mapping[str, Any]) -> str | None:
+def _misspelt(known: Iterable[str], payload: Mapping[str, object]) -> str | None:
     """A key that the model doesn't have, like one that it has and that is missing here."""
     there = {*known, _TENANT}
     missing = sorted(there - payload.keys()) if len(there) > 1 else []

@@ -6,7 +6,7 @@ actor's mailbox, and whom to call. Any thread; takes no lock but the books', and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supervisors import Mailbox, MailboxSpec
 from telemetry_actors.event.envelope import Envelope, charge_of
@@ -37,7 +37,7 @@ class TraceCalls:
         )
         self._books = books
 
-    def offer(self, companion: Any, task_name: str, envelope: Envelope) -> bool:
+    def offer(self, companion: object, task_name: str, envelope: Envelope) -> bool:
         """Hand a call to the actor. False: full. Any thread, no lock, no wait."""
         size = charge_of(envelope)  # it may outlive its event, which is charged for it elsewhere
         box, waiting = self.mailbox, len(self.mailbox.user)
@@ -46,7 +46,7 @@ class TraceCalls:
         box.append((companion, task_name, envelope), size)
         return True
 
-    def give(self, manager: Any, task_name: str, envelope: Envelope) -> None:
+    def give(self, manager: object, task_name: str, envelope: Envelope) -> None:
         """Hand a task to the trace manager, if one came with it, and to each provider; count.
 
         The router's thread. (That a manager was given is counted at the door.)

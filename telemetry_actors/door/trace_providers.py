@@ -18,7 +18,7 @@ class _Registered:
 
     __slots__ = ("_provider",)
 
-    def __init__(self, provider: Any) -> None:
+    def __init__(self, provider: object) -> None:
         self._provider = provider
 
     @property
@@ -40,7 +40,7 @@ class TraceProviders:
     def __bool__(self) -> bool:
         return bool(self._by_id)
 
-    def add(self, provider: Any) -> None:
+    def add(self, provider: object) -> None:
         """Give *provider* each task from now on. A second time changes nothing.
 
         Raises:
@@ -54,7 +54,7 @@ class TraceProviders:
             )
         self._by_id.setdefault(id(provider), _Registered(provider))
 
-    def remove(self, provider: Any) -> None:
+    def remove(self, provider: object) -> None:
         """No more calls, also of those that are queued. A stranger is no error."""
         found = self._by_id.pop(id(provider), None)
         if found is not None:

@@ -60,11 +60,11 @@ def decoded(data: bytes, **options: Any) -> Any:
         raise EnvelopeError(f"not msgpack: {type(error).__name__}") from None
 
 
-def _no_extension(code: int, _data: bytes) -> Any:
+def _no_extension(code: int, _data: bytes) -> object:
     raise EnvelopeError(f"extension type {code} is not allowed")
 
 
-_LIMITS: Final[dict[str, Any]] = {
+_LIMITS: Final[dict[str, object]] = {
     "ext_hook": _no_extension,
     "max_array_len": MAX_VALUES,
     "max_map_len": MAX_VALUES,
@@ -72,7 +72,7 @@ _LIMITS: Final[dict[str, Any]] = {
 }
 
 
-def _in_pieces(data: bytes, options: dict[str, Any]) -> Any:
+def _in_pieces(data: bytes, options: dict[str, object]) -> object:
     unpacker = msgpack.Unpacker(max_buffer_size=len(data), **options)
     piece = memoryview(data)
     for at in range(0, len(data), _PIECE_BYTES):

@@ -82,8 +82,8 @@ def check_mapping(case: str, mapping: object) -> None:
 
 def check_gated(
     case: str,
-    schema: Any,
-    validate: Callable[[dict[str, Any]], Any],
+    schema: object,
+    validate: Callable[[dict[str, object]], object],
     gated: Sequence[str],
     reduced: Mapping[str, Reduction],
 ) -> tuple[tuple[str, ...], dict[str, Reduction]]:
@@ -143,7 +143,7 @@ def _aliases(alias: Any) -> list[str]:
 
 
 def _check_marker(
-    case: str, key: str, validate: Callable[[dict[str, Any]], Any], marker: object
+    case: str, key: str, validate: Callable[[dict[str, object]], object], marker: object
 ) -> None:
     """The model itself is asked: it knows its own validators best."""
     try:
@@ -175,7 +175,7 @@ def checked(case: str, mapping: MappingOf, instruments: Sequence[Instrument]) ->
     """
     known = tuple(instruments)
 
-    def look(facts: Any, payload: Any, settings: Any) -> Signals:
+    def look(facts: object, payload: object, settings: object) -> Signals:
         signals = mapping(facts, payload, settings)
         problem = _problem_of(signals, known)
         if problem is not None:
@@ -211,7 +211,7 @@ def _problem_of(signals: object, known: Sequence[Instrument]) -> str | None:
     return next((problem for problem in problems if problem is not None), None)
 
 
-def _problem_of_records(name: str, kind: type[tuple[Any, ...]], records: Any) -> str | None:
+def _problem_of_records(name: str, kind: type[tuple[object, ...]], records: Any) -> str | None:
     if type(records) is kind:
         return f"Signals.{name} is {a_kind(records)}; a tuple of them is wanted: ({name[:-1]},)"
     if type(records) not in (tuple, list):

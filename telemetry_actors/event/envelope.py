@@ -53,7 +53,7 @@ _BINS = (0xC4, 0xC5, 0xC6)
 _MAX_HEAD_BYTES = 16
 
 
-def _as_id(value: Any) -> Any:
+def _as_id(value: object) -> object:
     """As in a plain mapping: an int id is its decimal text, a UUID its text."""
     found = id_of_any(value)
     return value if found is None else found
@@ -219,14 +219,14 @@ def _check_fields(fields: list[Any]) -> None:
         raise EnvelopeError(f"field 7 has {len(fallback)} bytes, at most 64KB are allowed")
 
 
-def _text_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _text_keys(pairs: list[tuple[object, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
     for key, value in pairs:
         found[distinct(key if type(key) is str else key_text(key), found)] = value
     return found
 
 
-def _has_bytes_key(value: Any) -> bool:
+def _has_bytes_key(value: object) -> bool:
     if type(value) is dict:
         return any(type(key) is bytes for key in value) or any(map(_has_bytes_key, value.values()))
     return type(value) is list and any(map(_has_bytes_key, value))
@@ -259,7 +259,7 @@ def base64_bytes(text: str) -> bytes | None:
         return None
 
 
-def _whole(data: bytes) -> Any:
+def _whole(data: bytes) -> object:
     try:
         value = decoded(data)
     except TooLarge:
@@ -283,13 +283,13 @@ class TelemetryEnvelope(BaseModel):
     case: str = Field(max_length=_MAX_TEXT_BYTES)
     tenant_id: str = Field(max_length=_MAX_TEXT_BYTES)
     event_id: str = Field(max_length=_MAX_TEXT_BYTES)
-    payload: dict[str, Any]
+    payload: dict[str, object]
     payload_fallback: bytes | None = None
     metadata: dict[str, Any] | None = None
 
     @field_validator("payload_fallback", mode="before")
     @classmethod
-    def _from_base64(cls, value: Any) -> Any:
+    def _from_base64(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         found = base64_bytes(value)

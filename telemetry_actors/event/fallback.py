@@ -51,7 +51,7 @@ class CutRule(NamedTuple):
     """Keys that hold content."""
 
     @classmethod
-    def of(cls, model: type[Any], gated: Iterable[str]) -> CutRule:
+    def of(cls, model: type[object], gated: Iterable[str]) -> CutRule:
         """Of a case with that payload model, a `TypedDict` or a pydantic model."""
         fields = getattr(model, "model_fields", None)
         if fields is None:
@@ -61,7 +61,7 @@ class CutRule(NamedTuple):
 
 
 def cut_down(
-    payload: Mapping[str, Any], rule: CutRule, most_bytes: int = PAYLOAD_FALLBACK_MAX_BYTES
+    payload: Mapping[str, object], rule: CutRule, most_bytes: int = PAYLOAD_FALLBACK_MAX_BYTES
 ) -> bytes | None:
     """As much of *payload* as fits, packed: whole keys, in their order.
 
@@ -86,7 +86,7 @@ def cut_down(
     return header + b"".join(pair for _, pair in sorted(kept))
 
 
-def _rank(key: str, value: Any, rule: CutRule) -> int:
+def _rank(key: str, value: object, rule: CutRule) -> int:
     if key in rule.required:
         return 0
     if key in rule.gated:
@@ -129,7 +129,7 @@ def _is_packed_map(data: bytes) -> bool:
     return unpacker.tell() == len(data) and type(value) is dict and all(map(_is_text, value))
 
 
-def _is_text(key: Any) -> bool:
+def _is_text(key: object) -> bool:
     return type(key) is str
 
 
@@ -139,7 +139,7 @@ class _PlainData(pickle.Unpickler):
     def find_class(self, _module: str, _name: str, /) -> Any:
         raise pickle.UnpicklingError("a name")
 
-    def persistent_load(self, _pid: Any, /) -> Any:
+    def persistent_load(self, _pid: object, /) -> Any:
         raise pickle.UnpicklingError("a reference")
 
 
@@ -158,7 +158,7 @@ def _unpickled(data: bytes) -> bytes | None:
     return cast("bytes", msgpack.packb(sanitise(value)))
 
 
-def _weigh(value: Any, room: int, depth: int = 0) -> int:
+def _weigh(value: object, room: int, depth: int = 0) -> int:
     """What is left of *room* bytes after *value*, written out in full.
 
     Raises:
@@ -172,13 +172,13 @@ def _weigh(value: Any, room: int, depth: int = 0) -> int:
     return room
 
 
-def _own_bytes(value: Any) -> int:
+def _own_bytes(value: object) -> int:
     if isinstance(value, str | bytes):
         return max(1, len(value))
     return 1 + value.bit_length() // 8 if isinstance(value, int) else 1
 
 
-def _inside(value: Any) -> Iterable[Any]:
+def _inside(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return chain(value, value.values())
     if isinstance(value, list | tuple | set | frozenset):

@@ -90,7 +90,7 @@ def is_id_key(key: str) -> bool:
     return key.endswith(("_id", "_ids"))
 
 
-def id_of_any(value: Any) -> str | None:
+def id_of_any(value: object) -> str | None:
     """The text of an id as a host has it (a UUID, an enum, an int ...). Null: it has none.
 
     Never raises. A mark that `sanitise` leaves is no text: two of them would pass for one.
@@ -114,7 +114,7 @@ def _is_mark(text: str) -> bool:
     return text[:1] == "<"
 
 
-def tenant_of(payload_says: Any, context_says: Any) -> str:
+def tenant_of(payload_says: object, context_says: object) -> str:
     """Whose event it is: the payload's word before the context's; "" when neither says.
 
     The one place where this is decided: at the door, and then it is the envelope's. Dedup,
@@ -251,7 +251,7 @@ def _float_ns(value: float, unit_ns: int) -> int:
 # -- contexts -------------------------------------------------------------------------------------
 
 
-def said_of(context: Mapping[str, Any], key: str) -> str:
+def said_of(context: Mapping[str, object], key: str) -> str:
     """What a context says of *key*. Raises `Unreadable`."""
     value = context.get(key)
     if type(value) is str:  # nearly every one, and four times for each event
@@ -259,7 +259,7 @@ def said_of(context: Mapping[str, Any], key: str) -> str:
     return id_of(value) if is_id_key(key) else text_of(value)
 
 
-def read_context(context: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def read_context(context: Mapping[str, object]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """The context with its five keys as texts, and which of them can't be read (left out).
 
     >>> read_context({"app_id": 17, "user_id": [], "x": 1})

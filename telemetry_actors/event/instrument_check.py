@@ -89,7 +89,7 @@ def _nearest(kind: object) -> str:
 
 
 def _problem_of_number(instrument: Instrument) -> str | None:
-    number: Any = instrument.number
+    number: object = instrument.number
     if number is not int and number is not float:
         shown = number.__name__ if isinstance(number, type) else repr(number)
         return f"number {shown} must be int or float, the types themselves"
@@ -99,7 +99,7 @@ def _problem_of_number(instrument: Instrument) -> str | None:
 
 
 def _problem_of_buckets(instrument: Instrument) -> str | None:
-    bounds: Any = instrument.buckets
+    bounds: object = instrument.buckets
     if type(bounds) is not tuple:
         return f"buckets {bounds!r} must be a tuple of numbers"
     if bounds and instrument.kind != "histogram":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pydantic_core
 from pydantic import ValidationError
@@ -38,11 +38,11 @@ class Incoming(NamedTuple):
     event_id: str
     emitted_at: int | None
     """ns since the epoch; None where the envelope does not say."""
-    context: Mapping[str, Any]
-    payload: dict[str, Any] | None
+    context: Mapping[str, object]
+    payload: dict[str, object] | None
     """None: off-loaded, or cut down to *fallback*."""
     fallback: bytes | None
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
     """``origin``, and ``payload_ref`` where there is one."""
 
 
@@ -85,7 +85,7 @@ def from_json(data: object, holder: str) -> Incoming:
     model = _model(_fields(data), holder)
     metadata = model.metadata or {}
     context = metadata.get("context")
-    kept: dict[str, Any] = {"origin": _origin(metadata.get("origin"), holder)}
+    kept: dict[str, object] = {"origin": _origin(metadata.get("origin"), holder)}
     if type(metadata.get("payload_ref")) is str:
         kept["payload_ref"] = metadata["payload_ref"][:_MAX_REF_BYTES]  # the event's own, or none
     elsewhere = "payload_ref" in kept or model.payload_fallback is not None
@@ -100,7 +100,7 @@ def from_json(data: object, holder: str) -> Incoming:
     )
 
 
-def _fields(data: object) -> dict[str, Any]:
+def _fields(data: object) -> dict[str, object]:
     if not isinstance(data, str | bytes):
         raise EnvelopeError(f"a {type(data).__name__}, not JSON text")
     if len(data) > MAX_BYTES:
@@ -112,7 +112,7 @@ def _fields(data: object) -> dict[str, Any]:
     return {name: read[name] for name in _FIELDS if name in read}
 
 
-def _read(data: str | bytes) -> Any:
+def _read(data: str | bytes) -> object:
     try:
         return pydantic_core.from_json(data)  # its depth is bounded
     except TypeError:  # a text with half a surrogate pair in it, as it is
@@ -126,7 +126,7 @@ def _read(data: str | bytes) -> Any:
         raise EnvelopeError("not JSON, or too deep") from error
 
 
-def _model(fields: dict[str, Any], holder: str) -> TelemetryEnvelope:
+def _model(fields: dict[str, object], holder: str) -> TelemetryEnvelope:
     fields |= {key: _text(fields[key]) for key in ("tenant_id", "event_id") if key in fields}
     if fields.get("event_id") == "":
         # As in `emit()` it is no id. The same for a task that is delivered again.

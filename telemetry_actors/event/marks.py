@@ -7,7 +7,7 @@ too long for an attribute or a label. In the tables of ``docs/values.md`` each h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 CYCLE: Final = "<cycle>"
 TOO_DEEP: Final = "<cut: nested too deep>"
@@ -55,7 +55,7 @@ def bytes_text(value: bytes) -> str:
         return f"<{len(value)} bytes>"
 
 
-def named(value: Any, text: str) -> str:
+def named(value: object, text: str) -> str:
     """The text of an object of an unknown type, with the type's name.
 
     >>> named(ValueError(), "no"), named(object, "<class 'object'>")
@@ -64,7 +64,7 @@ def named(value: Any, text: str) -> str:
     return text if text[:1] == "<" else f"<{type_name(type(value))}: {text}>"
 
 
-def unread(value: Any) -> str:
+def unread(value: object) -> str:
     """For what would be used up, or take time, if we read it."""
     return f"<{type_name(type(value))}: not read>"
 
@@ -74,7 +74,7 @@ def more(count: int) -> str:
     return f"<cut: {count} more>"
 
 
-def distinct(key: str, taken: Mapping[str, Any]) -> str:
+def distinct(key: str, taken: Mapping[str, object]) -> str:
     """*key*, or with a number behind it if it is among *taken*: two keys had the same text.
 
     >>> distinct("1", {}), distinct("1", {"1": "a"})

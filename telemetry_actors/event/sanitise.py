@@ -55,7 +55,7 @@ class _Budget:
         self.open: set[int] = set()
 
 
-def sanitise(value: Any) -> Any:
+def sanitise(value: object) -> Any:
     """A copy of *value* made of dict, list, str, int, float, bool and None only. Never raises."""
     return _clean(value, 0, _Budget())
 
@@ -69,7 +69,7 @@ def text(value: str) -> str:
         return str.encode(value, "utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def key_text(key: Any) -> str:
+def key_text(key: object) -> str:
     """A key that is no text as one: bytes as a value of bytes is, all else as its own text.
 
     >>> key_text(b"k"), key_text(7)
@@ -80,7 +80,7 @@ def key_text(key: Any) -> str:
     return cut(text(str(key)), _MAX_TEXT_BYTES)
 
 
-def _clean(value: Any, depth: int, budget: _Budget) -> Any:
+def _clean(value: object, depth: int, budget: _Budget) -> object:
     budget.nodes -= 1
     if budget.nodes < 0:
         return TOO_MANY
@@ -100,7 +100,7 @@ def _clean(value: Any, depth: int, budget: _Budget) -> Any:
         budget.open.discard(id(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if value is None or value is True or value is False:
         return value
     kind = type(value)
@@ -118,7 +118,7 @@ def _huge(value: int) -> str:
     return str(value) if bits <= _PRINTED_BITS else f"<int of {bits} bits>"
 
 
-def _container(value: Any, depth: int, budget: _Budget) -> Any:
+def _container(value: object, depth: int, budget: _Budget) -> object:
     if type(value) is dict:
         # In one step: another thread may be changing it.
         return _mapping(value.copy().items(), depth, budget)
@@ -131,14 +131,16 @@ def _container(value: Any, depth: int, budget: _Budget) -> Any:
     return _scalar(value, depth, budget)
 
 
-def _mapping(pairs: Iterable[tuple[Any, Any]], depth: int, budget: _Budget) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _mapping(
+    pairs: Iterable[tuple[object, object]], depth: int, budget: _Budget
+) -> dict[str, object]:
+    found: dict[str, object] = {}
     for key, value in list(islice(pairs, budget.nodes + 1)):
         found[distinct(_key(key), found)] = _clean(value, depth, budget)
     return found
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if isinstance(key, str):
         return text(key)
     try:
@@ -147,7 +149,7 @@ def _key(key: Any) -> str:
         return f"<unreadable key: {type_name(type(error))}>"
 
 
-def _scalar(value: Any, depth: int, budget: _Budget) -> Any:
+def _scalar(value: object, depth: int, budget: _Budget) -> object:
     if isinstance(value, enum.Enum):
         return _clean(value.value, depth, budget)
     if isinstance(value, str):
@@ -158,7 +160,7 @@ def _scalar(value: Any, depth: int, budget: _Budget) -> Any:
     return _standard(value, depth, budget)
 
 
-def _standard(value: Any, depth: int, budget: _Budget) -> Any:
+def _standard(value: object, depth: int, budget: _Budget) -> object:
     """Types of the standard library that the wire has a form for."""
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
@@ -171,7 +173,7 @@ def _standard(value: Any, depth: int, budget: _Budget) -> Any:
     return _object(value, depth, budget)
 
 
-def _object(value: Any, depth: int, budget: _Budget) -> Any:
+def _object(value: Any, depth: int, budget: _Budget) -> object:
     if hasattr(type(value), "model_dump"):
         return _clean(value.model_dump(), depth, budget)
     fields = _fields(value)
@@ -186,7 +188,7 @@ def _object(value: Any, depth: int, budget: _Budget) -> Any:
     return _text_of(value)
 
 
-def _fields(value: Any) -> list[str] | None:
+def _fields(value: object) -> list[str] | None:
     """Names of the fields of whatever is a record of named values; null: it is none.
 
     A dataclass, a model of pydantic's first version (which would pass for an iterable), or a class
@@ -202,7 +204,7 @@ def _fields(value: Any) -> list[str] | None:
     return None
 
 
-def _numeric(value: Any, depth: int, budget: _Budget) -> Any:
+def _numeric(value: Any, depth: int, budget: _Budget) -> object:
     """A scalar or an array of numpy, or of whoever has its manners."""
     if getattr(getattr(value, "dtype", None), "kind", "") == "m":
         return _text_of(value)  # a span of time: `item` is a bare number, its unit lost
@@ -217,5 +219,5 @@ def _numeric(value: Any, depth: int, budget: _Budget) -> Any:
     return _clean(value.tolist(), depth, budget)
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: object) -> str:
     return cut(named(value, text(str(value))), _MAX_TEXT_BYTES)

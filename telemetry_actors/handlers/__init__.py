@@ -67,7 +67,7 @@ _ALL: Final[tuple[CaseDefinition[Any], ...]] = (
     feedback_created.DEFINITION,
 )
 
-DEFINITIONS: Final[Mapping[TelemetryCase, CaseDefinition[Any]]] = MappingProxyType(
+DEFINITIONS: Final[Mapping[TelemetryCase, CaseDefinition[object]]] = MappingProxyType(
     {TelemetryCase(definition.case): definition for definition in _ALL}
 )
 """All fourteen. Read-only; a plain `str` finds its case too."""

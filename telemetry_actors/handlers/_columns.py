@@ -33,7 +33,7 @@ class Column(NamedTuple):
     """One attribute of a record."""
 
     key: str
-    source: str | Callable[[Row], Any]
+    source: str | Callable[[Row], object]
     """A key of the row, or what makes the value of it."""
     empty: AttributeValue | EllipsisType = ...
     """What stands there for null, "", 0 and the like; ``...``: they are sent as they are."""

@@ -28,7 +28,7 @@ def content_text(value: object, limits: JsonLimits) -> str | None:
 def text_list_or_map(key: str) -> Callable[[Mapping[str, Any]], object]:
     """A column's source: the value of *key* if it can be content, null for the types that can't."""
 
-    def source(row: Mapping[str, Any]) -> object:
+    def source(row: Mapping[str, object]) -> object:
         value = row.get(key)
         return value if isinstance(value, (str, list, dict)) else None
 

@@ -87,7 +87,7 @@ def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
-def between_s(start_ns: Any, end_ns: Any) -> float | None:
+def between_s(start_ns: object, end_ns: Any) -> float | None:
     """Seconds from start to end; None unless both are there. An early end counts as the start.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from supervisors import Clock, InFlight, Mailbox
 from telemetry_actors.batch.actor import BatchActor, SinkItem, forward_records
@@ -59,7 +59,7 @@ class HandlerActor(BatchActor):
 
     def __init__(
         self,
-        definition: CaseDefinition[Any],
+        definition: CaseDefinition[object],
         books: Books,
         *,
         settings: MappingSettings,
@@ -114,7 +114,7 @@ class HandlerActor(BatchActor):
             return signals
         return limited(signals, most_bytes)
 
-    def _facts(self, envelope: Envelope, context: Mapping[str, Any]) -> EventFacts:
+    def _facts(self, envelope: Envelope, context: Mapping[str, object]) -> EventFacts:
         return EventFacts(
             envelope.event_id,
             envelope.tenant_id,

@@ -60,11 +60,11 @@ class PayloadReader:
             `_fields.py`, or plain types.
     """
 
-    def __init__(self, definition: CaseDefinition[Any]) -> None:
+    def __init__(self, definition: CaseDefinition[object]) -> None:
         self._validate = definition.validate
-        self._model: Any = definition.model if definition.case in set(TelemetryCase) else None
+        self._model: object = definition.model if definition.case in set(TelemetryCase) else None
 
-    def read(self, payload: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    def read(self, payload: dict[str, object]) -> tuple[Any, tuple[str, ...]]:
         """The payload as the model has it, and the names of what could not be read.
 
         A name within a list or map has no number and no key of its own in it: there are never
@@ -81,8 +81,8 @@ class PayloadReader:
         return self._read_again(_fields_of(self._model), payload)
 
     def _read_again(
-        self, fields: Mapping[str, _Field], payload: Mapping[str, Any]
-    ) -> tuple[Any, tuple[str, ...]]:
+        self, fields: Mapping[str, _Field], payload: Mapping[str, object]
+    ) -> tuple[object, tuple[str, ...]]:
         lost: list[str] = []
         found, wrong = _read_fields(fields, payload, lost, "")
         if wrong:
@@ -107,10 +107,10 @@ def _words(error: ValidationError) -> str:
 
 
 def _read_fields(
-    fields: Mapping[str, _Field], given: Mapping[str, Any], lost: list[str], name: str
-) -> tuple[dict[str, Any], list[str]]:
+    fields: Mapping[str, _Field], given: Mapping[str, object], lost: list[str], name: str
+) -> tuple[dict[str, object], list[str]]:
     """What can be read, and in words what is required and can't."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     wrong = []
     for key, field in fields.items():
         value = given.get(key)
@@ -132,18 +132,18 @@ def _read_fields(
 
 
 @cache
-def _fields_of(model: Any) -> Mapping[str, _Field]:
+def _fields_of(model: object) -> Mapping[str, _Field]:
     hints = get_type_hints(model, include_extras=True)
     return {key: _field_of(kind, _ID if is_id_key(key) else _TEXT) for key, kind in hints.items()}
 
 
-def _field_of(kind: Any, text: Form) -> _Field:
+def _field_of(kind: object, text: Form) -> _Field:
     required = get_origin(kind) is Required
     read, words = _reader_of(get_args(kind)[0] if required else kind, text)
     return _Field(required, read, words)
 
 
-def _reader_of(kind: Any, text: Form) -> tuple[Reader, str]:
+def _reader_of(kind: object, text: Form) -> tuple[Reader, str]:
     """How a value of the type *kind* is read, whose texts are read as *text* says; and in words."""
     origin = get_origin(kind)
     if origin is Annotated:
@@ -161,7 +161,7 @@ def _reader_of(kind: Any, text: Form) -> tuple[Reader, str]:
     return (_as_it_is, "anything") if form is None else _simple(form)
 
 
-def _annotated(text: Form, kind: Any, *notes: Any) -> tuple[Reader, str]:
+def _annotated(text: Form, kind: object, *notes: object) -> tuple[Reader, str]:
     form = next((note for note in notes if isinstance(note, Form)), None)
     if form is not None:
         return _simple(form)
@@ -187,11 +187,11 @@ def _simple(form: Form) -> tuple[Reader, str]:
     return read, form.words
 
 
-def _as_it_is(value: object, _lost: list[str], _name: str) -> Any:
+def _as_it_is(value: object, _lost: list[str], _name: str) -> object:
     return value
 
 
-def _list_of(kind: Any, text: Form) -> Reader:
+def _list_of(kind: object, text: Form) -> Reader:
     inner, _ = _reader_of(kind, text)
 
     def read(value: object, lost: list[str], name: str) -> Any:
@@ -202,13 +202,13 @@ def _list_of(kind: Any, text: Form) -> Reader:
     return read
 
 
-def _map_of(kind: Any, text: Form) -> Reader:
+def _map_of(kind: object, text: Form) -> Reader:
     inner, _ = _reader_of(kind, text)
 
     def read(value: object, lost: list[str], name: str) -> Any:
         if not isinstance(value, dict):
             raise Unreadable
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for key, item in value.items():
             try:
                 found[key] = None if item is None else inner(item, lost, f"{name}.")
@@ -219,7 +219,7 @@ def _map_of(kind: Any, text: Form) -> Reader:
     return read
 
 
-def _record_of(model: Any) -> Reader:
+def _record_of(model: object) -> Reader:
     fields = _fields_of(model)
 
     def read(value: object, lost: list[str], name: str) -> Any:

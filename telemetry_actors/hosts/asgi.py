@@ -137,7 +137,7 @@ class _Wrapped:
     def __init__(self, app: _Asgi) -> None:
         self._app = app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: object, send: object) -> None:
         if scope["type"] == "lifespan":
             await _Lifespan(self._app, receive, send).run(scope)
         else:
@@ -154,7 +154,7 @@ class _Lifespan:
         self._asked: set[str] = set()
         self._answered: set[str] = set()
 
-    async def run(self, scope: Any) -> None:
+    async def run(self, scope: object) -> None:
         """From the beginning to the end, in the server's task."""
         async with self._use:
             error = await self._run_app(scope)
@@ -171,7 +171,7 @@ class _Lifespan:
             if self._answered == {"lifespan.startup.complete"}:
                 await self._answer({"type": "lifespan.shutdown.complete"})
 
-    async def _run_app(self, scope: Any) -> Exception | None:
+    async def _run_app(self, scope: object) -> Exception | None:
         """What it raised, if it did. One that comes to its end early has the gateway still."""
         try:
             await self._app(scope, self._ask, self._answer)

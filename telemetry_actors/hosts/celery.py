@@ -22,7 +22,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from supervisors import SystemClock
 from telemetry_actors.hosts._beginning import import_for_children
@@ -37,7 +37,7 @@ _LEFT_OUT: Final = ("SIGTERM", "SIGQUIT")
 _now_s = SystemClock().now_s
 
 
-def install(app: Any = None, *, flush_each_task_s: float = 0.0) -> None:  # noqa: ARG001 -- says where
+def install(app: object = None, *, flush_each_task_s: float = 0.0) -> None:  # noqa: ARG001 -- says where
     """Have the processes of a Celery worker deliver what their tasks have emitted. Idempotent.
 
     Where the application is made; before the worker starts. Harmless in processes that only send

@@ -11,8 +11,6 @@ no ``worker_exit``: the ASGI kit is for it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from telemetry_actors.hosts._beginning import begin_worker
 from telemetry_actors.lifecycle.exit import end_process
 from telemetry_actors.lifecycle.kits import note_kit
@@ -20,12 +18,12 @@ from telemetry_actors.lifecycle.kits import note_kit
 __all__ = ["post_worker_init", "worker_exit"]
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ARG001
+def post_worker_init(worker: object) -> None:  # noqa: ARG001
     """A worker has loaded the application. Its main thread; gunicorn gives the names."""
     note_kit("gunicorn")
     begin_worker()
 
 
-def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
+def worker_exit(server: object, worker: object) -> None:  # noqa: ARG001
     """A worker has served its last request. Its main thread."""
     end_process()

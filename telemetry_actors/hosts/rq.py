@@ -14,7 +14,7 @@ A work-horse that is killed (a cold shutdown of the worker, a job that is stoppe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rq.worker
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
         def is_horse(self) -> bool:
             """This process was made for one job."""
 
-        def perform_job(self, *args: Any, **named: Any) -> bool:
+        def perform_job(self, *args: object, **named: object) -> bool:
             """Do it."""
 
-        def work(self, *args: Any, **named: Any) -> bool:
+        def work(self, *args: object, **named: object) -> bool:
             """Take jobs until told to stop."""
 else:
     _Base = object
@@ -45,13 +45,13 @@ else:
 class DeliversAfterJob(_Base):
     """For worker classes of one's own: ``class MyWorker(DeliversAfterJob, RoundRobinWorker)``."""
 
-    def work(self, *args: Any, **named: Any) -> bool:
+    def work(self, *args: object, **named: object) -> bool:
         """As in rq. The worker's main thread."""
         note_kit("rq")
         import_for_children()
         return super().work(*args, **named)
 
-    def perform_job(self, *args: Any, **named: Any) -> bool:
+    def perform_job(self, *args: object, **named: object) -> bool:
         """As in rq. The main thread of the work-horse, or of the worker where there is none."""
         note_kit("rq")
         try:

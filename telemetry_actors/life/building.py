@@ -12,7 +12,6 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from supervisors import Runtime, SupervisorSpec, SystemClock
 from telemetry_actors.base.breaker import Breaker
@@ -91,7 +90,7 @@ class _NoOwnMetrics:
 
 
 def tree_of(
-    settings: TelemetrySettings, sinks: Sequence[Sink], cases: Mapping[str, CaseDefinition[Any]]
+    settings: TelemetrySettings, sinks: Sequence[Sink], cases: Mapping[str, CaseDefinition[object]]
 ) -> SupervisorSpec:
     """The tree that *settings* describe, for whoever wants to look at it. Starts nothing."""
     own = _NoOwnMetrics()

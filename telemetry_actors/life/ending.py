@@ -95,7 +95,7 @@ def _end_in_hand(places: Places, books: Books, place: Place, drop: Drop) -> None
         slot.in_flight = _batch_of(kept)
 
 
-def _batch_of(kept: list[Any]) -> InFlight | None:
+def _batch_of(kept: list[object]) -> InFlight | None:
     """A batch in hand that nobody will go on with, for those who count."""
     if not kept:
         return None

@@ -138,7 +138,7 @@ def _how_to_wake() -> _Wake:
     trio is asked first: where it runs as the guest of an asyncio loop, there is one of both, and a
     task of asyncio's is none of trio's.
     """
-    trio: Any = sys.modules.get("trio")
+    trio: object = sys.modules.get("trio")
     if trio is not None and _is_trio_task(trio):
         return _trio_wake(trio)
     asyncio: Any = sys.modules.get("asyncio")

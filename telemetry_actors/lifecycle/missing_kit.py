@@ -59,7 +59,7 @@ def _is_in_use(kit: str, modules: Modules) -> bool:
 
 def _serves_by_uvicorn(modules: Modules) -> bool:
     """A server of uvicorn's has SIGTERM, which it raises again at its end: no exit hook runs."""
-    server: Any = getattr(modules.get("uvicorn.server"), "Server", None)
+    server: object = getattr(modules.get("uvicorn.server"), "Server", None)
     owner = getattr(_on_sigterm(), "__self__", None)
     return isinstance(server, type) and isinstance(owner, server)
 
@@ -96,7 +96,7 @@ def _is_uwsgi(modules: Modules) -> bool:
     return "uwsgi" in modules
 
 
-def _on_sigterm() -> Any:
+def _on_sigterm() -> object:
     return signal.getsignal(signal.SIGTERM)
 
 

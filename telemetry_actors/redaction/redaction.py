@@ -25,7 +25,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _HIDDEN: Final = "***"
@@ -82,7 +82,7 @@ def know_headers(headers: Mapping[str, str]) -> None:
         _know(_secrets_of_header(value))
 
 
-def know_settings(values: Any) -> None:
+def know_settings(values: object) -> None:
     """The secrets among settings as they were given, before anybody has checked them.
 
     Told by the names: ``..._url`` and ``..._endpoint``, ``...headers``, ``..._api_key``. Maps

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -82,7 +81,7 @@ def _value(model: type[BaseModel], path: list[str], detail: ErrorDetails) -> str
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
-def _may_be_secret(model: type[BaseModel], name: str, value: Any) -> bool:
+def _may_be_secret(model: type[BaseModel], name: str, value: object) -> bool:
     field = model.model_fields.get(name)
     secret = field is None or "SecretStr" in str(field.annotation)
     return secret or isinstance(value, SecretStr) or "@" in str(value) or "?" in str(value)

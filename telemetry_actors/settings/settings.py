@@ -160,22 +160,22 @@ class TelemetrySettings(BaseSettings):
             config: Path | str | None = ...,
             otel_sdk_disabled: bool = ...,
             otel_exporter_otlp: Mapping[str, SecretStr | str] = ...,
-            gateway: GatewaySettings | Mapping[str, Any] = ...,
-            journal: JournalSettings | Mapping[str, Any] = ...,
-            pressure: PressureSettings | Mapping[str, Any] = ...,
-            stages: StageSettings | Mapping[str, Any] = ...,
-            dedup: DedupSettings | Mapping[str, Any] = ...,
-            payload_store: PayloadStoreSettings | Mapping[str, Any] = ...,
-            rehydrator: RehydratorSettings | Mapping[str, Any] = ...,
-            sink: SinkSettings | Mapping[str, Any] = ...,
-            otlp: OtlpSettings | Mapping[str, Any] = ...,
-            metrics: MetricSettings | Mapping[str, Any] = ...,
-            limits: LimitSettings | Mapping[str, Any] = ...,
-            lifecycle: LifecycleSettings | Mapping[str, Any] = ...,
-            supervision: SupervisionSettings | Mapping[str, Any] = ...,
-            dead_letters: DeadLetterSettings | Mapping[str, Any] = ...,
-            providers: ProviderSettings | Mapping[str, Any] = ...,
-            celery: CelerySettings | Mapping[str, Any] = ...,
+            gateway: GatewaySettings | Mapping[str, object] = ...,
+            journal: JournalSettings | Mapping[str, object] = ...,
+            pressure: PressureSettings | Mapping[str, object] = ...,
+            stages: StageSettings | Mapping[str, object] = ...,
+            dedup: DedupSettings | Mapping[str, object] = ...,
+            payload_store: PayloadStoreSettings | Mapping[str, object] = ...,
+            rehydrator: RehydratorSettings | Mapping[str, object] = ...,
+            sink: SinkSettings | Mapping[str, object] = ...,
+            otlp: OtlpSettings | Mapping[str, object] = ...,
+            metrics: MetricSettings | Mapping[str, object] = ...,
+            limits: LimitSettings | Mapping[str, object] = ...,
+            lifecycle: LifecycleSettings | Mapping[str, object] = ...,
+            supervision: SupervisionSettings | Mapping[str, object] = ...,
+            dead_letters: DeadLetterSettings | Mapping[str, object] = ...,
+            providers: ProviderSettings | Mapping[str, object] = ...,
+            celery: CelerySettings | Mapping[str, object] = ...,
         ) -> None: ...
 
     @classmethod
@@ -245,12 +245,12 @@ class TelemetrySettings(BaseSettings):
 
     @field_validator("enterprise_telemetry_gateway_enabled", mode="before")
     @classmethod
-    def _yes_or_off(cls, value: Any) -> bool:
+    def _yes_or_off(cls, value: object) -> bool:
         return is_gateway_word(str(value))
 
     @field_validator("otel_sdk_disabled", mode="before")
     @classmethod
-    def _true_or_not(cls, value: Any) -> bool:
+    def _true_or_not(cls, value: object) -> bool:
         return is_sdk_disabled(str(value))
 
     @field_validator("enterprise_otlp_endpoint")
@@ -291,7 +291,7 @@ class TelemetrySettings(BaseSettings):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _one_line(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _one_line(cls, values: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         origin = values.pop(ORIGIN, Origin()) if isinstance(values, dict) else Origin()
         know_settings(values)
         try:
@@ -306,7 +306,7 @@ class TelemetrySettings(BaseSettings):
         # Outside the handler, as in `Part`: the pydantic error holds secrets.
         raise problem
 
-    def model_post_init(self, _context: Any, /) -> None:
+    def model_post_init(self, _context: object, /) -> None:
         """Resolve the receiver once, so that what is wrong with it is said at the start."""
         if self.transport == "celery" and self.celery.broker_url is None:
             raise SettingsError("celery.broker_url", allowed="must be set where transport=celery")

@@ -15,7 +15,7 @@ _WANTED = "an ExportResult is wanted, such as ExportResult(Verdict.ACCEPTED)"
 _NUMBER = (int, float)
 
 
-def answer_of(sink: Any, method: Any, result: Any) -> ExportResult:
+def answer_of(sink: object, method: object, result: Any) -> ExportResult:
     """*result* of *sink*'s *method*, with a message that holds no secret.
 
     Raises:
@@ -50,7 +50,7 @@ def _misfit(sink: Any, method: Any, problem: str) -> Misfit:
     return Misfit(f"{who} returned {problem}", where_written(method))
 
 
-def _problem_of(result: Any) -> str | None:
+def _problem_of(result: object) -> str | None:
     if not isinstance(result, ExportResult):
         return f"a {type(result).__name__}; {_WANTED}"
     verdict: object = result.verdict

@@ -102,8 +102,8 @@ class GrpcChannel:
         self._metadata = tuple(metadata.items())
         self._compression = grpc.Compression.Gzip if compress else grpc.Compression.NoCompression
         self._options = (*_OPTIONS, ("grpc.primary_user_agent", agent))
-        self._channel: Any = None
-        self._call: Any = None
+        self._channel: object = None
+        self._call: object = None
         self._trust = Trust()
 
     def use_headers(self, metadata: Mapping[str, str]) -> None:

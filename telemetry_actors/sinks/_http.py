@@ -101,14 +101,14 @@ def _proxy(text: str) -> Url:
     return found._replace(port=found.port or (443 if found.scheme == "https" else 80))
 
 
-def _through(proxy: Url, options: Mapping[str, Any]) -> Connection:
+def _through(proxy: Url, options: Mapping[str, object]) -> Connection:
     """A proxy that passes plain requests on."""
     if proxy.scheme == "https":
         return _Https(proxy.host or "", proxy.port, **_tls_options(options))
     return _Http(proxy.host or "", proxy.port)
 
 
-def _tls_to(proxy: Url) -> dict[str, Any]:
+def _tls_to(proxy: Url) -> dict[str, object]:
     return {"proxy": proxy, "proxy_config": ProxyConfig(None, False, None, None)}
 
 
@@ -146,7 +146,7 @@ class _Reader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: object) -> int | None:
         if self._until_s is not None:
             left_s = self._until_s - _now_s()
             if left_s <= 0:
@@ -186,7 +186,7 @@ class _OnWire:
         options = [*own.socket_options, *_KEEP_ALIVE]
         return dial(own._dns_host, own.port, own.timeout, own.source_address, options)
 
-    def putrequest(self, *arguments: Any, **options: Any) -> None:
+    def putrequest(self, *arguments: object, **options: object) -> None:
         own = cast("Any", self)
         if own.sock is not None:  # kept from an earlier request, or a TLS socket by now
             Wire.take_here(own.sock)
@@ -216,7 +216,7 @@ def _context_past_gevent() -> ssl.SSLContext:
     """TLS sockets of gevent's belong to a hub: here OpenSSL gets its bytes from a plain socket."""
 
     class Context(ssl.SSLContext):
-        def wrap_socket(self, sock: Any, *_: Any, server_hostname: Any = None, **__: Any) -> Any:
+        def wrap_socket(self, sock: Any, *_: Any, server_hostname: Any = None, **__: object) -> Any:
             return SSLTransport(sock, self, server_hostname)
 
     context = Context(ssl.PROTOCOL_TLS_CLIENT)

@@ -122,7 +122,7 @@ def _socket(*kind: int, **more: int) -> socket.socket:
 
 def _look_up(host: str, port: int) -> list[Any]:
     try:
-        found: list[Any] = original("socket", "getaddrinfo")(host, port, type=socket.SOCK_STREAM)
+        found: list[object] = original("socket", "getaddrinfo")(host, port, type=socket.SOCK_STREAM)
     except RuntimeError as error:  # a resolver of the host's wants a thread, and there is none
         raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
     return found

@@ -123,7 +123,7 @@ class RecordSinkActor(BatchActor):
             size += more
         return Sending(work, ends)
 
-    def _size_of(self, record: Any) -> Any:
+    def _size_of(self, record: Any) -> object:
         """Bytes on the wire. A `Drop`: a user's sink raises, or that is no size; this one pays."""
         try:
             return size_of(self._sink, record)
@@ -204,7 +204,7 @@ class RecordSinkActor(BatchActor):
         if self._budget.begun:  # since we asked: whoever ended all waits came too early
             flight.due_s = now_s + self._budget.limit_wait(wait_s)
 
-    def _export(self, records: Sequence[Any]) -> ExportResult:
+    def _export(self, records: Sequence[object]) -> ExportResult:
         timeout_s, send = self._budget.limit(self._attempt_timeout_s), self._sink.export
         with unseen():
             return answer_of(self._sink, send, send(self._kind, records, timeout_s))
@@ -335,7 +335,7 @@ class RecordSinkActor(BatchActor):
         if left.place.kind is None or not left.books.seal(left.flight):
             return []
         maybe = Drop(Reason.UNCONFIRMED, left.drop.stage)
-        kept: list[Any] = []
+        kept: list[object] = []
         ends: list[RecordEnd] = []
         how = ends_given_up(left.flight, left.drop, maybe)
         for item, end in zip(left.flight.batch, how, strict=True):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
@@ -202,7 +202,7 @@ def _words(answer: Answer) -> _Words:
     return _Words(answer.body.decode("utf-8", "replace"))
 
 
-def _json_words(status: dict[str, Any]) -> _Words:
+def _json_words(status: dict[str, object]) -> _Words:
     details = status.get("details")
     retry_s = None
     for detail in details if isinstance(details, list) else ():
@@ -228,7 +228,7 @@ def _is_json(answer: Answer) -> bool:
     return answer.content_type.lower().startswith(_JSON)
 
 
-def _json_object(value: Any) -> dict[str, Any]:
+def _json_object(value: object) -> dict[str, object]:
     if isinstance(value, bytes):
         try:
             value = json.loads(value)

@@ -66,7 +66,9 @@ def _metric(instrument: Instrument, points: Sequence[MetricPoint]) -> EncodedMet
     return EncodedMetric(metric.SerializeToString(), count)
 
 
-def _append(field: Any, encode: Callable[[MetricPoint], Any], points: Sequence[MetricPoint]) -> int:
+def _append(
+    field: Any, encode: Callable[[MetricPoint], object], points: Sequence[MetricPoint]
+) -> int:
     count = 0
     for point in points:
         try:

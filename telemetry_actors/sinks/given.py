@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.ports import Sink
@@ -46,7 +46,7 @@ def _unusable(value: object, allowed: str) -> SettingsError:
     return SettingsError("sinks", value=shown, allowed=allowed)
 
 
-def _name_of(sink: Any) -> str:
+def _name_of(sink: object) -> str:
     if isinstance(sink, type):
         raise _unusable(sink, "must be sinks, and this is a class: call it")
     if sink is None:
@@ -57,7 +57,7 @@ def _name_of(sink: Any) -> str:
     return name
 
 
-def _check_methods(sink: Any) -> None:
+def _check_methods(sink: object) -> None:
     for name, count in (_CALLED | _MAY_BE_CALLED).items():
         method = getattr(sink, name, None)
         if method is None and name in _MAY_BE_CALLED:
@@ -67,7 +67,7 @@ def _check_methods(sink: Any) -> None:
             raise _unusable(sink, f"its {name} {problem}; a sink is telemetry_actors.ports.Sink")
 
 
-def _problem_of(method: Any, count: int) -> str:
+def _problem_of(method: object, count: int) -> str:
     if method is None:
         return "is missing"
     if not callable(method):

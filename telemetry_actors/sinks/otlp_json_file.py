@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from supervisors.system.process import Process, this_process
 from telemetry_actors.errors import SettingsError
@@ -177,7 +177,7 @@ def _in_lines(encoded: Sequence[bytes], max_bytes: int) -> Iterator[list[bytes]]
         yield line
 
 
-def _fields(message: Message) -> dict[str, Any]:
+def _fields(message: Message) -> dict[str, object]:
     """OTLP's JSON form, which is protobuf's but for the ids and the numbers of enumerations."""
     from google.protobuf.json_format import MessageToDict
 
@@ -188,6 +188,6 @@ def _fields(message: Message) -> dict[str, Any]:
     return fields
 
 
-def _json(fields: Mapping[str, Any]) -> bytes:
+def _json(fields: Mapping[str, object]) -> bytes:
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.translate(_LINE_ENDS).encode()

@@ -21,7 +21,7 @@ _DEEPEST = 128
 """Levels of nesting; what is sanitised has 100 at most."""
 
 
-def text_of(payload: dict[str, Any]) -> bytes:
+def text_of(payload: dict[str, object]) -> bytes:
     """The text of *payload*.
 
     Raises:
@@ -71,7 +71,7 @@ def packed_of(text: bytes) -> bytes:
     return packed
 
 
-def _packed(payload: dict[str, Any]) -> bytes:
+def _packed(payload: dict[str, object]) -> bytes:
     try:
         return cast("bytes", msgpack.packb(payload))
     except UnicodeError:  # another writer's: an escape of half a surrogate pair

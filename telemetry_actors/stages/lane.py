@@ -105,7 +105,7 @@ class LaneActor(BatchActor):
 
     # -- what a lane fills in ---------------------------------------------------------------------
 
-    def has_time(self, before: Sequence[Any]) -> bool:
+    def has_time(self, before: Sequence[object]) -> bool:
         """Whether one more may be begun, beside those *before* it: errands, and finished items."""
         return True
 
@@ -127,7 +127,7 @@ class LaneActor(BatchActor):
         """Begin its errand."""
         return self._begun(item, flight.results)
 
-    def _begun(self, item: Item, before: Sequence[Any]) -> Any:
+    def _begun(self, item: Item, before: Sequence[object]) -> object:
         """In their order: one that is begun late must not wait for those behind it."""
         if (before and before[-1] is LATER) or not self.has_time(before):
             return LATER
@@ -162,7 +162,7 @@ class LaneActor(BatchActor):
                 begun = self._looked_at(item, begun, now_s)
             flight.results[n] = begun
 
-    def _looked_at(self, item: Item, errand: Errand, now_s: float) -> Any:
+    def _looked_at(self, item: Item, errand: Errand, now_s: float) -> object:
         if errand.done:
             return self._finished(item, errand)
         if now_s - errand.since_s < self._keeper.timeout_s:
@@ -182,8 +182,8 @@ class LaneActor(BatchActor):
             if self.slot.in_flight is not flight:
                 raise Revoked
             done = len(flight.results)
-            held: list[tuple[Item, Any]] = []
-            out: list[tuple[Item, Any]] = []
+            held: list[tuple[Item, object]] = []
+            out: list[tuple[Item, object]] = []
             keys: set[Key] = set()
             for item, result in zip(flight.batch[:done], flight.results, strict=True):
                 may_go = isinstance(result, tuple) and _key_of(item) not in keys

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 import msgpack
 
@@ -55,7 +55,7 @@ class RecallActor(LaneActor):
         self._allow_pickle = allow_pickle
         self._gates = gates
 
-    def has_time(self, before: Sequence[Any]) -> bool:
+    def has_time(self, before: Sequence[object]) -> bool:
         """Not more than so many large payloads at once, read or being read."""
         large = [
             r for r in before if not isinstance(r, tuple) or (type(r) is tuple and is_large(r))

@@ -106,7 +106,7 @@ class RedisLink:
         # Not inside the except: the cause may hold secrets and must not travel along (g30).
         raise LinkError(words)
 
-    def _ask(self, commands: Sequence[Command], until_s: float) -> list[Any]:
+    def _ask(self, commands: Sequence[Command], until_s: float) -> list[object]:
         connection = self._take_idle()
         if connection is not None:
             try:
@@ -117,7 +117,7 @@ class RedisLink:
                 pass
         return self._talk(self._new(until_s), commands, until_s)
 
-    def _talk(self, connection: Any, commands: Sequence[Command], until_s: float) -> list[Any]:
+    def _talk(self, connection: Any, commands: Sequence[Command], until_s: float) -> list[object]:
         connection.until_s = until_s
         try:
             packed = connection.pack_commands(commands)
@@ -147,7 +147,7 @@ class RedisLink:
         if self._closed:  # a stage that hung has come back
             self.close()
 
-    def _new(self, until_s: float) -> Any:
+    def _new(self, until_s: float) -> object:
         options = parse_url(self._url)  # type: ignore[no-untyped-call]
         options = {n: o for n, o in options.items() if n not in _WITHOUT_EFFECT} | _OURS
         made = type(
@@ -179,7 +179,7 @@ def _reply(connection: Any) -> Any:
         return error
 
 
-def _is_of_the_role(reply: Any) -> bool:
+def _is_of_the_role(reply: object) -> bool:
     """Whether *reply* says that its server is not, or not now, the one to write to."""
     if not isinstance(reply, ResponseError):
         return False
@@ -194,7 +194,7 @@ class _Bounded:
     until_s = 0.0
     now_s: Callable[[], float]
 
-    def _connect(self) -> Any:
+    def _connect(self) -> object:
         return _BoundedSocket(unpatched(super()._connect()), self)  # type: ignore[misc]  # of redis-py
 
     def left_s(self) -> float:

@@ -29,7 +29,7 @@ class Errand:
 
     def __init__(
         self,
-        work: Callable[[], Any],
+        work: Callable[[], object],
         after: Callable[[Errand], None],
         since_s: float,
         puts: int | None = None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 
 class FsspecPayloadStore:
@@ -26,7 +25,7 @@ class FsspecPayloadStore:
 
         scheme, _, root = url.partition("://")
         self._root = root.strip("/")
-        options: dict[str, Any] = {}
+        options: dict[str, object] = {}
         if scheme == "s3":
             options = {
                 "config_kwargs": {
@@ -81,7 +80,7 @@ class FsspecPayloadStore:
         return f"{self._root}/{key}"
 
 
-def _ns(when: Any) -> int:
+def _ns(when: object) -> int:
     """Nanoseconds since the epoch; for what has no time: the far future."""
     if isinstance(when, datetime):
         at = when if when.tzinfo is not None else when.replace(tzinfo=UTC)

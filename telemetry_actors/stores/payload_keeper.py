@@ -15,7 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from supervisors import Clock
 from supervisors.system.native import Lock
@@ -139,7 +139,7 @@ class PayloadKeeper:
         serial: int,
         ids: tuple[str, str],
         size_bytes: int,
-        encode: Callable[[], tuple[bytes, Any]],
+        encode: Callable[[], tuple[bytes, object]],
         woken: Callable[[], None],
     ) -> Errand | None:
         """Put an event's payload away.
@@ -183,7 +183,7 @@ class PayloadKeeper:
             and self._breaker.ask(self._clock.now_s(), serial) is None
         )
 
-    def _write(self, key: str, encode: Callable[[], tuple[bytes, Any]]) -> Any:
+    def _write(self, key: str, encode: Callable[[], tuple[bytes, object]]) -> object:
         text, beside = of_the_payload(encode)
         if len(text) > MAX_OBJECT_BYTES:
             raise Unfit(f"{len(text)} bytes of text")
@@ -339,7 +339,7 @@ class PayloadKeeper:
     def _give(
         self,
         hands: Hands,
-        work: Callable[[], Any],
+        work: Callable[[], object],
         after: Callable[[Errand], None],
         *,
         puts: int | None = None,

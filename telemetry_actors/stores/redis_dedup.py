@@ -154,7 +154,7 @@ class RedisDedupStore:
         return [first if type(first) is bool else None for first in found]
 
     def _claim_vanished(
-        self, found: list[Any], again: Sequence[int], keys: Sequence[Claim], until_s: float
+        self, found: list[object], again: Sequence[int], keys: Sequence[Claim], until_s: float
     ) -> None:
         """The holder's claim ended between our two commands: claim those once more."""
         commands = [c for n in again for c in self._claiming(keys[n])]
@@ -349,7 +349,7 @@ class _Vanished:
 _VANISHED = _Vanished()
 
 
-def _read(set_reply: Any, get_reply: Any, holder: str) -> Any:
+def _read(set_reply: Any, get_reply: object, holder: str) -> object:
     """True: ours. False: another's. None: unreadable. `_VANISHED`: nobody's any more."""
     if set_reply is not None:
         return True
@@ -360,10 +360,10 @@ def _read(set_reply: Any, get_reply: Any, holder: str) -> Any:
     return get_reply == holder.encode()
 
 
-def _is_error(reply: Any) -> bool:
+def _is_error(reply: object) -> bool:
     return isinstance(reply, Exception)
 
 
-def _refuses(reply: Any) -> bool:
+def _refuses(reply: object) -> bool:
     """READONLY, OOM, NOPERM and the like say that all will be refused; one key's type doesn't."""
     return _is_error(reply) and not str(reply).startswith("WRONGTYPE")

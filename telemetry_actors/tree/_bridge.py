@@ -14,7 +14,6 @@ payload travels whole; a fleet's broker takes it (Redis: up to 512 MB a value).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from supervisors import ChildSpec
 from telemetry_actors.batch.actor import BatchActor
@@ -35,7 +34,7 @@ class BridgeBlueprint(Blueprint):
         definitions: see `Blueprint`.
     """
 
-    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[Any]]) -> None:
+    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[object]]) -> None:
         super().__init__(parts, definitions)
         (self._out,) = parts.sinks
         self._bridge = self._sink_mailbox(of=1)

@@ -64,7 +64,7 @@ class Blueprint:
         definitions: of all cases that have a handler, here or in the fleet.
     """
 
-    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[Any]]) -> None:
+    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[object]]) -> None:
         self._parts = parts
         self._settings = parts.settings
         self._batch = parts.settings.gateway.batch_events
@@ -131,7 +131,7 @@ class Blueprint:
         return ChildSpec(id_, self._supervisor(children, **options), type="supervisor")
 
     def _stage(
-        self, id_: str, actor: type, *, dispatcher: str = STAGES_THREAD, **kwargs: Any
+        self, id_: str, actor: type, *, dispatcher: str = STAGES_THREAD, **kwargs: object
     ) -> ChildSpec:
         return ChildSpec(
             id_,
@@ -145,7 +145,7 @@ class Blueprint:
     def _id(self, sink: Sink, kind: SignalKind) -> str:
         return sink_id(len(self._parts.sinks), sink.name, kind)
 
-    def _sink(self, id_: str, actor: type, *args: Any, **kwargs: Any) -> ChildSpec:
+    def _sink(self, id_: str, actor: type, *args: object, **kwargs: object) -> ChildSpec:
         hang_after_s = self._settings.supervision.sink_hang_deadline_s
         return ChildSpec(id_, actor, args=args, kwargs=kwargs, hang_after_s=hang_after_s)
 
@@ -164,7 +164,7 @@ class Blueprint:
             holds=parts.journal and parts.journal.holds,
         )
 
-    def _common(self) -> dict[str, Any]:
+    def _common(self) -> dict[str, object]:
         """What every sink's actor is given."""
         return {
             "clock": self._parts.clock,

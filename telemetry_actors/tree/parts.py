@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from supervisors import Clock, Mailbox
 from telemetry_actors.base.breaker import Breaker
@@ -41,7 +41,7 @@ class Parts(NamedTuple):
     read_back_events: int
     """How many events the journal brings back at a time, if it has."""
     providers: Mailbox
-    give: Callable[[Any, str, Envelope], None]
+    give: Callable[[object, str, Envelope], None]
     budget: StopBudget
     breaker: Callable[[str, SignalKind], Breaker]
     """By sink and kind of signal: that of their endpoint."""
@@ -49,7 +49,7 @@ class Parts(NamedTuple):
     """Told of each request: sink, kind, answer, seconds, and (metrics) how many points."""
     note_export: Callable[[str, SignalKind, ExportResult, float], None]
     """Told when what was sent has its end: sink, kind, last answer, seconds since the first try."""
-    registered: Mapping[str, CaseDefinition[Any]]
+    registered: Mapping[str, CaseDefinition[object]]
     """The user's own cases."""
     payloads: PayloadKeeper
     process: str

@@ -52,7 +52,7 @@ def build_tree(parts: Parts) -> Tree:
 class _Whole(Blueprint):
     """All of the way, in this process."""
 
-    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[Any]]) -> None:
+    def __init__(self, parts: Parts, definitions: Sequence[CaseDefinition[object]]) -> None:
         super().__init__(parts, definitions)
         self._dedup = self._stage_mailbox()
         self._rehydrator = self._stage_mailbox()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from telemetry_actors.errors import EnvelopeError
 from telemetry_actors.event.envelope import unpack_map
@@ -60,7 +60,7 @@ def _texts(payload: bytes) -> set[str] | None:
     return {value for value in values if len(value) >= _SHORTEST}
 
 
-def _leaves(found: Any) -> Iterator[str]:
+def _leaves(found: object) -> Iterator[str]:
     waiting = [found]
     while waiting:
         value = waiting.pop()

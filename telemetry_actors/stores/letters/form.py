@@ -137,7 +137,7 @@ def _fields(body: bytes) -> list[Any]:
     return fields
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
