@@ -190,7 +190,7 @@ class StartTimeout(SupervisorError, TimeoutError):
 
 
 class TooManyAbandoned(SupervisorError):
-    """So many threads are stuck that no child is started any more (`Runtime.max_abandoned`).
+    """So many threads are stuck that no child is started any more (`Runtime(max_abandoned=…)`).
 
     Children hung or did not stop in time, and Python can't kill a thread. Find what they
     wait for (``stuck`` of them do) and give it a time-out; starts work again once enough

@@ -138,7 +138,7 @@ class OwnThreads:
         worker = self._running.get(incarnation)
         if worker is not None:
             self._take_back(worker, incarnation)  # also from those that `close` waits for
-            self._runtime.count_abandoned(worker.thread)
+            self._runtime.left_behind.add(worker.thread)
 
     def thread_of(self, incarnation: Lived) -> Thread | None:
         """Its own."""
@@ -311,7 +311,7 @@ class SharedThread:
         for one in unborn:
             one.lose(Exit.lost(), refused)
         if refused is not None:
-            self._runtime.on_refused(refused)
+            self._runtime.owner.on_refused(refused)
 
     def abandon(self, incarnation: Lived) -> None:
         """Take *incarnation* out; if it is the one that runs, the others get a new thread."""
@@ -320,7 +320,7 @@ class SharedThread:
             stuck = self._thread
             if self._turn is not incarnation or stuck is None:
                 return
-            self._runtime.count_abandoned(stuck)
+            self._runtime.left_behind.add(stuck)
             self._token = new_token()
             self._generation += 1  # should it come back, it finds that it was left behind
             self._turn = None

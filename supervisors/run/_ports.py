@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from supervisors.core.spec import ChildSpec
     from supervisors.exit import Exit
     from supervisors.run._answer import Answer
+    from supervisors.run._left_behind import LeftBehind
     from supervisors.run._letters import Letters
+    from supervisors.run._owner import Owner
     from supervisors.run.events import Journal
     from supervisors.run.mailbox import Mailbox
     from supervisors.run.reports import Place, Teller
@@ -60,8 +62,6 @@ class Home(Protocol):
     To be read from any thread; it changes only in the ways that `Slot` itself describes.
     """
 
-    name: str
-    path: tuple[str, ...]
     spec: ChildSpec
     clock: Clock
     mailbox: Mailbox
@@ -70,6 +70,10 @@ class Home(Protocol):
     last_exit: Exit | None
     sabotage: Callable[[], None] | None
 
+    @property
+    def path(self) -> tuple[str, ...]: ...
+    @property
+    def name(self) -> str: ...
     @property
     def runtime(self) -> Host: ...
     @property
@@ -148,7 +152,8 @@ class Host(Protocol):
     reports_at_once: int
     journal: Journal
     dead_letters: Letters
-    on_refused: Callable[[BaseException], None]
+    owner: Owner
+    left_behind: LeftBehind
     poke: Callable[[], None]
 
     @property
@@ -156,4 +161,3 @@ class Host(Protocol):
     def dispatchers(self) -> Sequence[Dispatcher]: ...
     def lacks_a_thread(self) -> bool: ...
     def new_future(self) -> Answer[Any]: ...
-    def count_abandoned(self, thread: Thread | None) -> None: ...

@@ -46,7 +46,9 @@ class Witness:
 
     @property
     def _who(self) -> str:
-        return f"supervisor {self._slot.name}" if self._slot.above is not None else "the tree"
+        return (
+            f"supervisor {self._slot.name}" if self._slot.branch.above is not None else "the tree"
+        )
 
     def saw(self, seen: to.Report, child: Slot | None, follows: _Follows) -> None:
         """Of a report of the core's, and the effects that follow it."""
@@ -69,7 +71,7 @@ class Witness:
 
     def finished(self, effect: to.Finished) -> None:
         """It ends. Of a nested one its own supervisor says so."""
-        if self._slot.above is not None or effect.cause is to.FinishCause.stopped:
+        if self._slot.branch.above is not None or effect.cause is to.FinishCause.stopped:
             return
         fault = self._slot.last_fault
         if effect.cause is to.FinishCause.intensity_exceeded:
@@ -101,7 +103,7 @@ class Witness:
             self._report_child(kind, logging.ERROR, child, what, reason.error, follows)
 
     def _of_a_start(self, child: Slot, error: BaseException | str, follows: _Follows) -> None:
-        if self._runtime.is_starting:
+        if self._runtime.owner.is_starting:
             return  # whoever starts the tree gets an exception with all of it
         if isinstance(error, ChildStartError):  # a supervisor's: its own child has been told of
             error = f"child {error.child_id!r} did not start"
@@ -154,7 +156,7 @@ class Witness:
             error, of, places = None, "", tuple[Place, ...]()
         else:
             of, places = fault.path, places_of(error) or fault.places
-        path = self._slot.name if self._slot.above is not None else ""
+        path = self._slot.name if self._slot.branch.above is not None else ""
         return partial(Report, kind, level, self._who, path, 0, what, then, error, of, places)
 
     def _report(self, key: Hashable, make: Callable[[], Report]) -> None:

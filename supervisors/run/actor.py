@@ -111,7 +111,7 @@ class SupervisedActor(pykka.ThreadingActor):
             TypeError: its actors are not *of* that class.
             RuntimeError: the actor was started without a supervisor.
         """
-        above = self.slot.above
+        above = self.slot.branch.above
         if above is None:
             raise NoSuchChild("nobody", id_, [])  # the root
         return above.child(id_, of)

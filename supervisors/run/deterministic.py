@@ -135,7 +135,7 @@ class DeterministicRuntime(Runtime):
     def abandon(self, incarnation: Lived) -> None:
         """Never run *incarnation* again."""
         self._living.discard(incarnation)
-        self.count_abandoned(None)
+        self.left_behind.add(None)
 
     def thread_of(self, incarnation: Lived) -> Thread | None:
         """None: nothing hangs here but the whole test."""

@@ -287,7 +287,7 @@ class _Parent:
         self._runtime = runtime
         self._clock = runtime.clock
         self._token = new_token()
-        runtime.on_lost = self.lose
+        runtime.owner.on_lost = self.lose
         self.up = False
         self.error: BaseException | str | None = None
         self.exit: Exit | None = None
@@ -357,8 +357,8 @@ def start_tree(
     root = ChildSpec(_ROOT, spec, type="supervisor")
     slot = runtime.slot(path, root, cls, parent.post)
     slot.current = life = Incarnation(slot, 1)
-    runtime.on_refused = parent.refused
-    runtime.is_starting = True
+    runtime.owner.on_refused = parent.refused
+    runtime.owner.is_starting = True
     try:
         cls.incarnate(life, (spec, runtime), {})
         runtime.start()
@@ -370,7 +370,7 @@ def start_tree(
     if not parent.up:
         _undo(runtime, slot)
         raise _start_error(parent.error or parent.exit)
-    runtime.is_starting = False
+    runtime.owner.is_starting = False
     return SupervisorRef(runtime, path, parent)
 
 

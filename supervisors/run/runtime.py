@@ -8,17 +8,17 @@ supervisor leaves the mailboxes of its children where they are.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from supervisors.exit import Exit
 from supervisors.run._answer import Answer
 from supervisors.run._dispatcher import OwnThreads, SharedThread
+from supervisors.run._left_behind import LeftBehind
 from supervisors.run._letters import Letters
+from supervisors.run._owner import Owner
 from supervisors.run._reporter import Reporter
 from supervisors.run._watch import Watch
-from supervisors.run._zombies import leave_behind
 from supervisors.run.events import Journal
 from supervisors.run.reports import Teller, log_report, places_of_thread
 from supervisors.run.slot import Slot
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from supervisors.core.spec import ChildSpec
     from supervisors.run._ports import Dispatcher, Home, Lived
     from supervisors.run.mailbox import Mailbox
-    from supervisors.thread import Thread
 
 CONTROL = "supervisors"
 """Name of the shared thread that all supervisors of a tree take turns on."""
@@ -70,22 +69,15 @@ class Runtime:
         self.journal = Journal()
         self.dead_letters = Letters()
         self.slots: dict[Path, Slot] = {}
-        self.max_abandoned = max_abandoned
-        self.abandoned_in_all = 0
-        self._abandoned: list[Thread] = []
+        self.left_behind = LeftBehind(max_abandoned)
         self._mailboxes: dict[Path, Mailbox] = {}
         self._seeds = count(int.from_bytes(os.urandom(4)))
         self._sweep_interval_s = sweep_interval_s
         self._closed = False
         self._take_threads()
-        self.on_refused: Callable[[BaseException], None] = _not_minding
-        """Told that a shared thread is gone and could not be replaced. Any thread of the tree."""
-        self.is_starting = False
-        """A tree is being started: of what fails there its starter hears, by an exception."""
+        self.owner = Owner()
         self._process = this_process()
         self._forked = False
-        self.on_lost: Callable[[], None] = _nothing
-        """Told in the child of a fork: the tree that ran on this is not here."""
 
     def _take_threads(self) -> None:
         """New ones, for the first tree and for each that is started after `close`."""
@@ -136,9 +128,9 @@ class Runtime:
         if slot is None:
             slot = Slot(path, spec, actor_class, self, post, self._mailboxes.get(path))
             self.slots[path] = slot
-            slot.above = self.slots.get(path[:-1])
-            if slot.above is not None:
-                slot.above.below[path[-1]] = slot
+            above = slot.branch.above = self.slots.get(path[:-1])
+            if above is not None:
+                above.branch.below[path[-1]] = slot
         elif slot.current is None:  # its address was there before; slots stand in start order
             self.slots[path] = self.slots.pop(path)
         slot.spec = spec
@@ -152,7 +144,7 @@ class Runtime:
             return
         above = self.slots.get(path[:-1])
         if above is not None:
-            above.below.pop(path[-1], None)
+            above.branch.below.pop(path[-1], None)
         for ended in (slot, *slot.all_below()):
             self.slots.pop(ended.path, None)
             ended.ref.end()
@@ -175,33 +167,19 @@ class Runtime:
 
     # -- threads that were left behind ------------------------------------------------------------
 
-    def count_abandoned(self, thread: Thread | None) -> None:
-        """Remember that *thread* was left behind stuck. Any thread of the tree."""
-        self.abandoned_in_all += 1
-        if thread is not None:
-            self._abandoned.append(thread)
-            leave_behind(thread)
-
     @property
     def abandoned(self) -> int:
         """Threads that were left behind and are still stuck."""
-        for thread in list(self._abandoned):
-            if not thread.is_alive():
-                with suppress(ValueError):  # another thread was as quick
-                    self._abandoned.remove(thread)
-        return len(self._abandoned)
+        return self.left_behind.now()
 
     def threads_left(self, lives: Iterable[Lived]) -> int:
         """Threads that are stuck: on one of *lives* at this moment, or left behind before.
 
         An actor that waits for a message holds up nobody; of those that share a thread one has it.
         """
-        stuck = [thread for thread in self._abandoned if thread.is_alive()]
-        for life in lives:
-            thread = self.dispatcher_of(life.slot).thread_of(life)
-            if thread is not None and life.is_at_work():
-                stuck.append(thread)
-        return len({id(thread) for thread in stuck})
+        at_work = [life for life in lives if life.is_at_work()]
+        threads = [self.dispatcher_of(life.slot).thread_of(life) for life in at_work]
+        return self.left_behind.with_others(thread for thread in threads if thread is not None)
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -250,12 +228,8 @@ class Runtime:
             slot.ended = True
             slot.last_exit = Exit.lost()
             slot.mailbox.wake = _nothing
-        self.on_lost()
+        self.owner.on_lost()
         self._process = process
-
-
-def _not_minding(_error: BaseException) -> None:
-    """Nobody is starting the tree at this moment: the next look tries again."""
 
 
 def _nothing() -> None:

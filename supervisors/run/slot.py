@@ -13,8 +13,8 @@ import pykka
 from pykka._envelope import Envelope
 
 from supervisors.core.inflight import InFlight
-from supervisors.errors import NoSuchChild
 from supervisors.exit import Exit
+from supervisors.run._branch import Branch
 from supervisors.run._letters import Letter, Letters
 from supervisors.run._linger import Wait
 from supervisors.run.mailbox import Mailbox
@@ -49,9 +49,7 @@ class Slot:
         post: Callable[[object], None],
         mailbox: Mailbox | None = None,
     ) -> None:
-        self.path = path
-        self.name = "/".join(path[1:]) or path[0]
-        """The path as text, without the root: ``handlers/app_created``."""
+        self.branch: Branch[Slot] = Branch(path)
         self.spec = spec
         self.runtime = runtime
         self.clock = runtime.clock
@@ -62,10 +60,6 @@ class Slot:
         self.mailbox.dues.now_s = runtime.clock.now_s
         self.ref: Ref = Ref(self, actor_class)
         self.in_flight: InFlight | None = None
-        self.above: Slot | None = None
-        """The slot of its supervisor; None for the root."""
-        self.below: dict[str, Slot] = {}
-        """The slots of its children, if a supervisor is in it."""
         self.current: Lived | None = None
         self.due_s: float | None = None
         self.last_exit: Exit | None = None
@@ -86,6 +80,16 @@ class Slot:
     def __repr__(self) -> str:
         return f"<Slot {self.name}>"
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where it stands, root first."""
+        return self.branch.path
+
+    @property
+    def name(self) -> str:
+        """See `Branch`."""
+        return self.branch.name
+
     def child(self, id_: str, of: type[object] | None = None) -> Ref[Any]:
         """The address of a child of the supervisor in this slot. Any thread.
 
@@ -93,9 +97,7 @@ class Slot:
             NoSuchChild: there is none.
             TypeError: its actors are not *of* that class.
         """
-        found = self.below.get(id_)
-        if found is None:
-            raise NoSuchChild("/".join(self.path), id_, sorted(self.below))
+        found = self.branch.child(id_)
         if of is not None and not issubclass(found.ref.actor_class, of):
             raise TypeError(f"{found.ref} is no {of.__qualname__}")
         return found.ref
@@ -104,7 +106,7 @@ class Slot:
         """The slots below this one, a child before its own children. Any thread."""
         found = [self]
         for slot in found:  # it grows meanwhile
-            found.extend(list(slot.below.values()))
+            found.extend(list(slot.branch.below.values()))
         return found[1:]
 
     def next_envelope(self, now_s: float, life: Lived) -> Envelope[Any] | Wait:

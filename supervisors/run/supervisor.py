@@ -80,7 +80,7 @@ class Supervisor(SupervisedActor):
 
     def _last_number(self) -> int:
         """Numbers go on over lives of a supervisor: what is late can't be taken for what is new."""
-        below = list(self.slot.below.values())
+        below = list(self.slot.branch.below.values())
         return max((slot.current.number for slot in below if slot.current), default=0)
 
     # -- events in ------------------------------------------------------------------------------
@@ -190,8 +190,8 @@ class Supervisor(SupervisedActor):
 
     def _refuse_leaks(self, id_: str) -> None:
         """Too many threads are stuck: one more child might be the next."""
-        stuck = self._runtime.abandoned
-        if stuck >= self._runtime.max_abandoned:
+        stuck = self._runtime.left_behind.now()
+        if stuck >= self._runtime.left_behind.most:
             raise TooManyAbandoned(id_, stuck)
 
     def _stop_child(self, effect: to.StopChild) -> None:
@@ -232,7 +232,7 @@ class Supervisor(SupervisedActor):
 
     def _booted(self, _effect: to.Booted) -> None:
         assert self._incarnation is not None
-        for id_, slot in list(self.slot.below.items()):
+        for id_, slot in list(self.slot.branch.below.items()):
             if id_ not in self._slots:
                 self._runtime.forget(slot.path)  # added to an earlier life: it won't come back
         if self.slot.has_parked:  # an earlier life was stopped while it was parked

@@ -89,7 +89,7 @@ def counted(of: Sources) -> dict[str, Any]:
         "providers": dict(provider_calls(booked, shard)),
         "dedup_ids": of.dedup.health().ids,
         "dead_letters_kept": booked.letters,
-        "threads_abandoned": runtime.abandoned_in_all if runtime is not None else 0,
+        "threads_abandoned": runtime.left_behind.in_all if runtime is not None else 0,
         "threads_stuck": runtime.abandoned if runtime is not None else 0,
     }
 

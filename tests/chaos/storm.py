@@ -117,7 +117,7 @@ class Storm:
         found["culprits"] += sum(slot.quarantine.count for slot in self.witness.slots.values())
         found["dead letters"] = self.runtime.dead_letters.count
         found["refused"] = sum(slot.mailbox.refused for slot in self.witness.slots.values())
-        found["abandoned"] = self.runtime.abandoned_in_all
+        found["abandoned"] = self.runtime.left_behind.in_all
         return found
 
     # -- shaking --------------------------------------------------------------------------------
@@ -379,8 +379,8 @@ class ThreadedStorm(Storm):
             if sender.ident is not None:
                 sender.join(10)
         senders = [sender.name for sender in self._senders if sender.is_alive()]
-        if not poll(lambda: not self.runtime.abandoned):
-            senders.append(f"{self.runtime.abandoned} abandoned ones")
+        if not poll(lambda: not self.runtime.left_behind.now()):
+            senders.append(f"{self.runtime.left_behind.now()} abandoned ones")
         return [f"threads left: {senders}"] * bool(senders) + super().at_the_end()
 
     def pause(self) -> None:

@@ -53,9 +53,9 @@ def test_g16_a_hung_handler_costs_its_event_and_the_others_go_on(monkeypatch):
         assert gateway.dead_letters()[0].envelope.event_id == "e7"
         release.set()
         until_s = time.monotonic() + 5
-        while gateway._life.running.root.runtime.abandoned and time.monotonic() < until_s:
+        while gateway._life.running.root.runtime.left_behind.now() and time.monotonic() < until_s:
             time.sleep(0.01)
-        assert gateway._life.running.root.runtime.abandoned == 0
+        assert gateway._life.running.root.runtime.left_behind.now() == 0
         assert gateway.flush(5)
         assert gateway.ledger().exported == 20
         assert gateway.ledger().balanced()

@@ -122,10 +122,10 @@ class Measured:
 
 
 # What is not where it should be yet may at least get no worse.
-MOST_ATTRIBUTES: Final = 24
+MOST_ATTRIBUTES: Final = 20
 MOST_ANYS: Final = 383
 LEAST_WORDS: Final = 13
-MOST_LINES: Final = 46_620
+MOST_LINES: Final = 46_715
 
 
 def _folders(house: House) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ class Stub:
 def shared():
     runtime = Runtime()
     runtime.refusals = []
-    runtime.on_refused = runtime.refusals.append
+    runtime.owner.on_refused = runtime.refusals.append
     made = runtime.dispatcher("s")
     yield made
     made.close(WITHIN_S)

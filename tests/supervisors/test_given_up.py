@@ -371,7 +371,7 @@ def test_one_that_has_just_ended_by_itself_is_not_left_behind(dispatcher):
 
     assert slot.current is not life
     assert got == ["a", "b"]
-    assert runtime.abandoned_in_all == 0
+    assert runtime.left_behind.in_all == 0
     assert root.stop(WAIT_S)
 
 

@@ -296,7 +296,7 @@ def gone(tree):
     for gate in tree.gates:
         gate.open()
         assert gate.left.acquire(timeout=WAIT_S)
-    for thread in list(tree.runtime._abandoned):
+    for thread in list(tree.runtime.left_behind.threads):
         thread.join(WAIT_S)
 
 
@@ -342,12 +342,12 @@ def test_g16_its_thread_is_left_behind_and_counted_until_it_comes_back(tree):
     settle(tree.root.child("a"), within_s=WAIT_S)
     settle(tree.root.child("b"), within_s=WAIT_S)
 
-    assert tree.runtime.abandoned == 1
+    assert tree.runtime.left_behind.now() == 1
     new = [thread.name for thread in set(threading.enumerate()) - before]
     assert len([name for name in new if name != "supervisors-reports"]) == 1  # in its place
     gone(tree)
-    assert tree.runtime.abandoned == 0
-    assert tree.runtime.abandoned_in_all == 1
+    assert tree.runtime.left_behind.now() == 0
+    assert tree.runtime.left_behind.in_all == 1
 
 
 def test_g16_what_it_still_does_when_it_comes_back_reaches_nobody(tree, got):
@@ -380,7 +380,7 @@ def test_g16_a_zombie_does_not_spoil_a_message_that_is_handed_out_again(grow, go
         assert gates[life].entered.acquire(timeout=WAIT_S)
         tree.clock.advance(DEADLINE_S * TEN)
         if life == 2:  # the second life is held at its gate while the first comes back
-            zombie = tree.runtime._abandoned[0]
+            zombie = tree.runtime.left_behind.threads[0]
             gates[1].open()
             zombie.join(WAIT_S)
         assert tree.look()
@@ -440,7 +440,7 @@ def test_g16_of_a_batch_it_costs_the_item_in_hand_and_what_a_zombie_does_to_it_i
     assert second.entered.acquire(timeout=WAIT_S)  # … and the zombie, which did the rest as well
     second.open()
     settle(ref, within_s=WAIT_S)
-    for thread in list(tree.runtime._abandoned):
+    for thread in list(tree.runtime.left_behind.threads):
         thread.join(WAIT_S)
 
     one, two = "did in life 1", "did in life 2"
@@ -452,13 +452,13 @@ def test_g16_of_a_batch_it_costs_the_item_in_hand_and_what_a_zombie_does_to_it_i
 def test_g16_too_many_zombies_and_nothing_is_started_in_their_place(grow, got):
     """A leak has a bound: then starts fail, and the supervisor's budget decides."""
     tree = grow(a_child("a", got), on_intensity="park", probe_min_s=1e9, probe_max_s=1e9)
-    tree.runtime.max_abandoned = 2
+    tree.runtime.left_behind.most = 2
     hang(tree)
     tree.wait_for("up", "a", 2)
     hang(tree)
     tree.wait_for("parked", "", 0)
 
-    assert tree.runtime.abandoned == 2
+    assert tree.runtime.left_behind.now() == 2
     failed = [event.detail for event in tree.events if event.kind == "failed"]
     assert failed
     assert all("abandoned threads are stuck" in detail for detail in failed)

@@ -200,7 +200,7 @@ def test_of_a_temporary_child_whoever_saw_its_end_finds_nobody(tree, how):
 def pause(slot):
     """Its supervisor hears nothing meanwhile."""
     heard, post = [], slot.ref.post
-    for below in slot.below.values():
+    for below in slot.branch.below.values():
         below.post = heard.append
     yield
     for event in heard:

@@ -31,7 +31,7 @@ def test_who_closes_does_not_wait_for_a_thread_that_was_left_behind(busy, dispat
             assert stopped.result(WITHIN_S * 0.6)  # the message ends by itself after all of it
         finally:
             busy[0].go()
-    assert tree.runtime.abandoned_in_all == 1
+    assert tree.runtime.left_behind.in_all == 1
 
 
 @pytest.mark.parametrize(("dispatcher", "threads"), [("own", 2), ("shared", 1)])
@@ -61,7 +61,7 @@ def test_threads_that_were_left_behind_before_are_among_them_once(busy):
     tree.terminate_child("c")
 
     assert tree.runtime.threads_left([life]) == 1
-    (thread,) = tree.runtime._abandoned
+    (thread,) = tree.runtime.left_behind.threads
     busy[0].go()
     thread.join(WITHIN_S)
     assert tree.runtime.threads_left([life]) == 0

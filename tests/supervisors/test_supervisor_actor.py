@@ -112,16 +112,16 @@ def test_a_start_that_takes_too_long_has_failed(threaded, a_wait, got):
 
     assert isinstance(caught.value.cause, StartTimeout)
     assert tree.which_children() == []
-    assert tree.runtime.abandoned == 1
+    assert tree.runtime.left_behind.now() == 1
     wait.go()
     _wait_until_none_is_stuck(tree.runtime)
     assert tree.which_children() == []
 
 
 def _wait_until_none_is_stuck(runtime):
-    for thread in list(runtime._abandoned):
+    for thread in list(runtime.left_behind.threads):
         thread.join(WITHIN_S)
-    assert runtime.abandoned == 0
+    assert runtime.left_behind.now() == 0
 
 
 def test_a_nested_supervisor_whose_child_hangs_in_its_start_is_too_late_as_well(threaded, a_wait):
@@ -191,7 +191,7 @@ def test_a_killed_child_is_left_behind_and_what_it_still_does_reaches_nobody(thr
     ref.tell("behind it")
 
     tree.terminate_child("c")
-    assert tree.runtime.abandoned == tree.runtime.abandoned_in_all == 1
+    assert tree.runtime.left_behind.now() == tree.runtime.left_behind.in_all == 1
     assert tree.which_child("c").state == "stopped"
     life = tree.restart_child("c")
     settle(ref)
@@ -240,10 +240,10 @@ def test_a_child_that_is_killed_while_it_waits_leaves_no_thread(threaded):
     settle(tree.child("c0"), within_s=WITHIN_S)
     settle(tree.child("c39"), within_s=WITHIN_S)
 
-    assert tree.runtime.abandoned_in_all == 0
+    assert tree.runtime.left_behind.in_all == 0
     for name in names:
         tree.terminate_child(name)
-    assert tree.runtime.abandoned == 0
+    assert tree.runtime.left_behind.now() == 0
     _threads_are_at_most(before - len(names))
 
 
@@ -277,7 +277,7 @@ def test_too_many_abandoned_threads_and_nothing_is_started_any_more(threaded, st
     assert caught.value.cause.stuck == 2
 
     waits[0].go()
-    runtime._abandoned[0].join(WITHIN_S)
+    runtime.left_behind.threads[0].join(WITHIN_S)
     assert tree.restart_child("c").state == "running"
 
 

@@ -230,9 +230,9 @@ QUICK = {"hang_deadline_s": 0.1, "sink_hang_deadline_s": 0.1, "sweep_interval_s"
 
 def zombies_are_gone(gateway):
     runtime = gateway._life.running.root.runtime
-    for thread in list(runtime._abandoned):
+    for thread in list(runtime.left_behind.threads):
         thread.join(5)
-    return runtime.abandoned == 0 and runtime.abandoned_in_all > 0
+    return runtime.left_behind.now() == 0 and runtime.left_behind.in_all > 0
 
 
 @pytest.mark.timeout(30)
