@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.system.clock import Clock, new_token, release
+from supervisors.system.clock import Clock, new_token, release, wait_until
 from supervisors.system.process import this_process
 
 T = TypeVar("T")
@@ -57,14 +57,14 @@ class Answer(pykka.Future[T]):
 
     def _wait(self, timeout_s: float | None) -> None:
         until_s = None if timeout_s is None else self._clock.now_s() + timeout_s
-        while not self._done:
-            if self._process is not this_process():
-                raise pykka.ActorDeadError("who was asked is in the parent process")
-            left_s = None if until_s is None else until_s - self._clock.now_s()
-            if left_s is not None and left_s <= 0:
-                raise pykka.Timeout(f"{timeout_s} seconds")
-            self._clock.wait(self._token, left_s)
+        if not wait_until(self._is_there, self._clock, self._token, until_s):
+            raise pykka.Timeout(f"{timeout_s} seconds")
         release(self._token)  # for whoever else waits
+
+    def _is_there(self) -> bool:
+        if not self._done and self._process is not this_process():
+            raise pykka.ActorDeadError("who was asked is in the parent process")
+        return self._done
 
     def set(self, value: object | None = None) -> None:
         """Give the value."""

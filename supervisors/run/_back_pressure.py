@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from supervisors.system.clock import Clock, Token, new_token, release
+from supervisors.system.clock import Clock, Token, new_token, release, wait_until
 
 
 class Fed(Protocol):
@@ -52,8 +52,7 @@ class BackPressure(Generic[M]):
         token = new_token()
         self.senders.append(token)
         try:
-            while not fits():
-                clock.wait(token, None)
+            wait_until(fits, clock, token)
         finally:
             self.senders.remove(token)
 

@@ -15,7 +15,7 @@ from supervisors.run._incarnation import Incarnation
 from supervisors.run._witness import report_lost_tree
 from supervisors.run.runtime import CONTROL, Runtime
 from supervisors.run.words import Ignore, ShutDown
-from supervisors.system.clock import Clock, new_token, release
+from supervisors.system.clock import Clock, new_token, release, wait_until
 from supervisors.system.process import this_process
 
 if TYPE_CHECKING:
@@ -331,20 +331,17 @@ class _Parent:
 
     def wait_for_start(self) -> None:
         """Block until the tree is up or has failed to come up."""
-        while not self.up and self.error is None and self.exit is None:
-            self._clock.wait(self._token, None)
+        wait_until(lambda: self.up or self._is_over(), self._clock, self._token)
 
     def wait_for_exit(self, until_s: float | None) -> bool:
         """Block until the tree has ended; False if that takes too long."""
         try:
-            while self.exit is None and self.error is None:
-                left_s = None if until_s is None else until_s - self._clock.now_s()
-                if left_s is not None and left_s <= 0:
-                    return False
-                self._clock.wait(self._token, left_s)
-            return True
+            return wait_until(self._is_over, self._clock, self._token, until_s)
         finally:  # also if Ctrl-C comes in between
             release(self._token)  # for whoever else waits
+
+    def _is_over(self) -> bool:
+        return self.exit is not None or self.error is not None
 
 
 def start_tree(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import time
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from supervisors.system.native import allocate_lock, sleep, wait
@@ -60,6 +61,31 @@ class SystemClock:
 
     wait = staticmethod(wait)
     """`native.wait`: a gevent hub goes on meanwhile."""
+
+
+def wait_until(
+    is_so: Callable[[], bool],
+    clock: Clock,
+    token: Token,
+    until_s: float | None = None,
+    look_s: float | None = None,
+) -> bool:
+    """Block until *is_so*, which is looked at now and whenever *token* is released.
+
+    Args:
+        is_so: called by the waiting thread; what it raises ends the wait.
+        until_s: when to give up, by the clock's `now_s`; None: never.
+        look_s: seconds between two looks, where not all that matters releases the token.
+
+    Returns:
+        False: it was not so when time was up.
+    """
+    while not is_so():
+        left_s = None if until_s is None else until_s - clock.now_s()
+        if left_s is not None and left_s <= 0:
+            return False
+        clock.wait(token, min((s for s in (left_s, look_s) if s is not None), default=None))
+    return True
 
 
 def give_way(seconds: float) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from supervisors import SystemClock
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import new_token, release, wait_until
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import why_not_up
 from telemetry_actors.books.ledger import Admission, Ledger
@@ -144,8 +144,7 @@ class _Taking:
         until_s = door.clock.now_s() + self._waits.room_timeout_s
         unwatch = door.books.watch(lambda: release(token))
         try:
-            while not may_arrive(door, event) and (left_s := until_s - door.clock.now_s()) > 0:
-                door.clock.wait(token, min(left_s, _LOOK_S))
+            wait_until(lambda: may_arrive(door, event), door.clock, token, until_s, _LOOK_S)
         finally:
             unwatch()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from supervisors.system.clock import new_token, release
+from supervisors.system.clock import new_token, release, wait_until
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import in_short
 from telemetry_actors.life.aside import run_aside
@@ -71,8 +71,7 @@ def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
         # here, if the runtime is one that was given: it may be bound to this very thread
         if life.running.given is not None or not begins_aside(number, word):
             word.to(Exception)
-    while out and (left_s := until_s - clock.now_s()) > 0:
-        clock.wait(token, left_s)
+    wait_until(lambda: not out, clock, token, until_s)
     for word in list(out.values()):
         warn("sink %s: %s() does not come back; its thread is left", word.sink_name, word.word)
     return len(out)

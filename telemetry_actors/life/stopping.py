@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from supervisors import Exit, SystemClock
-from supervisors.system.clock import Token, new_token, release
+from supervisors.system.clock import Token, new_token, release, wait_until
 from supervisors.system.native import acquire
 from telemetry_actors.base.log import say_at_the_end, warn
 from telemetry_actors.books.ledger import Reason
@@ -150,10 +150,15 @@ class Stopping:
     def _await_report(self, until_s: float) -> None:
         clock, token = self._life.clock, new_token()
         self._waiters.append(token)
-        while self.report is None and clock.now_s() < until_s:
-            if self._aside is not None and self._aside.never_came():
-                return
-            clock.wait(token, min(until_s - clock.now_s(), _SIGNAL_S))
+        wait_until(
+            lambda: (
+                self.report is not None or (self._aside is not None and self._aside.never_came())
+            ),
+            clock,
+            token,
+            until_s,
+            _SIGNAL_S,
+        )
 
     def _is_nobodys(self) -> bool:
         """The thread that was to carry it out never came. True for one caller."""

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple, Self
 import redis as redis_py
 
 from telemetry_actors import TelemetryGateway
-from telemetry_actors.stores.journal import _acks, _live, _writer
-from telemetry_actors.stores.journal import journal as _journal
+from telemetry_actors.stores.journal import _acks, _disk_health, _live, _writer
 from tests.chaos.disk import Disk
 from tests.chaos.rude_host import Hollow, RaisingFilter, RaisingManager, raising
 from tests.chaos.storm import poll
@@ -137,8 +136,8 @@ class DiskFails(Part):
         self.disk = Disk(self.rng)
         for module in (_writer, _acks, _live):
             self._put(module, "os", self.disk)
-        self._put(_journal, "_FIRST_RETRY_S", 0.02)
-        self._put(_journal, "_LAST_RETRY_S", 0.1)
+        self._put(_disk_health, "_FIRST_RETRY_S", 0.02)
+        self._put(_disk_health, "_LAST_RETRY_S", 0.1)
         return self
 
     def _put(self, module: Any, name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from supervisors import Clock, SystemClock
-from supervisors.system.clock import new_token, release, thread_cpu
+from supervisors.system.clock import new_token, release, thread_cpu, wait_until
 
 
 @pytest.fixture
@@ -109,3 +109,63 @@ def test_the_cpu_time_of_a_thread_grows_with_its_work():
 @pytest.mark.parametrize("nobody", [None, 2**30])
 def test_the_cpu_time_of_a_thread_that_is_not_there_is_unknown(nobody):
     assert thread_cpu(nobody) is None
+
+
+# -- wait_until ----------------------------------------------------------------------------------
+
+
+class Stepping:
+    """A clock whose waits take the time they are given, and are written down."""
+
+    def __init__(self):
+        self.time_s, self.waits = 0.0, []
+
+    def now_s(self):
+        return self.time_s
+
+    def now_ns(self):
+        return 0
+
+    def wait(self, token, timeout_s):
+        self.waits.append(timeout_s)
+        self.time_s += 10.0 if timeout_s is None else timeout_s
+
+
+@pytest.mark.parametrize(
+    ("so_at_s", "until_s", "look_s", "found", "waits"),
+    [
+        (0.0, None, None, True, []),
+        (0.0, -1.0, None, True, []),  # it is looked at first
+        (5.0, None, None, True, [None]),
+        (5.0, 3.0, None, False, [3.0]),
+        (3.0, 3.0, None, True, [3.0]),  # and once more when time is up
+        (5.0, 3.0, 2.0, False, [2.0, 1.0]),
+        (5.0, None, 2.0, True, [2.0, 2.0, 2.0]),
+    ],
+)
+def test_it_is_waited_for_until_it_is_so_or_time_is_up(so_at_s, until_s, look_s, found, waits):
+    clock = Stepping()
+    answer = wait_until(
+        lambda: clock.time_s >= so_at_s, clock, new_token(), until_s=until_s, look_s=look_s
+    )
+
+    assert (answer, clock.waits) == (found, waits)
+
+
+def test_whoever_makes_it_so_wakes_who_waits(clock):
+    so, token = [], new_token()
+
+    def make_it_so():
+        so.append(1)
+        release(token)
+
+    thread = threading.Thread(target=make_it_so)
+    thread.start()
+
+    assert wait_until(lambda: bool(so), clock, token)
+    thread.join()
+
+
+def test_what_the_look_raises_ends_the_wait(clock):
+    with pytest.raises(ZeroDivisionError):
+        wait_until(lambda: 1 / 0, clock, new_token())
