@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from telemetry_actors.books._lines import Join, Line, Tally, worse
 from telemetry_actors.books.ends import Drop, RecordEnd
-from telemetry_actors.event.envelope import Item
+from telemetry_actors.event.envelope import Envelope, Item
 from telemetry_actors.event.signals import SignalKind
 from telemetry_actors.event.ticket import Ticket
+
+SentRecord = tuple[Ticket, Envelope, object, int]
+"""Of which event, what was sent, and which of the event's records of that kind it is."""
 
 
 class Records:
@@ -74,6 +77,27 @@ class Records:
             join = self._end_join(serial, drop)
             if join is not None:
                 yield item, join.drop
+
+    def end_exported(
+        self, kind: SignalKind, sink: str, records: Sequence[SentRecord]
+    ) -> Iterator[tuple[Item, Drop | None]]:
+        """As `end`, of a batch of which *sink* has taken everything: nearly every one is such."""
+        line = self.lines[kind]
+        line.by_sink.setdefault(sink, Tally()).exported += len(records)
+        if self.sinks == 1:
+            line.exported += len(records)
+        else:
+            for ticket, _, _, ordinal in records:
+                self._end_record(line, (ticket.serial, ordinal), None)
+        joins = self._joins
+        for ticket, envelope, _, _ in records:
+            join = joins.get(ticket.serial)
+            if join is None:
+                continue  # fenced, as in `_end_join`
+            join.left -= 1
+            if not join.left:
+                del joins[ticket.serial]
+                yield (ticket, envelope), join.drop
 
     def _end_record(self, line: Line, key: tuple[int, int], drop: Drop | None) -> None:
         if self.sinks > 1:  # a record ends with the last sink, as the worst of them says

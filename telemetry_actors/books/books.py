@@ -19,7 +19,7 @@ from typing import NamedTuple
 from supervisors import InFlight
 from supervisors.system.native import Lock
 from telemetry_actors.base.timing import Timing
-from telemetry_actors.books._records import Records
+from telemetry_actors.books._records import Records, SentRecord
 from telemetry_actors.books.dead_letters import DeadLetter, DeadLetters
 from telemetry_actors.books.ends import Drop, Ending, OnEnd, RecordEnd
 from telemetry_actors.books.ledger import Admission, Outcome, Reason
@@ -233,6 +233,14 @@ class Books:
         with self._lock:
             for item, drop in self.records.end(kind, sink, ends):
                 self._book(item, drop, True, told)  # its records are opened after the recording
+        self._after(told)
+
+    def report_exported(self, kind: SignalKind, sink: str, records: Sequence[SentRecord]) -> None:
+        """As `report`, of a batch of which *sink* has taken everything."""
+        told = _Told([], [], [], [], [])
+        with self._lock:
+            for item, drop in self.records.end_exported(kind, sink, records):
+                self._book(item, drop, True, told)
         self._after(told)
 
     def seal(self, flight: InFlight) -> bool:

@@ -315,6 +315,9 @@ class RecordSinkActor(BatchActor):
         self._takes_nothing = not sending.accepted and len(refused) > 1
         if not self._books.seal(flight):
             return
+        if not any(sending.ends):
+            self._books.report_exported(self._kind, self._sink.name, flight.batch)
+            return
         ends = [
             RecordEnd(item[:2], item[3], drop)
             for item, drop in zip(flight.batch, sending.ends, strict=True)

@@ -173,6 +173,49 @@ def test_whatever_the_order_of_the_reports_each_event_gets_one_outcome(events, s
 # -- fences ---------------------------------------------------------------------------------------
 
 
+@given(
+    events=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=8),
+    sinks=st.integers(1, 3),
+    ended=st.sets(st.integers(0, 7)),
+    seed=st.integers(),
+    data=st.data(),
+)
+def test_a_batch_that_was_taken_whole_is_booked_as_record_by_record(
+    events, sinks, ended, seed, data
+):
+    at_once, one_by_one = (Books(2, DeadLetters(100, 10**6)) for _ in range(2))
+    batches = []
+    for kind, which in ((LOGS, 0), (SPANS, 1)):
+        records = [
+            (*an_item(serial, serial % 2), None, n)
+            for serial, counts in enumerate(events)
+            for n in range(counts[which])
+        ]
+        batches += [(kind, f"sink-{n}", records) for n in range(sinks)]
+    random.Random(seed).shuffle(batches)
+    refused = data.draw(st.sets(st.integers(0, len(batches) - 1)))
+    for books in (at_once, one_by_one):
+        books.records.sinks = sinks
+        books.open([(an_item(n, n % 2)[0], *counts) for n, counts in enumerate(events)], 0)
+        for serial in ended:  # ended by other hands, as at a stop: reports of it are fenced
+            books.records._joins.pop(serial, None)
+        for number, (kind, sink, records) in enumerate(batches):
+            drop = REJECTED if number in refused else None
+            if books is at_once and drop is None:
+                books.report_exported(kind, sink, records)
+            else:
+                books.report(kind, sink, [RecordEnd(r[:2], r[3], drop) for r in records])
+
+    assert outcomes(at_once) == outcomes(one_by_one)
+    assert at_once.endings == one_by_one.endings
+    for kind in (LOGS, SPANS):
+        mine, other = at_once.records.lines[kind], one_by_one.records.lines[kind]
+        assert (mine.exported, mine.dropped) == (other.exported, other.dropped)
+        assert {n: (t.exported, t.dropped) for n, t in mine.by_sink.items()} == {
+            n: (t.exported, t.dropped) for n, t in other.by_sink.items()
+        }
+
+
 def test_a_report_about_an_event_that_has_ended_books_no_second_outcome(books, released):
     """A sink that hung comes back after others have ended its events."""
     item = an_item(1)
