@@ -12,7 +12,7 @@ from typing import NamedTuple
 from supervisors.system.clock import new_token, release, wait_until
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import in_short
-from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.aside import Asked
 from telemetry_actors.life.life import Life
 from telemetry_actors.ports import Interruptible
 
@@ -49,29 +49,24 @@ def close_sinks(life: Life, within_s: float) -> int:
 def _say(life: Life, words: Iterable[_LastWord], within_s: float) -> int:
     clock, token = life.clock, new_token()
     until_s = clock.now_s() + within_s
-    out: dict[int, _LastWord] = {}
+    asked: list[tuple[_LastWord, Asked[None]]] = []
 
-    def begins_aside(number: int, word: _LastWord) -> bool:
-        def errand() -> None:
-            try:
-                word.to(BaseException)  # nobody else's thread: SystemExit ends nothing here
-            finally:
-                del out[number]
-                release(token)
-
-        out[number] = word
+    def begins_aside(word: _LastWord) -> bool:
+        # nobody else's thread: SystemExit ends nothing there
+        one = Asked(lambda: word.to(BaseException), lambda: release(token))
         try:
-            run_aside(errand)
+            one.aside()
         except RuntimeError:  # no thread can be started
-            del out[number]
             return False
+        asked.append((word, one))
         return True
 
-    for number, word in enumerate(words):
+    for word in words:
         # here, if the runtime is one that was given: it may be bound to this very thread
-        if life.running.given is not None or not begins_aside(number, word):
+        if life.running.given is not None or not begins_aside(word):
             word.to(Exception)
-    wait_until(lambda: not out, clock, token, until_s)
-    for word in list(out.values()):
+    wait_until(lambda: all(one.is_over for _, one in asked), clock, token, until_s)
+    out = [word for word, one in asked if not one.is_over]
+    for word in out:
         warn("sink %s: %s() does not come back; its thread is left", word.sink_name, word.word)
     return len(out)

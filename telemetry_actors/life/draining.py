@@ -15,7 +15,7 @@ from supervisors.system.clock import Token, new_token, release
 from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.event.ticket import Ticket
-from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.aside import Asked
 from telemetry_actors.life.life import Life
 from telemetry_actors.life.starting import FAILS, build, run_on_who_waits, say_why_not_up
 from telemetry_actors.lifecycle.exit import is_ending
@@ -209,18 +209,17 @@ def await_tree(life: Life, until_s: float, *, for_the_last_time: bool = False) -
 
 def _lacks_threads(life: Life, until_s: float) -> bool:
     """Build, and wait for it: whether it has failed for want of a thread."""
-    token, lacks = new_token(), []
-
-    def build_and_say() -> None:
-        lacks.append(is_want_of_threads(_try_to_build(life)))
-        release(token)
-
+    asked = Asked(lambda: is_want_of_threads(_try_to_build(life)))
     try:
-        aside = run_aside(build_and_say)
+        asked.aside()
     except RuntimeError:
         return True
-    _wait(life, until_s, lambda: bool(life.running.root or lacks) or aside.never_came(), token)
-    return lacks == [True] or aside.never_came()
+
+    def is_known() -> bool:
+        return life.running.root is not None or asked.is_over or asked.never_came()
+
+    _wait(life, until_s, is_known, asked.token)
+    return asked.given == [True] or asked.never_came()
 
 
 def _try_to_build(life: Life) -> BaseException | None:

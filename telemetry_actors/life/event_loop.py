@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.aside import Asked
 from telemetry_actors.lifecycle.report import StopReport
 
 T = TypeVar("T")
@@ -108,25 +108,13 @@ async def run_beside(call: Callable[[], T]) -> T:
         RuntimeError: no task of asyncio or trio is running here.
     """
     wake, woken = _how_to_wake()
-    given: list[T] = []
-    raised: list[BaseException] = []
-
-    def errand() -> None:
-        try:
-            given.append(call())
-        except BaseException as error:  # noqa: BLE001 -- it is raised where it was asked for
-            raised.append(error)
-        finally:
-            wake()
-
+    asked = Asked(call, wake)
     try:
-        run_aside(errand)
+        asked.aside()
     except RuntimeError as error:
         raise NoThread(str(error)) from error
     await woken()
-    if raised:
-        raise raised.pop()
-    return given.pop()
+    return asked.answer()
 
 
 _Wake = tuple[Callable[[], None], Callable[[], Awaitable[object]]]

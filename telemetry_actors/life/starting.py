@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import tenacity
 
-from supervisors import Runtime, Supervisor
-from supervisors.system.clock import Token, new_token, release
+from supervisors import Runtime, Supervisor, SystemClock
 from supervisors.system.fork import whole
-from supervisors.system.native import acquire
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import tell, why_not_up
 from telemetry_actors.books.ledger import Reason
-from telemetry_actors.life.aside import Aside, run_aside
+from telemetry_actors.life.aside import Asked
 from telemetry_actors.life.ending import end_held, end_unbuilt
 from telemetry_actors.life.life import ENDING, Life
 from telemetry_actors.life.parking import on_lifecycle, say_who_is_back
@@ -35,7 +33,6 @@ FAILS: Final = (Exception, SystemExit)
 _UNDO_S: Final = 5.0
 _LONGEST_BUILD_S: Final = 5.0
 """So long a fork waits for the imports of a tree that is built, and for its journal's files."""
-_LOOK_S: Final = 0.25
 
 
 def build(life: Life) -> None:
@@ -67,26 +64,14 @@ def build_aside(life: Life) -> None:
     Raises:
         ChildStartError: a child did not start. It may be tried again.
     """
-    token = new_token()
-    errors: list[BaseException] = []
-
-    def build_and_say() -> None:
-        try:
-            build(life)
-        except BaseException as error:  # noqa: BLE001 -- it is raised where it was asked for
-            errors.append(error)
-        finally:
-            release(token)
-
-    try:
-        if life.running.root is not None or life.running.given is not None:
-            build_and_say()  # a runtime that was given may be bound to this thread
-        else:
-            _await(run_aside(build_and_say), token)
-    except RuntimeError:  # no thread can be started
-        build_and_say()
-    if errors:
-        raise errors[0]
+    asked = Asked(lambda: build(life))
+    if life.running.root is None and life.running.given is None:
+        with suppress(RuntimeError):  # no thread can be started
+            asked.aside()
+            asked.wait(SystemClock())
+    if not asked.is_over:  # or the thread never came; a runtime may be bound to this one
+        asked.here()
+    asked.answer()
 
 
 def build_patiently(life: Life, rest: Callable[[float], None]) -> None:
@@ -192,14 +177,3 @@ def _undo(life: Life) -> None:
         end_held(life.places, life.books, place, Reason.SHUTDOWN)
     if payloads is not None:
         payloads.close(_UNDO_S)
-
-
-def _await(aside: Aside, over: Token) -> None:
-    """Until *over* is released.
-
-    Raises:
-        RuntimeError: its thread never came, so that it never will be.
-    """
-    while not acquire(over, _LOOK_S):
-        if aside.never_came():
-            raise RuntimeError("the thread never came")

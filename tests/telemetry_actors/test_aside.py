@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
+from supervisors import SystemClock
 from supervisors.errors import ChildStartError, ThreadRefused
 from supervisors.thread import TreeThread
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.aside import Asked, run_aside
 from telemetry_actors.lifecycle.exit import stop_all
 from telemetry_actors.testing import RecordingSink
 
@@ -63,6 +64,55 @@ def test_an_errand_that_is_under_way_or_done_has_come():
 
 def test_one_whose_thread_is_gone_has_never_come(no_memory):
     assert run_aside(lambda: None).never_came()
+
+
+def test_what_is_asked_is_answered_where_it_was_asked_for():
+    asked = Asked(threading.get_ident)
+    asked.aside()
+
+    assert asked.wait(SystemClock())
+    assert asked.answer() != threading.get_ident()
+
+
+@pytest.mark.parametrize("put", [Asked.aside, Asked.here])
+def test_what_the_question_raises_is_raised_where_it_was_asked_for(put):
+    asked = Asked(lambda: exec("raise SystemExit(3)"))
+    put(asked)
+
+    assert asked.wait(SystemClock())
+    assert asked.given == []
+    with pytest.raises(SystemExit, match="3"):
+        asked.answer()
+
+
+def test_it_is_waited_for_no_longer_than_until_the_deadline():
+    clock, go = SystemClock(), threading.Event()
+    asked = Asked(lambda: go.wait(WITHIN_S))
+    asked.aside()
+
+    assert not asked.wait(clock, clock.now_s())
+    assert not asked.is_over
+    go.set()
+    assert asked.wait(clock, clock.now_s() + WITHIN_S)
+    assert asked.answer() is True
+
+
+def test_a_question_whose_thread_never_comes_is_waited_for_no_longer(no_memory):
+    asked = Asked(lambda: 7)
+    asked.aside()
+
+    assert not asked.wait(SystemClock())
+    asked.here()
+    assert asked.answer() == 7
+
+
+def test_whoever_wants_to_be_told_when_it_is_over_is():
+    over = threading.Event()
+    asked = Asked(lambda: 7, over.set)
+    asked.aside()
+
+    assert over.wait(WITHIN_S)
+    assert asked.answer() == 7
 
 
 @pytest.mark.timeout(30)

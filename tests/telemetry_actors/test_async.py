@@ -11,7 +11,7 @@ import uvloop
 from trio._core import _thread_cache
 
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from telemetry_actors.life import event_loop as _async
+from telemetry_actors.life import aside as _aside
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.testing import RecordingSink
 
@@ -274,7 +274,7 @@ def test_without_a_thread_to_be_had_a_flush_says_no_and_a_stop_stops(
         async with gateway:
             emit_one(gateway)
             with monkeypatch.context() as patch:
-                patch.setattr(_async, "run_aside", refuse)
+                patch.setattr(_aside, "run_aside", refuse)
                 assert not await gateway.aflush(LONG_S)
                 return await gateway.astop(LONG_S)
 

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from supervisors.system.process import this_process
 from telemetry_actors import SettingsError, TelemetrySettings, _process, emit, init
 from telemetry_actors.hosts import _users, asgi
-from telemetry_actors.life import event_loop as _async
+from telemetry_actors.life import aside as _aside
 from telemetry_actors.life import starting
 from telemetry_actors.testing import RecordingSink, running_gateway, use_gateway
 
@@ -435,7 +435,7 @@ def test_without_a_thread_to_be_had_it_begins_and_ends_all_the_same(gateway, mon
     def refuse(_errand):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_async, "run_aside", refuse)
+    monkeypatch.setattr(_aside, "run_aside", refuse)
     with TestClient(APPS["FastAPI"]) as client:
         client.get("/")
 
