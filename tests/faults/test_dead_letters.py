@@ -202,7 +202,7 @@ def test_g18_a_directory_that_may_not_be_written_is_told_once_and_survived(tmp_p
     state, balanced = json.loads(done.stdout)
 
     assert (state["written"], state["unwritten"], balanced) == (0, 20, True)
-    assert state["problem"] == "Permission denied"
+    assert state["problem"].startswith("Permission denied: let this process's user write there")
     assert done.stderr.count("can't be written to") == 1
     assert files(place) == []
 
