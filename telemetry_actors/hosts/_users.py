@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from supervisors.system.clock import SystemClock, new_token, release
+from supervisors.system.clock import SystemClock
 from supervisors.system.process import ProcessLock, of_this_process
 from telemetry_actors._process import get_gateway, is_of_a_test, standing_gateway
 from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.batch.crashes import why_not_up
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.gateway import TelemetryGateway
-from telemetry_actors.life.aside import run_aside
+from telemetry_actors.life.aside import Asked
 from telemetry_actors.lifecycle.exit import say_what_was_lost, stop_all
 
 _CHANGING = ProcessLock()
@@ -81,7 +81,6 @@ def _is_wanted(gateway: TelemetryGateway) -> bool:
 
 def _start(gateway: TelemetryGateway) -> None:
     """Wait for its tree, for no longer than a host can wait."""
-    up = new_token()
 
     def start() -> None:
         try:
@@ -89,12 +88,11 @@ def _start(gateway: TelemetryGateway) -> None:
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- a sink of the user's
             why = why_not_up(error)
             say_at_the_end(f"the tree can't be started: {why}; the first event tries again")
-        finally:
-            release(up)
 
+    asked = Asked(start)
     with suppress(RuntimeError):  # no thread can be started: the first event tries again
-        run_aside(start)
-        _clock.wait(up, _LONGEST_START_S)
+        asked.aside()
+        asked.wait(_clock, _clock.now_s() + _LONGEST_START_S)
 
 
 def _stop(gateway: TelemetryGateway) -> None:

@@ -1,5 +1,6 @@
 """Users of the process-wide gateway: it starts with the first and stops with the last."""
 
+import _thread
 import threading
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from supervisors.system.process import this_process
 from telemetry_actors import (
     SettingsError,
+    TelemetryGateway,
     TelemetrySettings,
     _process,
     emit,
@@ -217,3 +219,15 @@ def test_the_child_of_a_fork_begins_with_nobody():
         came().leave()
         assert _process.standing_gateway().is_stopped()
     user.leave()
+
+
+def test_a_tree_whose_thread_never_comes_holds_up_no_host(monkeypatch):
+    """It was started, and found no memory for its first step; the first event tries again."""
+    monkeypatch.setattr(_users, "_LONGEST_START_S", 3600.0)
+    gateway = TelemetryGateway(TelemetrySettings.enabled(), sinks=[RecordingSink()])
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", lambda _run, _args: 1)
+        _users._start(gateway)
+
+    assert gateway.status().state == "new"
+    gateway.stop(1)
