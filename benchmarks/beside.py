@@ -57,7 +57,7 @@ class Scenario(Protocol):
 
     HEADER: str
     FIGURES: Sequence[str]
-    """Those of the table, in order."""
+    """Those of the table, in order. It may have a ``finish(rows)``, which says them anew."""
 
     def cells(self, scale: Scale) -> list[Cell]:
         """What to measure."""
@@ -109,14 +109,15 @@ class Bench:
             for subject in cell.subjects:
                 self.check_equal(subject, cell.workload)
             rows += self._cell(name, cell, _repeats(cell, scale), progress)
-        return rows
+        finish = getattr(scenario, "finish", None)
+        return rows if finish is None else finish(rows)
 
     def _present(self, cell: Cell, scale: Scale) -> Cell:
         here = []
         for subject in cell.subjects:
             if scale.only and subject.name not in scale.only:
                 continue
-            why = missing(subject.contestant)
+            why = missing("redis" if "redis_url" in subject.settings else subject.contestant)
             if why:
                 self.left_out[subject.name] = why
             else:
@@ -157,7 +158,8 @@ class Bench:
         if sends == "all":
             found = wire.differences(ours, theirs)
         else:
-            found = wire.records_differ(wire.attributes_of(ours.logs), wire.in_records(theirs))
+            main = wire.attributes_of(ours.logs or ours.spans)
+            found = wire.records_differ(main, wire.in_records(theirs))
         if found:
             raise Refused(f"{subject.name} does not send what we do of {workload}: {found}")
         self._equal.add(key)

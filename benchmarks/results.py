@@ -54,7 +54,7 @@ def print_scenario(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> N
 def ratios_of(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> dict[str, float]:
     """How many times better ours is, in the same cell, by figure."""
     ours = [one for one in rows if one["cell"] == row["cell"] and one["subject"] == OURS]
-    if not ours or row["subject"] == OURS:
+    if not ours or row["subject"] in (OURS, "nothing"):
         return {}
     mine, theirs = ours[0]["figures"], row["figures"]
     found = {

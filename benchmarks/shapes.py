@@ -78,6 +78,10 @@ class Span(NamedTuple):
     end_ns: int
     error: str | None
 
+    def with_ids(self, ids: Mapping[str, str]) -> dict[str, Any]:
+        """As of a log record."""
+        return with_ids(self.attributes, self.ids, ids)
+
 
 class Count(NamedTuple):
     """A measurement."""

@@ -13,6 +13,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
+from telemetry_actors import (
+    CaseDefinition,
+    EventFacts,
+    MappingSettings,
+    Signals,
+    SpanSignal,
+    register_case,
+)
 from telemetry_actors.demo.application import Application
 
 __all__ = ["WORKLOADS", "Template", "Workload", "id_in_round", "in_round"]
@@ -188,6 +198,37 @@ def _all_fourteen() -> tuple[Template, ...]:
     return tuple([_template(event.case, event.context, event.payload) for event in events])
 
 
+_SPAN_KEYS = tuple([f"attribute.of.test.{number:02}" for number in range(10)])  # 20 characters
+
+
+class _Timed(BaseModel):
+    """The payload of `_SPAN_CASE`."""
+
+    start_ns: int
+    end_ns: int
+    values: list[str]
+
+
+def _as_span(facts: EventFacts, payload: _Timed, _settings: MappingSettings) -> Signals:
+    trace_id = uuid.UUID(facts.event_id).bytes
+    start_ns, end_ns = payload.start_ns, payload.end_ns
+    values = tuple(payload.values)
+    span = SpanSignal(
+        "operation", trace_id, trace_id[8:], b"", start_ns, end_ns, _SPAN_KEYS, values, None
+    )
+    return Signals(spans=(span,))
+
+
+_SPAN_CASE = CaseDefinition("benchmark_span", _Timed, _as_span)
+register_case(_SPAN_CASE)
+
+
+def _otel_span() -> Template:
+    values = [f"value.of.attribute{number:02}" for number in range(10)]
+    payload = {"start_ns": _START_NS, "end_ns": _START_NS + 1_000, "values": values}
+    return _template("benchmark_span", {"tenant_id": _CONTEXT["tenant_id"]}, payload)
+
+
 _QUESTION = "Where is my order 4711? " * 5
 _ANSWER = "It left the warehouse this morning. " * 5
 
@@ -207,6 +248,7 @@ WORKLOADS = {
             content=True,
         ),
         Workload("mix", "three nodes, their run, its message, an app", _run_of_nodes()),
+        Workload("span", "a case of our own: one span of ten attributes", (_otel_span(),)),
         Workload("all cases", "all fourteen cases, as the demo's application", _all_fourteen()),
     )
 }

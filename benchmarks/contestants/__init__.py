@@ -54,11 +54,12 @@ CONTESTANTS = {
 
 
 def missing(name: str) -> str:
-    """Why that contestant can't run here; "" if it can."""
-    for module in CONTESTANTS[name].needs:
+    """Why that contestant (or ``redis``) can't run here; "" if it can."""
+    entry = CONTESTANTS.get(name)
+    for module in entry.needs if entry is not None else ():
         if importlib.util.find_spec(module) is None:
             return f"{module} is not installed"
-    if CONTESTANTS[name].redis:
+    if entry is None or entry.redis:
         try:
             redis_server()
         except LookupError as why:

@@ -25,7 +25,7 @@ class _Fastotel(Nothing):
         self._flushed = 0
 
     def emit(self, event: Event) -> object:
-        for record in event.plan.logs:
+        for record in event.plan.logs or event.plan.spans:
             self._start(record.name, attributes=record.with_ids(event.ids)).end()
         return None
 

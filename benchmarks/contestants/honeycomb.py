@@ -1,5 +1,7 @@
 """honeycomb-pycpp: the C++ SDK under Python's names. One log record an event.
 
+Or one span, if an event has no log record.
+
 Set up by its configuration file, as its distribution's configurator does, with more room.
 """
 
@@ -19,6 +21,17 @@ from benchmarks.workloads import Workload
 
 _CONFIGURATION = """\
 file_format: "1.0"
+tracer_provider:
+  sampler:
+    parent_based:
+      root:
+        always_on:
+  processors:
+    - batch:
+        max_queue_size: {room}
+        exporter:
+          otlp_http:
+            endpoint: {endpoint}/v1/traces
 logger_provider:
   processors:
     - batch:
@@ -35,6 +48,7 @@ class _Honeycomb(Nothing):
     def __init__(self, sdk: Any) -> None:
         self._sdk = sdk
         self._emit = sdk.logger_provider.get_logger("application").emit
+        self._start = sdk.tracer_provider.get_tracer("application").start_span
         self._open = True
 
     def emit(self, event: Event) -> object:
@@ -45,6 +59,9 @@ class _Honeycomb(Nothing):
                 attributes=record.with_ids(event.ids),
                 event_name=record.name,
             )
+        if not event.plan.logs:
+            for span in event.plan.spans:
+                self._start(span.name, attributes=span.with_ids(event.ids)).end()
         return None
 
     def flush(self) -> None:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.contestants.base import FLUSH_S, ROOM, Event
+from benchmarks.dedup import running_redis
 from benchmarks.workloads import Workload
 from telemetry_actors import TelemetryGateway, TelemetrySettings
+from tests.servers.redis import redis_server
 
 
 class _Ours:
@@ -42,12 +44,15 @@ def running(endpoint: str, workload: Workload, options: Mapping[str, Any]) -> It
     Args:
         endpoint: of the receiver.
         workload: says whether content goes out.
-        options: ``settings``: more of them. A journal gets a directory.
+        options: ``settings``: more of them. A journal gets a directory, and a Redis is started.
     """
     more = dict(options.get("settings", {}))
-    with tempfile.TemporaryDirectory() as folder:
+    server = redis_server() if "redis_url" in more else None
+    with tempfile.TemporaryDirectory() as folder, running_redis(server) as url:
         if "journal" in more:
             more["journal"] = {**more["journal"], "directory": folder}
+        if url is not None:
+            more["redis_url"] = url
         with TelemetryGateway(_settings(endpoint, workload, more)) as gateway:
             yield _Ours(gateway)
 

@@ -9,7 +9,22 @@ from benchmarks.beside import Scenario
 
 __all__ = ["SCENARIOS", "scenario"]
 
-SCENARIOS = ("flood", "peers", "emit", "journal")
+SCENARIOS = (
+    "flood",
+    "peers",
+    "paced",
+    "emit",
+    "loop",
+    "busy",
+    "starvation",
+    "idle",
+    "startup",
+    "memory",
+    "hour",
+    "otel",
+    "journal",
+    "redis",
+)
 
 
 def scenario(name: str) -> Scenario:

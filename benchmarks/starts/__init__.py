@@ -1,0 +1,1 @@
+"""How each contestant starts: programs, run by an interpreter that has imported nothing yet."""
