@@ -117,6 +117,7 @@ def test_each_contestant_sends_what_ours_does_and_its_run_goes_through(name, pla
     assert rows[1]["figures"]["p50_us"]["median"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(90)
 def test_celerys_worker_sends_what_ours_does(plans):
     bench = Bench(plans, lambda line: None)
