@@ -70,4 +70,4 @@ def then(words: str, advice: str) -> str:
     >>> then("it fails", "mend it"), then("it fails", "")
     ('it fails: mend it', 'it fails')
     """
-    return f"{words}: {advice}" if advice else words
+    return f"{words.removesuffix('.')}: {advice}" if advice else words
