@@ -20,7 +20,7 @@ __all__ = ["WINDOW", "flood"]
 WINDOW = 4_000
 """Events in flight."""
 _SLICE = 32
-_LOOK_S = 0.02  # between two looks at how many wait; a look costs ours 0.3 ms
+_LOOK_S = 0.02  # between two looks at how many wait
 
 
 def flood(contestant: Contestant, events: Sequence[Event], threads: int) -> dict[str, float]:

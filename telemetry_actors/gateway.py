@@ -302,7 +302,10 @@ class TelemetryGateway(AsyncSide):
     def _cause(self) -> str:
         return last_cause(self._here())
 
-    # -- looking ----------------------------------------------------------------------------------
+    @property
+    def events_in_memory(self) -> int:
+        """How many events wait in memory for their outcome. One number, at once; any thread."""
+        return self._here().books.room.events
 
     def ledger(self) -> Ledger:
         """The books at this instant. Any thread, also after `stop`."""
@@ -342,8 +345,7 @@ class TelemetryGateway(AsyncSide):
 
         False: no thread can be started, or nobody would stop it (the interpreter is ending).
         """
-        mine = self._awakening.setdefault("begun", False)
-        if mine:
+        if self._awakening.setdefault("begun", False):
             return True
         if not when_exiting(self):
             return False

@@ -23,7 +23,7 @@ class _Ours:
         return self._emit(event.case, event.context, event.payload, event_id=event.event_id)
 
     def in_flight(self, handed: int) -> int:
-        return self._gateway.ledger().in_flight
+        return self._gateway.events_in_memory
 
     def settle(self) -> None:
         self.flush()

@@ -45,15 +45,14 @@ def decoded(data: bytes, **options: Any) -> Any:
         TooLarge: it is over `MAX_BYTES` or `MAX_VALUES`.
         EnvelopeError: it is not one msgpack value, or has an extension type.
     """
-    if len(data) > MAX_BYTES:
-        raise TooLarge(f"{len(data)} bytes, at most {MAX_BYTES} are allowed")
-    if has_too_many(data):
-        raise TooLarge(f"more than {MAX_VALUES} values")
-    options = {**_LIMITS, **options}
     try:
-        if len(data) <= _PIECE_BYTES:
-            return msgpack.unpackb(data, **options)
-        return _in_pieces(data, options)
+        if len(data) <= _PIECE_BYTES:  # nearly every one
+            return msgpack.unpackb(data, **({**_LIMITS, **options} if options else _LIMITS))
+        if len(data) > MAX_BYTES:
+            raise TooLarge(f"{len(data)} bytes, at most {MAX_BYTES} are allowed")
+        if has_too_many(data):
+            raise TooLarge(f"more than {MAX_VALUES} values")
+        return _in_pieces(data, {**_LIMITS, **options})
     except EnvelopeError:
         raise
     except Exception as error:  # noqa: BLE001 -- msgpack raises a dozen kinds for bad bytes

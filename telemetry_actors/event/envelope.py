@@ -48,8 +48,6 @@ DEGRADED = "degraded"
 WIRE_VERSION = 1
 _FIELDS = 9
 _MAX_TEXT_BYTES = 65_536
-_BINS = (0xC4, 0xC5, 0xC6)
-"""One of them is before any packed bytes. In UTF-8, too: where there is none, there are none."""
 _MAX_HEAD_BYTES = 16
 
 
@@ -266,7 +264,8 @@ def _whole(data: bytes) -> object:
         raise
     except EnvelopeError:  # keys that are no texts
         return decoded(data, strict_map_key=False, object_pairs_hook=_text_keys)
-    if any(mark in data for mark in _BINS) and _has_bytes_key(value):
+    # One of these is before any packed bytes. (In UTF-8, too: where there is none, are none.)
+    if (0xC4 in data or 0xC5 in data or 0xC6 in data) and _has_bytes_key(value):
         return decoded(data, strict_map_key=False, object_pairs_hook=_text_keys)
     return value
 

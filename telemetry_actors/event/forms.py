@@ -26,7 +26,9 @@ _DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", r
 _LONGEST_DECIMAL: Final = 100
 
 # Of a time as a number: from this size on it is counted in the next smaller unit.
-_UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+_LEAST_NS: Final = 10**17
+"""From here on a number is nanoseconds."""
+_UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (_LEAST_NS, 10**3))
 _US_NS: Final = 1000
 
 
@@ -229,6 +231,8 @@ def ns_of_number(value: float) -> int:
     >>> ns_of_number(1795162530.123457), ns_of_number(1_795_162_530_123_457_001)
     (1795162530123457000, 1795162530123457001)
     """
+    if type(value) is int and _LEAST_NS <= value <= INT64_MAX:
+        return value  # as `time.time_ns()` has it: nearly every one
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")
     if isinstance(value, float) and not isfinite(value):

@@ -36,6 +36,7 @@ _LOST = Drop(
     "neither the object nor the fallback can be read"
     " (a fallback that is a pickle is read with rehydrator.allow_pickle_fallback only)",
 )
+_MOST_CONTEXTS, _LONGEST_CONTEXT_BYTES = 256, 512
 _UNREADABLE = "unreadable"
 """Key of a flight's notes: names of what could not be read, by number of the event."""
 _FIRST_OUTLET = 3
@@ -73,6 +74,7 @@ class HandlerActor(BatchActor):
         self._definition = definition
         self._reader = PayloadReader(definition)
         self._built_in = definition.case in set(TelemetryCase)
+        self._contexts: dict[bytes, tuple[Mapping[str, object], tuple[str, ...]]] = {}
         self._settings = settings
         self._clock = clock
         self._recorder = recorder
@@ -88,7 +90,7 @@ class HandlerActor(BatchActor):
         if envelope.payload is None:
             return self._lost(envelope)
         try:
-            context, odd = read_context(unpack_map(envelope.context))
+            context, odd = self._context_of(envelope.context)
             payload, unread = self._reader.read(unpack_map(envelope.payload))
         except InvalidPayload as error:
             if is_degraded(envelope):  # what is left of it is not enough
@@ -102,6 +104,20 @@ class HandlerActor(BatchActor):
             flight.notes.setdefault(_UNREADABLE, {})[index] = unread + odd
             signals = unreadable(signals, unread + odd)
         return self._finished(signals, envelope)
+
+    def _context_of(self, packed: bytes) -> tuple[Mapping[str, object], tuple[str, ...]]:
+        """The context, and what of it can't be read. Many events have the same: it is kept.
+
+        Not where a mapping of the user's own might write into it.
+        """
+        found = self._contexts.get(packed)
+        if found is None:
+            found = read_context(unpack_map(packed))
+            if self._built_in and len(packed) <= _LONGEST_CONTEXT_BYTES:
+                if len(self._contexts) >= _MOST_CONTEXTS:
+                    self._contexts.clear()
+                self._contexts[packed] = found
+        return found
 
     def _finished(self, signals: Signals, envelope: Envelope) -> Signals:
         """With what a mapping need not think of: marks, flags, limits."""

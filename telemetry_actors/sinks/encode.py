@@ -211,7 +211,10 @@ def _append_attributes(
 
 def size_on_wire(record: bytes) -> int:
     """Bytes that *record* takes in a request: its own, the tag and the length."""
-    return 1 + len(varint(len(record))) + len(record)
+    size = len(record)
+    if size < 0x4000:  # nearly every one
+        return size + (3 if size >= 0x80 else 2)
+    return 1 + len(varint(size)) + size
 
 
 def _remembered(texts: dict[str, bytes], text: str, make: Callable[[str], bytes]) -> bytes:

@@ -2,7 +2,9 @@
 
 import threading
 
+from telemetry_actors import TelemetryGateway, TelemetrySettings
 from telemetry_actors.books.room import COMMON_SHARES, OWN_SHARES, Room
+from telemetry_actors.sinks import RecordingSink
 
 
 def numbers(share):
@@ -96,3 +98,14 @@ def test_who_makes_a_share_that_another_thread_has_just_made_leaves_none_behind(
     assert room._own_share("a") is first
     assert list(room.numbered.values()).count(first) == 1
     assert len(room.numbered) == COMMON_SHARES + 1
+
+
+def test_a_host_reads_how_much_waits_as_one_number():
+    settings = TelemetrySettings.enabled(gateway={"linger_s": 60})
+    with TelemetryGateway(settings, sinks=[RecordingSink()]) as gateway:
+        before = gateway.events_in_memory
+        for number in range(3):
+            gateway.emit("app_created", {"tenant_id": "t"}, {"app_id": f"a{number}", "mode": "m"})
+        waiting = gateway.events_in_memory
+        assert gateway.flush(10)
+        assert (before, waiting, gateway.events_in_memory) == (0, 3, 0)
