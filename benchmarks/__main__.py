@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ def _print_line(name: str, about: str) -> None:
 
 def _measure(names: Sequence[str], rest: Sequence[str]) -> None:
     arguments = _parser(names).parse_args(rest)
-    results = []
+    results, load = [], os.getloadavg()
     with Plans.kept() as plans:
         bench = Bench(plans, _say)
         for name in names:
@@ -99,7 +100,8 @@ def _measure(names: Sequence[str], rest: Sequence[str]) -> None:
     for name, why in bench.left_out.items():
         _say(f"left out: {name}: {why}")
     if arguments.json is not None:
-        text = text_of(facts(left_out=bench.left_out), results)
+        machine = facts(load_before=load, quick=arguments.quick, left_out=bench.left_out)
+        text = text_of(machine, results)
         if arguments.json == _STDOUT:
             sys.stdout.write(text)
         else:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["better_if_more", "percentiles_us", "ratio", "shown", "summary"]
+__all__ = ["better_if_more", "percentiles_us", "ratio", "shown", "summary", "times"]
 
 _MORE_IS_BETTER = ("events_per_s", "calls_per_s", "of_its_speed")
 _DIGITS = 4
@@ -59,6 +59,15 @@ def shown(found: Mapping[str, Any]) -> str:
     if len(found["runs"]) < 2:
         return _text(found["median"])
     return f"{_text(found['median'])} ({_text(found['worst'])})"
+
+
+def times(value: float) -> str:
+    """Of a ratio.
+
+    >>> times(12.345), times(3190.0)
+    ('x12.3', 'x3,190')
+    """
+    return f"x{_text(value)}"
 
 
 def _text(value: float) -> str:

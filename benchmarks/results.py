@@ -46,7 +46,7 @@ def print_scenario(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> N
         table.append((f"  {row['subject']}", *texts))
         ratios = ratios_of(rows, row)
         if ratios:
-            shown = [f"x{ratios[name]:.3g}" if name in ratios else "" for name in some]
+            shown = [figures.times(ratios[name]) if name in ratios else "" for name in some]
             table.append(("    to ours", *shown))
     _print(table)
 

@@ -11,7 +11,6 @@ import importlib.util
 from typing import NamedTuple
 
 from benchmarks.contestants.base import Contestant, Maker
-from tests.servers.redis import redis_server
 
 __all__ = ["CONTESTANTS", "OURS", "Contestant", "Entry", "Maker", "missing", "module_of"]
 
@@ -60,6 +59,8 @@ def missing(name: str) -> str:
         if importlib.util.find_spec(module) is None:
             return f"{module} is not installed"
     if entry is None or entry.redis:
+        from tests.servers.redis import redis_server
+
         try:
             redis_server()
         except LookupError as why:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from benchmarks.contestants.base import FLUSH_S, ROOM, Event
-from benchmarks.dedup import running_redis
 from benchmarks.workloads import Workload
 from telemetry_actors import TelemetryGateway, TelemetrySettings
-from tests.servers.redis import redis_server
 
 
 class _Ours:
@@ -47,14 +45,21 @@ def running(endpoint: str, workload: Workload, options: Mapping[str, Any]) -> It
         options: ``settings``: more of them. A journal gets a directory, and a Redis is started.
     """
     more = dict(options.get("settings", {}))
-    server = redis_server() if "redis_url" in more else None
-    with tempfile.TemporaryDirectory() as folder, running_redis(server) as url:
+    redis = _redis() if "redis_url" in more else nullcontext()
+    with tempfile.TemporaryDirectory() as folder, redis as url:
         if "journal" in more:
             more["journal"] = {**more["journal"], "directory": folder}
         if url is not None:
             more["redis_url"] = url
         with TelemetryGateway(_settings(endpoint, workload, more)) as gateway:
             yield _Ours(gateway)
+
+
+def _redis() -> AbstractContextManager[str | None]:
+    from benchmarks.dedup import running_redis
+    from tests.servers.redis import redis_server
+
+    return running_redis(redis_server())
 
 
 def _settings(endpoint: str, workload: Workload, more: Mapping[str, Any]) -> TelemetrySettings:

@@ -19,9 +19,15 @@ FIGURES = ("p50_us", "p99_us", "max_us")
 
 def cells(scale: Scale) -> list[Cell]:
     """One for each count of threads."""
-    events = scale.events or (400 if scale.quick else 10_000)
+    events = scale.events or (400 if scale.quick else 6_000)
     contestants = subjects(OURS, "opentelemetry-sdk", "logging", "queue.Queue", "nothing")
     return [
-        Cell(f"{count} threads", "message_run", contestants, {"events": events, "threads": count})
+        Cell(
+            f"{count} threads", "message_run", contestants, {"events": events, "threads": count}, 2
+        )
         for count in scale.threads or (1, 8, 32)
     ]
+
+
+def _options(events: int, threads: int) -> dict[str, int]:
+    return {"events": events, "threads": threads}

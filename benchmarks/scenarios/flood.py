@@ -25,6 +25,7 @@ _EVENTS = {
     "mix": 9_000,
     "all cases": 9_600,
 }
+_OFTEN = ("app_created", "message_run", "mix")  # what the ratios are quoted of
 _SMALL = 40  # the share of it that a quick run is of
 
 
@@ -38,6 +39,7 @@ def cells(scale: Scale) -> list[Cell]:
             workload,
             subjects(*_PAIR),
             {"events": _events(workload, scale), "threads": count},
+            3 if count == threads[0] and workload in _OFTEN else 2,
         )
         for workload in workloads
         for count in threads

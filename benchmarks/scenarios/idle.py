@@ -22,7 +22,7 @@ _WARM_UP = 1_000
 
 def cells(scale: Scale) -> list[Cell]:
     """One."""
-    options = {"seconds": 1.0 if scale.quick else 4.0}
+    options = {"seconds": 1.0 if scale.quick else 3.0}
     return [Cell("at rest", "message_run", subjects(*_CONTESTANTS), options, 2)]
 
 
