@@ -127,6 +127,31 @@ class Books:
                     self._book(item, drop, measured, told)
         self._after(told)
 
+    def drop_all(self, items: list[Item], drop: Drop, to_come: int = 0) -> None:
+        """As `end`, of *items* that all end as *drop*: at a stop there are 100,000 of them.
+
+        Args:
+            to_come: how many more will be dropped right behind these.
+        """
+        letters = [DeadLetter(item[1], *drop, item[0].measured, item[0].serial) for item in items]
+        tickets = [item[0] for item in items]
+        told = _Told([], items, letters, [], tickets)
+        with self._lock:
+            for case, n in Counter([ticket.case_index for ticket in tickets]).items():
+                self._count_drop(case, drop, n)
+            if absent := sum(ticket.companion is not None for ticket in tickets):
+                self.providers["absent"] += absent
+            self.dead_letters.keep_all(letters, to_come)
+            self.endings += len(items)
+            self.room.give_all_back(tickets)
+            off_loaded = self._listener.off_loaded
+            if off_loaded:
+                self._ended_off_loaded += [t.serial for t in tickets if t.serial in off_loaded]
+            if self._followed:
+                for letter in letters:
+                    self._note_follower(letter.serial, Outcome.DROPPED, letter, told)
+        self._after(told)
+
     def _book(self, item: Item, drop: Drop | None, measured: bool, told: _Told) -> None:
         ticket, envelope = item
         if drop is None:
@@ -134,9 +159,7 @@ class Books:
             told.exported.append(item)
             self._note_end(ticket, Outcome.EXPORTED, None, told)
             return
-        self.dropped[ticket.case_index][drop.reason] += 1
-        if drop.among is not None:
-            self.assumed[ticket.case_index][drop.reason] += 1
+        self._count_drop(ticket.case_index, drop, 1)
         letter = DeadLetter(envelope, *drop, measured or ticket.measured, ticket.serial)
         self.dead_letters.keep(letter)
         told.dropped.append(item)
@@ -153,9 +176,19 @@ class Books:
         if ticket.serial in self._listener.off_loaded:
             self._ended_off_loaded.append(ticket.serial)
         if self._followed:
-            on_end = self._followed.pop(ticket.serial, None)
-            if on_end is not None:
-                told.followed.append((on_end, outcome, letter))
+            self._note_follower(ticket.serial, outcome, letter, told)
+
+    def _note_follower(
+        self, serial: int, outcome: Outcome, letter: DeadLetter | None, told: _Told
+    ) -> None:
+        on_end = self._followed.pop(serial, None)
+        if on_end is not None:
+            told.followed.append((on_end, outcome, letter))
+
+    def _count_drop(self, case: int, drop: Drop, n: int) -> None:
+        self.dropped[case][drop.reason] += n
+        if drop.among is not None:
+            self.assumed[case][drop.reason] += n
 
     def _after(self, told: _Told) -> None:
         self.telling += 1

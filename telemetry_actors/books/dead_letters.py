@@ -86,6 +86,17 @@ class DeadLetters:
             self._bytes -= self._sizes.popleft()
             self.forgotten += 1
 
+    def keep_all(self, letters: Sequence[DeadLetter], to_come: int = 0) -> None:
+        """As `keep` for each. Those that later ones push out at once aren't weighed.
+
+        Args:
+            to_come: how many more there will be right behind these.
+        """
+        gone = min(max(0, len(letters) + to_come - self._max_count), len(letters))
+        self.forgotten += gone
+        for letter in letters[gone:]:
+            self.keep(letter)
+
     def list(self) -> list[DeadLetter]:
         """Oldest first."""
         return list(self._ring)

@@ -18,10 +18,11 @@ in place, since a call would cost more than the four steps.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Final
 
-from telemetry_actors.event.ticket import Share
+from telemetry_actors.event.ticket import Share, Ticket
 
 OWN_SHARES: Final = 4096
 COMMON_SHARES: Final = 256
@@ -81,14 +82,23 @@ class Room:
         share.event_bytes += charged_bytes
         return share.number
 
-    def give_back(self, number: int, charged_bytes: int) -> None:
-        """An event that was counted in the share of *number* has left memory. Any thread."""
-        self.events -= 1
+    def give_all_back(self, tickets: Iterable[Ticket]) -> None:
+        """As `give_back` of each that takes room, once for each share. Any thread."""
+        by_share: dict[int, list[int]] = {}
+        for ticket in tickets:
+            if ticket.share is not None:
+                by_share.setdefault(ticket.share, []).append(ticket.charged_bytes)
+        for number, charged in by_share.items():
+            self.give_back(number, sum(charged), len(charged))
+
+    def give_back(self, number: int, charged_bytes: int, events: int = 1) -> None:
+        """An event (or some) of the share of *number* has left memory. Any thread."""
+        self.events -= events
         self.event_bytes -= charged_bytes
         share = self.numbered.get(number)
         if share is None:
             return  # it was dropped just before the event came into it: see `share_of`
-        share.events -= 1
+        share.events -= events
         share.event_bytes -= charged_bytes
         if not share.events and self.own.get(share.tenant_id) is share:
             self.own.pop(share.tenant_id, None)

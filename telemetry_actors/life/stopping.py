@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from telemetry_actors.stores.journal import Journal
 
 _TREE_S, _COUNT_S = 0.25, 16e-6
-"""Kept for the end: for the threads, and for each event that is still held then (5.6 us of CPU
-each; a tree that is full to the brim holds 140,000). What isn't
+"""Kept for the end: for the threads, and for each event that is still held then (1.5 us of CPU,
+where a busy machine may grant a tenth of a core; a tree that is full holds 140,000). What isn't
 needed goes back to the draining."""
 _RESERVE_SHARE = 0.5
 """Of a short time-out they are together at most this share."""

@@ -79,11 +79,11 @@ class MemoryDedupStore:
             return [key for key in keys if self._give_up(key)]
 
     def _give_up(self, key: Claim) -> bool:
-        tenant, event, holder = key
+        event, holder = key[:2], key[2]
         for claims in (self._young, self._old):
-            held = claims.get((tenant, event))
+            held = claims.get(event)
             if held is not None and held[0] == holder:
-                del claims[(tenant, event)]
+                del claims[event]
                 return True
         return False
 

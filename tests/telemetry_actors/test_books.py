@@ -70,6 +70,54 @@ def test_an_end_is_booked_in_the_column_of_its_case(books, letters, released):
     assert books.endings == 3
 
 
+class Hears(Listener):
+    """Remembers what it is told, in order."""
+
+    def __init__(self):
+        self.off_loaded = {2, 3}
+        self.told = []
+
+    def on_dropped(self, items):
+        self.told += [("dropped", item) for item in items]
+
+    def on_letters(self, letters):
+        self.told += [("letter", letter) for letter in letters]
+
+    def on_ended(self, tickets):
+        self.told += [("ended", ticket) for ticket in tickets]
+
+    def on_off_loaded_end(self, serial):
+        self.told.append(("off-loaded", serial))
+
+
+AMONG = Drop(Reason.REJECTED, "sinks/logs", "no", Among(("a", "b"), 1, 64))
+
+
+@pytest.mark.parametrize("drop", [PARKED, AMONG], ids=["known", "assumed"])
+def test_many_that_end_alike_are_booked_as_one_by_one(drop):
+    def booked(book):
+        hears, letters = Hears(), DeadLetters(3, 10**6)
+        books = Books(2, letters, hears)
+        shares = [books.room.take(tenant, 10) for tenant in "aabab"] + [None]
+        items = [
+            (
+                Ticket(n, n % 2, 10, object if n == 1 else None, measured=n > 3, share=share),
+                an_item(n)[1],
+            )
+            for n, share in enumerate(shares)
+        ]
+        books.follow(4, lambda *end: hears.told.append(("followed", *end)))
+        books.watch(lambda: hears.told.append("woken"))
+        book(books, items)
+        assert (books.room.events, books.room.event_bytes, books.room.tenants()) == (0, 0, 0)
+        counted = books.snapshot()._replace(lines={})  # no record of theirs is under way
+        return counted, letters.list(), letters.forgotten, hears.told
+
+    assert booked(lambda books, items: books.drop_all(items, drop)) == booked(
+        lambda books, items: books.end([Ending(item, drop) for item in items])
+    )
+
+
 def test_a_waiter_is_woken_by_each_booking_until_it_has_enough(books):
     woken = []
     unwatch = books.watch(lambda: woken.append(books.endings))

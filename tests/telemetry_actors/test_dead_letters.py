@@ -51,6 +51,38 @@ def test_one_that_is_larger_than_the_ring_is_forgotten_at_once():
     assert letters.forgotten == 2
 
 
+@given(
+    st.lists(st.lists(st.integers(0, 400), max_size=8), max_size=5), st.integers(0, 6), st.data()
+)
+def test_many_at_once_leave_what_one_by_one_would(pieces, max_count, data):
+    max_bytes = data.draw(st.integers(1, 4 * (OVERHEAD_BYTES + 200)))
+    at_once, singly = DeadLetters(max_count, max_bytes), DeadLetters(max_count, max_bytes)
+    to_come = sum(map(len, pieces))
+    for at, sizes in enumerate(pieces):
+        letters = [a_letter(f"{at}-{n}", size) for n, size in enumerate(sizes)]
+        to_come -= len(letters)
+        at_once.keep_all(letters, to_come)
+        for letter in letters:
+            singly.keep(letter)
+
+    assert at_once.list() == singly.list()
+    assert at_once.forgotten == singly.forgotten
+
+
+def test_letters_that_are_pushed_out_at_once_are_not_weighed():
+    class Unweighable(DeadLetter):
+        @property
+        def size_bytes(self):
+            raise AssertionError("weighed")
+
+    letters = DeadLetters(max_count=2, max_bytes=10**6)
+    letters.keep_all([Unweighable(*a_letter("a"))], to_come=2)
+    letters.keep_all([Unweighable(*a_letter("b")), a_letter("c"), a_letter("d")])
+
+    assert ids(letters) == ["c", "d"]
+    assert letters.forgotten == 2
+
+
 def test_zero_keeps_none():
     letters = DeadLetters(max_count=0, max_bytes=10**6)
     letters.keep(a_letter("a"))

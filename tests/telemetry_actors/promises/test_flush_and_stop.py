@@ -290,7 +290,6 @@ def test_the_books_balance_at_each_moment_in_which_a_stop_counts():
     """What it has taken out of a mailbox and not booked yet is held (a starved host takes long)."""
     gateway = a_gateway_that_keeps(100)
     books, seen = gateway._here().books, []
-    end, report = books.end, books.report
 
     def looking_at(book):
         def look(*arguments):
@@ -299,7 +298,8 @@ def test_the_books_balance_at_each_moment_in_which_a_stop_counts():
 
         return look
 
-    books.end, books.report = looking_at(end), looking_at(report)
+    for name in ("end", "drop_all", "report"):
+        setattr(books, name, looking_at(getattr(books, name)))
     gateway.stop(0)
 
     assert any(ledger.in_flight == 100 for ledger in seen)
@@ -309,18 +309,19 @@ def test_the_books_balance_at_each_moment_in_which_a_stop_counts():
 def test_a_stop_that_is_not_over_in_time_reports_what_it_has_counted():
     gateway = a_gateway_that_keeps(100)
     books, over = gateway._here().books, threading.Event()
-    end = books.end
+    drop_all, slow = books.drop_all, []
 
-    def slow_end(endings):
-        end(endings)
-        assert over.wait(5)
+    def slow_drop(*arguments):
+        drop_all(*arguments)
+        slow.append(over.wait(5))
 
-    books.end = slow_end
+    books.drop_all = slow_drop
     report = gateway.stop(0)
     over.set()
 
     assert (report.shutdown, report.drained) == (100, False)
     assert gateway.stop(5).shutdown == 100
+    assert slow == [True]
 
 
 def test_emit_after_stop_is_refused_and_counted():
