@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from telemetry_actors.errors import SettingsError
 from telemetry_actors.life.settings_said import check_files
@@ -12,6 +13,12 @@ _NO_ENDPOINT = (
     "no endpoint to send to: give --endpoint URL, or set TELEMETRY_ACTORS__ENDPOINT "
     "(ENTERPRISE_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_ENDPOINT do, too)"
 )
+_AS_TYPED: Final = (
+    ("enterprise_otlp_endpoint = ", "--endpoint "),
+    ("enterprise_otlp_endpoint", "--endpoint"),
+    ("enterprise_otlp_headers or _api_key", "ENTERPRISE_OTLP_HEADERS or ENTERPRISE_OTLP_API_KEY"),
+)
+"""By field: what was typed, or would have to be set, and not what it is taken for."""
 
 
 class UsageError(Exception):
@@ -38,8 +45,8 @@ def sending_settings(
         check_files(settings, None)
     except SettingsError as error:
         words = str(error)
-        if endpoint is not None:  # what was typed, and not the name of what it is taken for
-            words = words.replace("enterprise_otlp_endpoint = ", "--endpoint ")
+        for name, typed in _AS_TYPED if endpoint is not None else ():
+            words = words.replace(name, typed)
         raise UsageError(words) from None
     if settings.resolved_otlp() is None:
         raise UsageError(_NO_ENDPOINT)

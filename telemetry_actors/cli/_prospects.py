@@ -81,16 +81,17 @@ class Prospects:
             raise Hopeless(cause)
         if waiting and still_s >= _NOTE_AFTER_S and now_s >= self._note_s:
             self._note_s = now_s + _NOTE_EVERY_S
-            self._note(f"{waiting:,} events wait{self._why(cause or self._unanswered())}")
+            self._note(f"{waiting:,} events wait{self._why(cause)}")
 
     def cause(self) -> str:
         """What fails now; see `cause_of`."""
         return cause_of(self._gateway)
 
     def _why(self, cause: str) -> str:
-        """Each cause once, until there is another."""
-        words = "" if cause == self._said else f": {cause}"
-        self._said = cause
+        """What no line has said yet: of what fails the log has, above the bar (`_progress.py`)."""
+        unsaid = "" if cause else self._unanswered()
+        words = f": {unsaid}" if unsaid not in ("", self._said) else ""
+        self._said = unsaid
         return words
 
     def _waiting(self, now_s: float) -> int:

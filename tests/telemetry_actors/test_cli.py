@@ -70,6 +70,13 @@ class TestMistakes:
             "must be a URL such as http://otel-collector:4318\n"
         )
 
+    def test_an_endpoint_with_a_login_names_what_may_hold_one(self, capsys):
+        assert run("replay", "-", "--endpoint", "http://u:secret@h") == 2
+        assert capsys.readouterr().err == (
+            "telemetry-actors: --endpoint: must hold no login; "
+            "ENTERPRISE_OTLP_HEADERS or ENTERPRISE_OTLP_API_KEY may\n"
+        )
+
     def test_a_wrong_setting_in_the_environment(self, capsys, monkeypatch):
         monkeypatch.setenv("TELEMETRY_ACTORS__SINK__LINGER_S", "-1")
 
