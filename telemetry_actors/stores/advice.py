@@ -27,25 +27,26 @@ _BY_ERRNO: Final = {
 
 _URL: Final = "TELEMETRY_ACTORS__REDIS_URL"
 _BY_WORDS: Final = (
-    (("NOAUTH", "Authentication required"), f"put user and password into {_URL}"),
-    (
-        ("WRONGPASS", "invalid username-password", "invalid password", "AuthenticationError"),
-        f"user or password in {_URL} is another one there",
-    ),
-    (("NOPERM",), "let its user run GET, SET, EVALSHA and SCRIPT (ACL SETUSER)"),
+    (("Authentication required",), f"put user and password into {_URL}"),
+    (("AUTH <password> called",), f"it wants no password: leave it out of {_URL}"),
+    (("AuthenticationError",), f"user or password in {_URL} is another one there"),
+    (("NoPermissionError",), "let its user run GET, SET, EVALSHA and SCRIPT (ACL SETUSER)"),
     (("Connection refused",), f"is Redis running, and is that its port? It is set by {_URL}"),
     (("not known", "name resolution", "No address"), f"the name of the host in {_URL} is unknown"),
-    (("READONLY", "read only replica"), f"that is a replica: put the primary into {_URL}"),
-    (("LOADING",), "it reads its data; this is over by itself"),
-    (("OOM ",), "its memory is full: raise its maxmemory, or let it evict keys"),
+    (("ReadOnlyError", "MasterDownError"), f"that is a replica: put the primary into {_URL}"),
+    (("BusyLoadingError",), "it reads its data; this is over by itself"),
+    (("OutOfMemoryError",), "its memory is full: raise its maxmemory, or let it evict keys"),
     (("MISCONF",), "it can't write to its disk: see its log"),
-    (("CLUSTERDOWN", "MOVED"), f"that is a cluster's: put one server with all keys into {_URL}"),
+    (
+        ("ClusterDownError", "MovedError"),
+        f"that is a cluster's: put one server with all keys into {_URL}",
+    ),
     (("WRONG_VERSION_NUMBER", "SSL"), f"rediss:// is with TLS, redis:// without: see {_URL}"),
     (("max number of clients",), "raise its maxclients, or see who holds its connections"),
     (("DB index",), f"it has no database of that number: see the path in {_URL}"),
     (("timed out", "TimeoutError"), "is it overloaded, or behind a firewall?"),
 )
-"""The first whose words occur counts."""
+"""The first whose words occur counts. For most codes (``LOADING``) redis-py has a type."""
 
 
 def for_directory(error: object, variable: str) -> str:
