@@ -132,9 +132,7 @@ def stop_on_time(gateway, timeout_s):
     took_s, lasted_s = watch.took_s(), time.monotonic() - began_s
     print(f"\nstop({timeout_s:g}) took {took_s:.2f} s of {lasted_s:.2f}: {report}")
     assert took_s < timeout_s + GRACE_S
-    if (
-        lasted_s > timeout_s
-    ):  # what the machine took away while it stood still, the counting may have
+    if lasted_s > timeout_s:  # the counting may have what the machine took by standing still
         report = gateway.stop(lasted_s - took_s)
     return report
 
