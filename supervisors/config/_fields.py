@@ -77,6 +77,7 @@ SHAPES: Mapping[type, Mapping[str, Shape]] = {
         "max_bytes": _count(1),
         "overflow": _word(Overflow),
         "linger_s": _SECONDS,
+        "linger_growth": {"type": "number", "minimum": 1},
         "batch_max_items": _count(1),
         "batch_max_bytes": _count(1),
     },

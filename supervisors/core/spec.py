@@ -49,6 +49,9 @@ class MailboxSpec:
     overflow: Overflow = Overflow.reject
     linger_s: float = 0.0
     """Seconds to wait for a batch to fill, counted from its first message."""
+    linger_growth: float = 1.0
+    """How many times *linger_s* it may become while batches are small (below a quarter of
+    *batch_max_items*): wake-ups are then what costs. 1.0: it is always *linger_s*."""
     batch_max_items: int | None = None
     """Messages in one batch; None hands messages over one by one."""
     batch_max_bytes: int | None = None
@@ -63,6 +66,7 @@ class MailboxSpec:
             max_bytes: int | None = None,
             overflow: Overflow | words.OverflowWord = Overflow.reject,
             linger_s: float = 0.0,
+            linger_growth: float = 1.0,
             batch_max_items: int | None = None,
             batch_max_bytes: int | None = None,
         ) -> None: ...
@@ -75,6 +79,7 @@ class MailboxSpec:
         overflow = _check.one_of("MailboxSpec.overflow", self.overflow, Overflow)
         object.__setattr__(self, "overflow", overflow)
         _check.at_least("MailboxSpec.linger_s", self.linger_s, 0)
+        _check.at_least("MailboxSpec.linger_growth", self.linger_growth, 1)
         if self.batch_max_items is None:
             for name in ("linger_s", "batch_max_bytes"):
                 if getattr(self, name):

@@ -55,7 +55,12 @@ class Mailbox:
         self.batching = (
             None
             if spec.batch_max_items is None
-            else Batching(spec.linger_s, spec.batch_max_items, spec.batch_max_bytes or _NEVER)
+            else Batching(
+                spec.linger_s,
+                spec.batch_max_items,
+                spec.batch_max_bytes or _NEVER,
+                spec.linger_growth,
+            )
         )
         self.max_items = spec.max_items or _NEVER
         self.max_bytes = spec.max_bytes or _NEVER
@@ -80,9 +85,9 @@ class Mailbox:
         """No batches, no feed: a message that is told is put in bare."""
         self._wake_at = _NEVER
         self._wake_at_bytes = _NEVER
-        self._linger = Linger()
+        self._linger = Linger(spec.linger_s)
         self.back_pressure: BackPressure[Mailbox] = BackPressure()
-        self.dues = Dues(spec.linger_s)
+        self.dues = Dues(self._linger)
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.user)} items, {self.queued_bytes} B, {len(self.system)} system>"
@@ -280,7 +285,7 @@ class Mailbox:
         """The batch in hand is done with: what waits is due anew."""
         self.dues.due_s = math.inf  # first: what is put in from here on finds it so
         if self.user:
-            self.dues.due_s = now_s + self.spec.linger_s
+            self.dues.due_s = now_s + self._linger.present_s
 
     def held_back(self) -> bool:
         """Whether a mailbox downstream is full: its consumer isn't to take. Any thread."""
@@ -293,7 +298,7 @@ class Mailbox:
         if self.queued_bytes > self.batching.max_bytes:
             count = self._prefix_within(count, self.batching.max_bytes)
         self.move(count, into)
-        self._linger.begin(self.batching, now_s)
+        self._linger.begin(self.batching, now_s, count)
         self._made_room(sum(map(self._size_of, into)) if self._weighs else 0)
 
     def move(self, count: int, into: list[Any]) -> None:

@@ -17,9 +17,8 @@ from telemetry_actors.batch.places import Place
 class Lateness:
     """Looks at each place where events can be. Any thread, no lock; a look costs microseconds."""
 
-    def __init__(self, clock: Clock, linger_s: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._linger_s = linger_s
         self._places: tuple[tuple[Mailbox, Slot], ...] = ()
         self._door: Mailbox | None = None
 
@@ -47,11 +46,12 @@ class Lateness:
 
     def _at_the_door_s(self) -> float:
         """`emit()` writes no due time but the event's own."""
-        item = self._door.oldest() if self._door is not None else None
-        if item is None:
+        door = self._door
+        item = door.oldest() if door is not None else None
+        if door is None or item is None:
             return 0.0
         emitted_at: int = item[1].emitted_at
-        return (self._clock.now_ns() - emitted_at) / 1e9 - self._linger_s
+        return (self._clock.now_ns() - emitted_at) / 1e9 - door.dues.linger.present_s
 
 
 def _in_hand_s(flight: InFlight, now_s: float) -> float:

@@ -8,7 +8,7 @@ order in which things are refused. Any thread.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from supervisors import Clock, MailboxSpec
 from supervisors.system.native import get_ident
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from telemetry_actors.door.trace_calls import TraceCalls
     from telemetry_actors.event.envelope import Envelope, Item
     from telemetry_actors.settings import TelemetrySettings
+
+_LINGER_GROWTH: Final = 5.0
 
 
 class Door:
@@ -76,13 +78,15 @@ class Door:
                 max_items=gateway.mailbox_events,
                 max_bytes=gateway.mailbox_bytes,
                 linger_s=gateway.linger_s,
+                # A kill costs what isn't on disk yet: before a journal nothing waits longer.
+                linger_growth=1.0 if settings.journal.directory is not None else _LINGER_GROWTH,
                 batch_max_items=gateway.batch_events,
                 batch_max_bytes=gateway.batch_bytes,
             ),
             lambda item: item[0].charged_bytes,
         )
         self.pressure = Pressure(gateway, settings.pressure, self.mailbox, books.room)
-        self.lateness = Lateness(clock, gateway.linger_s)
+        self.lateness = Lateness(clock)
         self.pauses = Pauses(self.lateness.overdue_s)
         self.losses = Losses(self.cases, clock.now_s, of_no_sink=has_sinks)
         limits = Limits(

@@ -30,7 +30,8 @@ class GatewaySettings(Part):
     part = "gateway"
 
     linger_s: SecondsOrZero = 0.1
-    """Seconds that a batch waits for more events; less costs wake-ups, 0 waits for none."""
+    """Seconds that a batch waits for more events; less costs wake-ups, 0 waits for none. While
+    batches are small it grows to five times as much, but not before a journal."""
     batch_events: Count = 512
     """Events in one batch at most."""
     batch_bytes: Count = 1_048_576

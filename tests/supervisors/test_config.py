@@ -236,6 +236,7 @@ MAILBOXES = built(
         max_bytes=st.integers(1, 10**9),
         overflow=st.sampled_from(Overflow),
         linger_s=NUMBERS,
+        linger_growth=NUMBERS,
         batch_max_items=st.integers(1, 1000),
         batch_max_bytes=st.integers(1, 10**9),
     ),

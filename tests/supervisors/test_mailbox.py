@@ -36,6 +36,51 @@ def test_a_batch_waits_for_company_until_the_linger_is_over(lingering):
     assert taken(lingering, 10.0) == [("a", 1)]
 
 
+def test_a_linger_grows_while_batches_are_small_and_shrinks_when_they_are_not():
+    mailbox = a_mailbox(batch_max_items=40, linger_s=1.0, linger_growth=5.0)
+    waits, now_s = [], 0.0
+    for count in (1, 9, 9, 9, 10, 40, 40, 40):
+        mailbox.extend([("a", 1)] * count, count)
+        wait = taken(mailbox, now_s)
+        if isinstance(wait, Wait):
+            waits.append(wait.seconds)
+            now_s += wait.seconds
+            taken(mailbox, now_s)
+        else:
+            waits.append(0.0)  # it was full
+
+    assert waits == [1.0, 2.0, 4.0, 5.0, 5.0, 0.0, 0.0, 0.0]
+    mailbox.append(("a", 1), 1)
+    assert taken(mailbox, now_s) == Wait(1.0)
+
+
+def test_a_linger_that_was_empty_is_short_again():
+    mailbox = a_mailbox(batch_max_items=40, linger_s=1.0, linger_growth=5.0)
+    mailbox.append(("a", 1), 1)
+    assert taken(mailbox, 0.0) == Wait(1.0)
+    assert taken(mailbox, 1.0) == [("a", 1)]
+    assert taken(mailbox, 1.0) == Wait(2.0)
+    assert taken(mailbox, 3.0) == Wait(None)
+
+    mailbox.append(("a", 1), 1)
+    assert taken(mailbox, 9.0) == Wait(1.0)
+
+
+def test_without_growth_it_is_always_the_same():
+    mailbox = a_mailbox(batch_max_items=40, linger_s=1.0)
+    for now_s in (0.0, 1.0, 2.0):
+        mailbox.append(("a", 1), 1)
+        assert taken(mailbox, now_s) == Wait(1.0)
+        assert taken(mailbox, now_s + 1.0) == [("a", 1)]
+
+
+def test_whoever_is_in_a_hurry_waits_for_no_growth():
+    mailbox = a_mailbox(batch_max_items=40, linger_s=1.0, linger_growth=5.0)
+    mailbox.append(("a", 1), 1)
+    mailbox.hurry(True)
+    assert taken(mailbox, 0.0) == [("a", 1)]
+
+
 def test_a_full_batch_does_not_wait(lingering):
     lingering.extend([("a", 1), ("b", 1), ("c", 1), ("d", 1)], 4)
 

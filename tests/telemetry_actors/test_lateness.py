@@ -43,7 +43,7 @@ class Place:
         self.mailbox.dues.now_s = clock.now_s
         self.slot = types.SimpleNamespace(ended=False, in_flight=None)
         self.clock = clock
-        self.lateness = lateness.Lateness(clock, self.mailbox.spec.linger_s)
+        self.lateness = lateness.Lateness(clock)
         path = ("root", "x")
         other = types.SimpleNamespace(mailbox=Mailbox(MailboxSpec()), path=("root", "y"))
         holder = types.SimpleNamespace(mailbox=self.mailbox, path=path)
