@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from benchmarks.workloads import Template, Workload
+from benchmarks.workloads import Template, Workload, its_cases
 from telemetry_actors import LogSignal, SpanSignal
 from telemetry_actors.ports import MetricPoint
 from telemetry_actors.testing import running_gateway
@@ -106,7 +106,10 @@ class Plan(NamedTuple):
 def plans_of(workload: Workload) -> list[Plan]:
     """One for each template, in their order."""
     plans = []
-    with running_gateway(enterprise_include_content=workload.content) as (gateway, recording):
+    with (
+        its_cases(workload),
+        running_gateway(enterprise_include_content=workload.content) as (gateway, recording),
+    ):
         before: dict[Any, MetricPoint] = {}
         for template in workload.templates:
             logs, spans = len(recording.logs), len(recording.spans)

@@ -11,6 +11,7 @@ import itertools
 import random
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -21,9 +22,9 @@ from telemetry_actors import (
     MappingSettings,
     Signals,
     SpanSignal,
-    register_case,
 )
 from telemetry_actors.demo.application import Application
+from telemetry_actors.testing import registered_case
 
 __all__ = ["WORKLOADS", "Template", "Workload", "id_in_round", "in_round"]
 
@@ -220,7 +221,12 @@ def _as_span(facts: EventFacts, payload: _Timed, _settings: MappingSettings) -> 
 
 
 _SPAN_CASE = CaseDefinition("benchmark_span", _Timed, _as_span)
-register_case(_SPAN_CASE)
+
+
+def its_cases(workload: Workload) -> AbstractContextManager[object]:
+    """A block in which gateways that are made know the case of its own that *workload* has."""
+    has_own = any(template.case == _SPAN_CASE.case for template in workload.templates)
+    return registered_case(_SPAN_CASE) if has_own else nullcontext()
 
 
 def _otel_span() -> Template:

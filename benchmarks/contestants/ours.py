@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from benchmarks.contestants.base import FLUSH_S, ROOM, Event
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Workload, its_cases
 from telemetry_actors import TelemetryGateway, TelemetrySettings
 
 
@@ -51,7 +51,10 @@ def running(endpoint: str, workload: Workload, options: Mapping[str, Any]) -> It
             more["journal"] = {**more["journal"], "directory": folder}
         if url is not None:
             more["redis_url"] = url
-        with TelemetryGateway(_settings(endpoint, workload, more)) as gateway:
+        with (
+            its_cases(workload),
+            TelemetryGateway(_settings(endpoint, workload, more)) as gateway,
+        ):
             yield _Ours(gateway)
 
 

@@ -36,8 +36,9 @@ class DiskHealth:
             "the journal in %s fails (%s); going on without it: what comes now is in memory alone"
         )
         advice = for_directory(error, "TELEMETRY_ACTORS__JOURNAL__DIRECTORY")
-        self.problem = then(str(error), advice)
-        self._outage.failed(self._clock.now_s(), words, self.directory, self.problem)
+        problem = then(str(error), advice)
+        self._outage.failed(self._clock.now_s(), words, self.directory, problem)
+        self.problem = problem
         self._retry_at_s = self._clock.now_s() + self.retry_s
         self.retry_s = min(self.retry_s * 2, _LAST_RETRY_S)
 
