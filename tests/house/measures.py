@@ -124,8 +124,8 @@ class Measured:
 # What is not where it should be yet may at least get no worse.
 MOST_ATTRIBUTES: Final = 20
 MOST_ANYS: Final = 383
-LEAST_WORDS: Final = 13
-MOST_LINES: Final = 46_882
+LEAST_WORDS: Final = 14
+MOST_LINES: Final = 46_910
 
 
 def _folders(house: House) -> tuple[str, ...]:
