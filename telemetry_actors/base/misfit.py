@@ -8,8 +8,12 @@ Its words name types, and what is wanted; never a value, which may be content (g
 from __future__ import annotations
 
 import inspect
+import re
 from functools import partial
-from typing import Self
+from typing import Final, Self
+
+_NAME: Final = re.compile(r"(?:[\w.<>\[\]]|, ?){1,100}")
+_LONGEST_FILE: Final = 200
 
 
 class Misfit(TypeError):
@@ -46,7 +50,26 @@ def where_written(function: object) -> str:
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return ""
-    return f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}"
+    return shown_place(code.co_filename, code.co_firstlineno, code.co_qualname)
+
+
+def shown_place(file: str, line: int, function: str) -> str:
+    """A line of code as it is told; of a file with a long name only the end.
+
+    >>> shown_place("app/mapping.py", 7, "to_signals.<locals>.<lambda>")
+    'app/mapping.py:7 in to_signals.<locals>.<lambda>'
+    """
+    short = file if len(file) <= _LONGEST_FILE else f"...{file[-_LONGEST_FILE:]}"
+    return f"{short}:{line} in {shown_name(function)}"
+
+
+def shown_name(name: str) -> str:
+    """*name*, of a type or a function, which code may have made of anything, such as a payload.
+
+    >>> shown_name("KeyError"), shown_name("tell me a joke")
+    ('KeyError', '<no identifier>')
+    """
+    return name if _NAME.fullmatch(name) else "<no identifier>"
 
 
 def a_kind(value: object) -> str:
@@ -55,5 +78,5 @@ def a_kind(value: object) -> str:
     >>> a_kind(1), a_kind("x")
     ('an int', 'a str')
     """
-    name = type(value).__name__
+    name = shown_name(type(value).__name__)
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -22,7 +22,7 @@ from supervisors.errors import ChildStartError, StartTimeout, ThreadRefused
 from supervisors.run.reports import cause_of, places_of
 from telemetry_actors.base.log import error as say_error
 from telemetry_actors.base.log import say
-from telemetry_actors.base.misfit import Misfit
+from telemetry_actors.base.misfit import Misfit, shown_name, shown_place
 from telemetry_actors.errors import SettingsError
 
 _OURS: Final = str(Path(__file__).parents[2]) + os.sep
@@ -122,7 +122,7 @@ def why_not_up(error: BaseException | str) -> str:
 def _name_of(error: BaseException | str | None) -> str:
     """The type; of an end without an error its word."""
     if isinstance(error, BaseException):
-        return type(error).__qualname__
+        return shown_name(type(error).__qualname__)
     return "" if error is None else error.partition("(")[0]
 
 
@@ -163,4 +163,4 @@ def _shown(place: Place) -> str:
     else:
         library = next((folder for folder in _LIBRARIES if file.startswith(folder)), "")
         file = file.removeprefix(library)
-    return f"{file}:{place.line} in {place.function}"
+    return shown_place(file, place.line, place.function)

@@ -53,6 +53,22 @@ def test_it_has_the_type_of_what_it_was_raised_from():
     assert SECRET not in short
 
 
+def test_a_name_that_was_made_of_a_payload_is_not_told():
+    """Contrived: a class, a function and a file that code of a user's has made of its content."""
+    code = "def call(): raise made"
+    space = {"made": type(SECRET, (Exception,), {})}
+    exec(compile(code, f"{SECRET * 20}.py", "exec"), space)
+    space["call"].__code__ = space["call"].__code__.replace(co_qualname=SECRET)
+    try:
+        space["call"]()
+    except space["made"] as error:
+        short = in_short(error)
+
+    assert short.startswith("<no identifier> at ...")
+    assert ".py:1 in <no identifier> < " in short
+    assert short.count(SECRET) < 10
+
+
 def test_of_many_calls_the_middle_is_left_out():
     def deep(n):
         return deep(n - 1) if n else {}[SECRET]

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from telemetry_actors.base.misfit import Misfit, where_written
+from telemetry_actors.base.misfit import Misfit, a_kind, shown_name, where_written
 from telemetry_actors.ports import ExportResult, Verdict
 from telemetry_actors.sinks import RecordingSink
 from telemetry_actors.sinks._answer_of import answer_of
@@ -20,6 +20,19 @@ class Called:
 @pytest.mark.parametrize("given", [Called(), Called.__call__, partial(Called()), Called().__call__])
 def test_a_place_is_where_it_is_written(given):
     assert where_written(given).startswith(f"{__file__}:")
+
+
+@pytest.mark.parametrize(
+    "name", ["KeyError", "f.<locals>.<lambda>", "Pair[int, str]", "Größe", "n" * 100]
+)
+def test_a_name_is_told(name):
+    assert shown_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "tell me a joke", "a\nb", "n" * 101, "who@acme.example"])
+def test_what_is_no_name_is_not(name):
+    assert shown_name(name) == "<no identifier>"
+    assert a_kind(type(name, (), {})()) == "a <no identifier>"
 
 
 @pytest.mark.parametrize(
