@@ -112,8 +112,7 @@ class Channel:
             with self._wire.in_use():
                 return self._exchange(sending)
         except Exception as error:  # noqa: BLE001 -- whatever a peer makes a library raise
-            root = _root_cause(error)
-            return NoAnswer(words_of(root), sending.sent, trouble_of(root))
+            return _no_answer(error, sent=sending.sent)
         finally:
             sending.end()
 
@@ -214,6 +213,12 @@ def _body(response: http.client.HTTPResponse) -> bytes:
             raise  # the body would have said how many records were rejected
         return b""
     return body
+
+
+def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
+    """A frame of its own: in one that *error* came through, ``root`` would hold itself and all."""
+    root = _root_cause(error)
+    return NoAnswer(words_of(root), sent, trouble_of(root))
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -1,7 +1,9 @@
 """The border to the network, where the answers of `test_otlp` don't reach."""
 
 import enum
+import gc
 import gzip
+import http.client
 
 import pytest
 
@@ -16,6 +18,9 @@ from tests.receivers.faulty import FaultyReceiver, answer, close, hang, in_turn,
 from tests.stopwatch import Stopwatch
 
 A_LOG = LogSignal("dify.app.created", "metric_only", ("k",), ("v",), b"", b"", 1, 2)
+
+
+_SENDING = (http.client.HTTPResponse, http.client.HTTPConnection, _transport._Sending)
 
 
 @pytest.fixture
@@ -121,6 +126,23 @@ def test_g19_no_answer_makes_anything_raise_and_what_was_sent_may_have_arrived(s
 
 
 # -- a connection that has died quietly -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "behave", [close, raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")], ids=["none", "half"]
+)
+def test_nothing_of_a_request_that_failed_is_left_to_the_garbage_collector(sink_to, behave):
+    """Neither its socket nor its body, which may be megabytes at each attempt."""
+    with FaultyReceiver(behave) as receiver:
+        sink = sink_to(receiver)
+        gc.collect()
+        gc.disable()
+        try:
+            assert sent(sink).verdict is Verdict.RETRY
+            left = [type(found) for found in gc.get_objects() if isinstance(found, _SENDING)]
+        finally:
+            gc.enable()
+    assert left == []
 
 
 @pytest.mark.timed
