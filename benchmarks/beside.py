@@ -77,7 +77,9 @@ class _Progress:
     def next(self, what: str) -> None:
         self._done += 1
         passed = time.perf_counter() - self._began
-        self._say(f"[{self._done}/{self._runs}, {passed:.0f} s] {what}")
+        left = passed / (self._done - 1) * (self._runs - self._done + 1) if self._done > 1 else 0
+        more = f", {left:.0f} s to go" if left else ""
+        self._say(f"[{self._done}/{self._runs}, {passed:.0f} s{more}] {what}")
 
 
 class Bench:

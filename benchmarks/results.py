@@ -80,4 +80,6 @@ def _shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "NO"
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
+    if isinstance(value, float):
+        return f"{round(value, 3):,}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

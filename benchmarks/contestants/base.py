@@ -40,7 +40,7 @@ class Contestant(Protocol):
         ...
 
     def in_flight(self, handed: int) -> int:
-        """Of so many that were handed over, those that are not out of the process; 0 if unknown."""
+        """Of so many that were handed over since the last flush, those that wait; 0 if unknown."""
         ...
 
     def settle(self) -> None:

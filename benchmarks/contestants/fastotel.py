@@ -41,6 +41,7 @@ class _Fastotel(Nothing):
 
     def flush(self) -> None:
         assert self._processor.force_flush(FLUSH_S * 1000), "not flushed"
+        self._flushed = 0
 
 
 _MOST = 100_000

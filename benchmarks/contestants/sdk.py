@@ -88,6 +88,7 @@ class Sdk:
         assert self._spans.force_flush(limit_ms), "not flushed"
         assert self._logs.force_flush(limit_ms), "not flushed"
         assert self._metrics.force_flush(limit_ms), "not flushed"
+        self._exporter.sent = 0
 
     def figures(self) -> dict[str, float]:
         """None."""

@@ -1,23 +1,32 @@
 """Medians with the worst run beside them, ratios, and what of two files is worse."""
 
+import doctest
 import json
 
 import pytest
 
-from benchmarks import compare
+from benchmarks import compare, figures, workloads
 from benchmarks.figures import percentiles_us, ratio, shown, summary
 
+MODULES = (compare, figures, workloads)
 ROW = {"cell": "mix", "workload": "mix", "subject": "telemetry-actors"}
 
 
 def result(**runs):
-    figures = {name: summary(name, values) for name, values in runs.items()}
-    return {"benchmark": "flood", "measures": "", "rows": [{**ROW, "figures": figures}]}
+    found = {name: summary(name, values) for name, values in runs.items()}
+    return {"benchmark": "flood", "measures": "", "rows": [{**ROW, "figures": found}]}
 
 
 def written(file, *results):
     file.write_text(json.dumps({"machine": {"processor": "p"}, "benchmarks": list(results)}))
     return str(file)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_its_examples_are_right(module):
+    done = doctest.testmod(module)
+    assert done.attempted > 0
+    assert done.failed == 0
 
 
 def test_the_worst_run_stands_beside_the_median():
