@@ -108,8 +108,10 @@ def _origin(machine: Mapping[str, Any]) -> str:
         f" {machine['at'][:10]}. {versions}."
     )
     left_out = "".join(f" Left out: {name}, {why}." for name, why in machine["left_out"].items())
-    if machine["quick"] or machine["load_before"][0] > _BUSY:
-        words += " **The machine had other work to do, or little was run: a smoke test.**"
+    if machine["quick"]:
+        words += " **Made with `--quick`: a smoke test, shorter than the texts below say.**"
+    if machine["load_before"][0] > _BUSY:
+        words += f" **Others were at work on it (load {machine['load_before'][0]:.1f}).**"
     return f"{words}{left_out}\n"
 
 

@@ -45,3 +45,11 @@ def test_ours_is_in_every_table_that_has_contestants():
         cells = {row["cell"] for row in rows}
         if name not in {"journal", "redis"}:
             assert {row["cell"] for row in rows if row["subject"] == OURS} == cells
+
+
+def test_figures_of_a_quick_run_or_of_a_busy_machine_say_so():
+    at_rest = {**MACHINE, "quick": False, "load_before": [0.1, 0.1, 0.1]}
+    assert "smoke test" not in page(at_rest, RESULTS)
+    assert "Others were at work" not in page(at_rest, RESULTS)
+    assert "smoke test" in page({**at_rest, "quick": True}, RESULTS)
+    assert "Others were at work" in page({**at_rest, "load_before": [3.0, 0, 0]}, RESULTS)
