@@ -4,11 +4,14 @@ import pytest
 
 from benchmarks import flooding, pacing
 from benchmarks.beside import Bench, Scale
-from benchmarks.contestants import OURS
+from benchmarks.contestants import OURS, sdk
+from benchmarks.contestants.base import events_of
 from benchmarks.contestants.nothing import Nothing
 from benchmarks.figures import summary
+from benchmarks.receiver import running_receiver
 from benchmarks.runner import Plans
 from benchmarks.scenarios import SCENARIOS, scenario
+from benchmarks.workloads import WORKLOADS
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -83,3 +86,16 @@ def test_a_flood_never_has_more_in_flight_than_its_window():
     assert slow.handed == 3 * flooding.WINDOW
     assert slow.most <= flooding.WINDOW + 2 * 32  # a slice of each thread
     assert found["events_per_s"] > 0
+
+
+def test_what_the_sdk_has_in_flight_counts_from_the_last_flush(plans):
+    """Else its warm-up would be taken off, and its window would be larger than ours."""
+    workload = WORKLOADS["app_created"]
+    events = events_of(workload, plans.of("app_created"), 3)
+    with running_receiver() as receiver:
+        with sdk.running(receiver.endpoint, workload, {"plans": plans.of("app_created")}) as one:
+            for event in events:
+                one.emit(event)
+            one.flush()
+            one.emit(events[0])
+            assert one.in_flight(1) == 1
