@@ -92,10 +92,12 @@ def test_what_the_sdk_has_in_flight_counts_from_the_last_flush(plans):
     """Else its warm-up would be taken off, and its window would be larger than ours."""
     workload = WORKLOADS["app_created"]
     events = events_of(workload, plans.of("app_created"), 3)
-    with running_receiver() as receiver:
-        with sdk.running(receiver.endpoint, workload, {"plans": plans.of("app_created")}) as one:
-            for event in events:
-                one.emit(event)
-            one.flush()
-            one.emit(events[0])
-            assert one.in_flight(1) == 1
+    with (
+        running_receiver() as receiver,
+        sdk.running(receiver.endpoint, workload, {"plans": plans.of("app_created")}) as one,
+    ):
+        for event in events:
+            one.emit(event)
+        one.flush()
+        one.emit(events[0])
+        assert one.in_flight(1) == 1
