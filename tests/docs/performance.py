@@ -1,4 +1,6 @@
-"""Makes docs/performance.md out of docs/performance.json: ``python -m tests.docs.performance``.
+"""Makes docs/performance.md, and a table of the README, out of docs/performance.json.
+
+``python -m tests.docs.performance``.
 
 The figures are what ``make bench`` has written; it makes the charts and this page, too.
 """
@@ -18,6 +20,9 @@ from benchmarks.scenarios import scenario
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, FIGURES = DOCS / "performance.md", DOCS / "performance.json"
+
+README = DOCS.parent / "README.md"
+_FROM, _TO = "<!-- numbers -->", "<!-- end of numbers -->"
 
 SDK = "opentelemetry-sdk"
 _BUSY = 0.5  # load before the first run; more, and others were at work
@@ -85,10 +90,22 @@ def page(machine: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> st
     return "\n".join([*parts, _COMMANDS])
 
 
+def in_readme(text: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """The README, *text*, with the table of today's figures between its two marks."""
+    before, _, rest = text.partition(_FROM)
+    _, _, after = rest.partition(_TO)
+    return f"{before}{_FROM}\n{_table(results)}\n{_TO}{after}"
+
+
 def _numbers(results: Sequence[Mapping[str, Any]]) -> str:
     """The few that the README quotes."""
+    words = "How many times better than the OpenTelemetry SDK called directly."
+    return f"## In short\n\n{_table(results)}\n\n{words}\n"
+
+
+def _table(results: Sequence[Mapping[str, Any]]) -> str:
     rows = [row for result in results if result["benchmark"] == "flood" for row in result["rows"]]
-    lines = ["## In short", "", "| flood, one thread | a call | events a second | CPU |"]
+    lines = ["| flood, one thread | a call | events a second | CPU |"]
     lines.append("| --- | ---: | ---: | ---: |")
     for row in rows:
         if row["subject"] != SDK or not row["cell"].endswith(", 1 thread"):
@@ -96,7 +113,6 @@ def _numbers(results: Sequence[Mapping[str, Any]]) -> str:
         found = ratios_of(rows, row)
         cells = [times(found[name]) for name in ("p50_us", "events_per_s", "cpu_us")]
         lines.append(f"| {row['workload']} | {' | '.join(cells)} |")
-    lines += ["", "How many times better than the OpenTelemetry SDK called directly.", ""]
     return "\n".join(lines)
 
 
@@ -152,4 +168,6 @@ def _lines(
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(*load(FIGURES)))
+    MACHINE, RESULTS = load(FIGURES)
+    PAGE.write_text(page(MACHINE, RESULTS))
+    README.write_text(in_readme(README.read_text(), RESULTS))

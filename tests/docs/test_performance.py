@@ -7,7 +7,7 @@ import pytest
 from benchmarks import charts
 from benchmarks.contestants import OURS
 from benchmarks.results import load, ratios_of
-from tests.docs.performance import DOCS, FIGURES, PAGE, SDK, page
+from tests.docs.performance import DOCS, FIGURES, PAGE, README, SDK, in_readme, page
 
 MACHINE, RESULTS = load(FIGURES)
 ROWS = {result["benchmark"]: result["rows"] for result in RESULTS}
@@ -17,6 +17,10 @@ DRAWN = [chart for chart in charts.CHARTS if charts.of(chart, RESULTS)]
 def test_the_page_is_current():
     """If not: ``python -m tests.docs.performance``."""
     assert PAGE.read_text() == page(MACHINE, RESULTS)
+
+
+def test_the_readme_quotes_todays_figures():
+    assert README.read_text() == in_readme(README.read_text(), RESULTS)
 
 
 @pytest.mark.parametrize("chart", DRAWN, ids=lambda chart: chart.file)
