@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisors.exit import Exit, ExitKind, shown
-from supervisors.system.fork import whole
+from supervisors.system.fork import LONGEST_LINE_S, whole
 
 if TYPE_CHECKING:
     from supervisors.thread import Thread
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("supervisors")
 _MOST_CHARACTERS = 500
 _MOST_FRAMES = 40
-_LONGEST_LINE_S = 1.0
-"""So long a fork waits for a line to be written."""
 
 
 class Place(NamedTuple):
@@ -110,7 +108,7 @@ def log_report(report: Report) -> None:
         return
     error = report.error
     raised = error if isinstance(error, BaseException) and not report.of else None
-    with whole(_LONGEST_LINE_S):
+    with whole(LONGEST_LINE_S):
         _LOGGER.log(report.level, "%s", report, exc_info=raised if places_of(raised) else None)
 
 

@@ -26,6 +26,10 @@ from supervisors.system.clock import SystemClock
 from supervisors.system.native import begin, get_ident, sleep
 from supervisors.system.process import of_this_process
 
+LONGEST_LINE_S: Final = 1.0
+"""For a block in which a line is written: a host's handler may hang, and its fork must not."""
+LONGEST_IMPORT_S: Final = 5.0
+"""For one in which all that a tree needs is imported."""
 _LOOK_S: Final = 0.0005
 _LONGEST_FORK_S: Final = 1.0
 """A thread waits so long for a fork to be over; one takes milliseconds."""

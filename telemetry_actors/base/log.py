@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Final
 
 from supervisors import SystemClock
-from supervisors.system.fork import whole
+from supervisors.system.fork import LONGEST_LINE_S, whole
 from telemetry_actors.base.inside import inside_the_tree
 from telemetry_actors.redaction.redaction import without_secrets
 
@@ -30,8 +30,6 @@ _AT_ONCE: Final = 3
 _PERIOD_S: Final = 60.0
 _KINDS: Final = 1000
 """Kinds of lines that are told apart; later ones are told by their message alone."""
-_LONGEST_LINE_S: Final = 1.0
-"""So long a fork waits for a line to be written; its stream's lock is nobody's in the child."""
 
 _now_s = SystemClock().now_s  # a log's time is real time
 
@@ -133,7 +131,7 @@ def _allowed_within(
 
 
 def _log(level: int, message: str, args: tuple[object, ...]) -> None:
-    with inside_the_tree(), suppress(Exception), whole(_LONGEST_LINE_S):
+    with inside_the_tree(), suppress(Exception), whole(LONGEST_LINE_S):
         if _LOGGER.hasHandlers():
             _LOGGER.log(level, message, *map(_encoded, args))
         elif _is_heard_by_default(level):

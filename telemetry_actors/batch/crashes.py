@@ -44,6 +44,8 @@ _MOST_FRAMES: Final = 8
 _INNERMOST: Final = 4
 _SAID_OTHERWISE: Final = ("parked", "unparked", "ended", "gave_up")
 """By `life/parking.py`; a supervisor that gives up is in the line of what parks, or made anew."""
+_OF_A_TYPE: Final = ("crashed", "failed")
+"""What is counted of these is told with the name of the type that was raised."""
 _AT_ONCE: Final = 2
 """Lines of crashes at one place: with that of what has parked they are three in a minute."""
 
@@ -53,11 +55,14 @@ def tell(report: Report) -> None:
     if report.kind in _SAID_OTHERWISE or report.counts in _SAID_OTHERWISE:
         return
     words = f"{report.path or 'the tree'} {report.what}"
-    short = in_short(report.error, report.places)
+    error = report.error
+    if isinstance(error, str) and report.counts in _OF_A_TYPE:
+        error = shown_name(error)
+    short = in_short(error, report.places)
     if short and report.of:
         words += f"; last cause: {report.of}: {short}"
     elif short:
-        words += f" at {short}" if report.error is None else f": {short}"
+        words += f" at {short}" if error is None else f": {short}"
     if report.then:
         words += f"; {report.then}"
     if report.level >= logging.ERROR:  # a crash and its count are of one kind

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from telemetry_actors.settings import TelemetrySettings
 
 _LINGER_GROWTH: Final = 5.0
+"""0.1 s becomes half a second at most, which a receiver waits for anyway: a sink's is 1 s."""
 
 
 class Door:

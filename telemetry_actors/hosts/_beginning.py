@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from supervisors.system.fork import whole
+from supervisors.system.fork import LONGEST_IMPORT_S, whole
 from telemetry_actors._process import get_gateway, is_gateway_enabled
 from telemetry_actors.base.log import say_at_the_end
 from telemetry_actors.errors import SettingsError
-
-_LONGEST_IMPORT_S: Final = 5.0
 
 
 def import_for_children() -> None:
@@ -18,7 +14,7 @@ def import_for_children() -> None:
     It takes about 0.7 s (protobuf, the HTTP client), which each child would pay with its first
     event, and a process that lives for one job at each job. Any thread; a fork waits for it.
     """
-    with whole(_LONGEST_IMPORT_S):
+    with whole(LONGEST_IMPORT_S):
         import telemetry_actors.life.building
         import telemetry_actors.tree.whole  # noqa: F401
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import tenacity
 
 from supervisors import Runtime, Supervisor, SystemClock
-from supervisors.system.fork import whole
+from supervisors.system.fork import LONGEST_IMPORT_S, whole
 from supervisors.thread import is_want_of_threads
 from telemetry_actors.base.log import warn
 from telemetry_actors.batch.crashes import tell, why_not_up
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 FAILS: Final = (Exception, SystemExit)
 """What a failed start raises: a sink of the user's may raise anything, and its exit is not ours."""
 _UNDO_S: Final = 5.0
-_LONGEST_BUILD_S: Final = 5.0
-"""So long a fork waits for the imports of a tree that is built, and for its journal's files."""
 
 
 def build(life: Life) -> None:
@@ -119,7 +117,7 @@ def run_on_who_waits(life: Life) -> None:
 def _build(life: Life) -> None:
     phase, stores = life.phase, life.stores
     phase.state = "starting"
-    with whole(_LONGEST_BUILD_S):
+    with whole(LONGEST_IMPORT_S):
         from telemetry_actors.life.building import parts_of, say_started
         from telemetry_actors.tree.whole import build_tree
 

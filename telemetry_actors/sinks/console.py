@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from supervisors.system.fork import whole
+from supervisors.system.fork import LONGEST_LINE_S, whole
 from supervisors.system.process import ProcessLock
 from telemetry_actors.event.own_metrics import is_own
 from telemetry_actors.event.signals import AttributeValue, LogSignal, SignalKind, SpanSignal
@@ -44,8 +44,6 @@ _SHOWN = {
 """Last part of an attribute's key -> what it is called here; in this order."""
 
 _MAX_VALUE_CHARS = 80
-_LONGEST_WRITE_S = 1.0
-"""So long a fork waits for lines to be written; a stream's lock is nobody's in the child."""
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
 
 
@@ -93,7 +91,7 @@ class ConsoleSink:
         text = "".join(f"{line}\n" for line in lines)
         stream = sys.stdout if self._stream is None else self._stream
         try:
-            with self._lock.here(), whole(_LONGEST_WRITE_S):
+            with self._lock.here(), whole(LONGEST_LINE_S):
                 _write_text(stream, text)
         except (OSError, ValueError) as error:  # ValueError: closed
             return ExportResult(Verdict.REFUSED, message=words_of(error)[:500])

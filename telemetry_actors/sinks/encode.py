@@ -27,8 +27,10 @@ _FIXED64: Final = Struct("<BQ").pack
 _DOUBLE: Final = Struct("<d").pack
 _INT64: Final = 1 << 63
 
-_MOST_TABLES, _MOST_KEYS, _MOST_TEXTS = 1024, 1024, 256
-"""Of what is remembered; of user-made names there may be any number."""
+_MOST_TABLES, _MOST_KEYS, _MOST_TEXTS = 256, 1024, 256
+"""Of what is remembered; of user-made names there may be any number, of any length."""
+_LONGEST_NAME: Final = 128
+"""Characters of a key or name that is remembered."""
 _FEW_BYTES: Final = 128
 _MOST_VALUES, _LONGEST_VALUE = 128, 64
 """Attributes of a key that are remembered whole, and their characters. A key with more values than
@@ -38,17 +40,17 @@ that (ids, texts) remembers none: it would only cost memory."""
 class _Key:
     """One key as an attribute of one kind of record: the bytes that come before a value."""
 
-    __slots__ = ("_texts", "false", "ints", "known", "number", "prefix", "tag", "true")
+    __slots__ = ("_ints", "_texts", "false", "known", "name", "number", "prefix", "tag", "true")
 
     def __init__(self, tag: int, name: str) -> None:
         data = name.encode()
-        self.tag = tag
-        self.prefix = _delimited(0x0A, data) if data else b""
+        self.tag, self.name = tag, name
+        self.prefix = delimited(0x0A, data) if data else b""
         self.known: dict[str, bytes] | None = {}
         """Whole attributes by text; None: there are too many."""
         self._texts: dict[int, bytes] = {}
         """What comes before a text of so many bytes, if they are few."""
-        self.ints = [self._head(n + 1, b"\x18") for n in range(11)]
+        self._ints: dict[int, bytes] = {}
         """The same, before a varint of so many bytes."""
         self.number = self._head(9, b"\x21")
         self.true, self.false = self._head(2, b"\x10\x01"), self._head(2, b"\x10\x00")
@@ -86,9 +88,13 @@ class _Key:
             ValueError: it has more than 64 bits.
         """
         if not -_INT64 <= value < _INT64:
-            raise ValueError("an integer of more than 64 bits")
+            raise ValueError(f"attribute {self.name!r} is an int of more than 64 bits")
         data = varint(value if value >= 0 else value + 2 * _INT64)
-        return self.ints[len(data)] + data
+        size = len(data)
+        head = self._ints.get(size)
+        if head is None:
+            head = self._ints[size] = self._head(size + 1, b"\x18")
+        return head + data
 
     def other(self, value: object) -> bytes:
         """That of a subclass, such as a StrEnum, or of a bool.
@@ -104,7 +110,7 @@ class _Key:
             return self.int(int(value))
         if isinstance(value, float):
             return self.number + _DOUBLE(float(value))
-        raise TypeError(f"an attribute is a {type(value).__name__}")
+        raise TypeError(f"attribute {self.name!r} is a {type(value).__name__}")
 
 
 class _Keys:
@@ -123,13 +129,16 @@ class _Keys:
         if len(self._tables) >= _MOST_TABLES:
             self._tables.clear()
         keys = [self._known.get(name) or self._key(name) for name in names]
-        self._tables[id(names)] = names, keys  # held, so that nobody else gets its identity
+        if max(map(len, names), default=0) <= _LONGEST_NAME:
+            self._tables[id(names)] = names, keys  # held, so that nobody else gets its identity
         return keys
 
     def _key(self, name: str) -> _Key:
-        if len(self._known) >= _MOST_KEYS:
-            self._known.clear()
-        key = self._known[name] = _Key(self._tag, name)
+        key = _Key(self._tag, name)
+        if len(name) <= _LONGEST_NAME:
+            if len(self._known) >= _MOST_KEYS:
+                self._known.clear()
+            self._known[name] = key
         return key
 
 
@@ -176,7 +185,7 @@ def encode_span(span: SpanSignal) -> bytes:
     if parent_span_id:
         parts += (b"\x22\x08", _id(parent_span_id, 8))
     if name:
-        parts.append(_delimited(0x2A, str.encode(name)))
+        parts.append(delimited(0x2A, str.encode(name)))
     parts.append(_INTERNAL)
     if start_ns:
         parts.append(_FIXED64(0x39, start_ns))
@@ -184,8 +193,8 @@ def encode_span(span: SpanSignal) -> bytes:
         parts.append(_FIXED64(0x41, end_ns))
     _append_attributes(parts, _SPAN_KEYS.of(keys), values)
     if error is not None:
-        message = _delimited(0x12, str.encode(error)) if error else b""
-        parts.append(_delimited(0x7A, message + _ERROR_CODE))
+        message = delimited(0x12, str.encode(error)) if error else b""
+        parts.append(delimited(0x7A, message + _ERROR_CODE))
     return b"".join(parts)
 
 
@@ -219,17 +228,17 @@ def size_on_wire(record: bytes) -> int:
 
 def _remembered(texts: dict[str, bytes], text: str, make: Callable[[str], bytes]) -> bytes:
     made = make(text)
-    if len(texts) < _MOST_TEXTS:
+    if len(texts) < _MOST_TEXTS and len(text) <= _LONGEST_NAME:
         texts[text] = made
     return made
 
 
 def _body(signal: str) -> bytes:
-    return _delimited(0x2A, _delimited(0x0A, b"telemetry." + str.encode(signal)))
+    return delimited(0x2A, delimited(0x0A, b"telemetry." + str.encode(signal)))
 
 
 def _event_name(name: str) -> bytes:
-    return _delimited(0x62, str.encode(name))
+    return delimited(0x62, str.encode(name))
 
 
 def _id(value: bytes, length: int) -> bytes:
@@ -239,7 +248,8 @@ def _id(value: bytes, length: int) -> bytes:
     return value
 
 
-def _delimited(tag: int, data: bytes) -> bytes:
+def delimited(tag: int, data: bytes) -> bytes:
+    """*data* as a field with a length: a message, a text or bytes."""
     return bytes((tag,)) + varint(len(data)) + data
 
 

@@ -17,7 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyVa
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from telemetry_actors.event.signals import AttributeValue, ResourceValue
-from telemetry_actors.sinks.encode import varint
+from telemetry_actors.sinks.encode import delimited, varint
 
 SCOPE_NAME = "dify.enterprise"
 _FIRST, _SECOND = b"\x0a", b"\x12"  # tags of fields 1 and 2 with a length
@@ -67,8 +67,8 @@ class Frame:
     def __init__(self, resource: Mapping[str, ResourceValue], *, version: str = "") -> None:
         message = resource_message(resource)
         scope = InstrumentationScope(name=SCOPE_NAME, version=version)
-        self._resource = _delimited(_FIRST, message.SerializeToString())
-        self._scope = _delimited(_FIRST, scope.SerializeToString())
+        self._resource = delimited(0x0A, message.SerializeToString())
+        self._scope = delimited(0x0A, scope.SerializeToString())
 
     def request(self, records: Iterable[bytes]) -> bytes:
         """An ``Export…ServiceRequest`` with *records*: log records, spans or metrics, all alike."""
@@ -92,7 +92,3 @@ def _set_other(pair: KeyValue, value: object) -> None:
         pair.value.double_value = float(value)
     else:
         raise TypeError(f"attribute {pair.key!r} is a {type(value).__name__}")
-
-
-def _delimited(tag: bytes, message: bytes) -> bytes:
-    return tag + varint(len(message)) + message

@@ -374,7 +374,8 @@ class PayloadKeeper:
         self._ill.add(what)
         self.last_failure = f"{what}: {_words(error)}"
         words = "the payload store fails (%s); large payloads travel with their event, or are cut"
-        advice = for_directory(error, "TELEMETRY_ACTORS__PAYLOAD_STORE__DIRECTORY")
+        variable = "TELEMETRY_ACTORS__PAYLOAD_STORE__DIRECTORY"
+        advice = "" if self._settings.url else for_directory(error, variable)
         self._outage.failed(self._clock.now_s(), words, then(self.last_failure, advice))
 
     @property

@@ -129,6 +129,15 @@ def test_what_protobuf_refuses_is_refused(bad):
                 made(record)
 
 
+@pytest.mark.parametrize("bad", [2**63, {"a": 1}])
+def test_a_refusal_names_the_attribute_and_not_its_value(bad):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"^attribute 'k' is an? \w+[\w -]*$"
+    ) as raised:
+        by_hand(BASE._replace(values=(bad,)))
+    assert str(bad) not in str(raised.value)
+
+
 @pytest.mark.parametrize("bad", [-1, 2**64, 1.5, "1", None])
 def test_a_time_that_is_none_is_refused(bad):
     if bad is None:
@@ -167,6 +176,18 @@ class TestWhatIsRemembered:
             status.text(("ok", "failed")[number % 2])
         assert ids_.known is None
         assert sorted(status.known) == ["failed", "ok"]
+
+    def test_long_names_are_not_however_many_there_are(self, monkeypatch):
+        known = encode._Keys(0x32)
+        monkeypatch.setattr(encode, "_LOG_KEYS", known)
+        monkeypatch.setattr(encode, "_BODIES", {})
+        monkeypatch.setattr(encode, "_NAMES", {})
+        for number in range(10):
+            long = f"{number}" * 129
+            record = LogSignal(long, long, ("a", long), ("v", 1), b"", b"", 1, 2)
+            assert by_hand(record) == by_protobuf(record)
+        assert (list(known._known), known._tables) == (["a"], {})
+        assert (encode._BODIES, encode._NAMES) == ({}, {})
 
     def test_long_texts_are_not(self):
         key = encode._Key(0x32, "content")

@@ -91,9 +91,10 @@ def test_who_is_within_may_fork_and_a_block_within_is_part_of_it():
 
 
 def test_who_comes_in_while_another_forks_waits_for_it():
-    within = threading.Event()
+    begun, within = threading.Event(), threading.Event()
 
     def work():
+        begun.set()
         with whole(30.0):
             within.set()
 
@@ -101,7 +102,8 @@ def test_who_comes_in_while_another_forks_waits_for_it():
         pass  # so that hooks are there, as after any
     fork._before()
     with beside(work):
-        assert not within.wait(0.01)
+        assert begun.wait(10.0)
+        assert not within.wait(0.05)
         fork._in_parent()
         assert within.wait(10.0)
 

@@ -1,6 +1,7 @@
 """How a crash is told: types and places, and nothing that was raised."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_a_name_that_was_made_of_a_payload_is_not_told():
     assert short.startswith("<no identifier> at ...")
     assert ".py:1 in <no identifier> < " in short
     assert short.count(SECRET) < 10
+
+
+def test_nor_in_the_count_of_such_crashes(caplog):
+    count = Report("left_out", logging.ERROR, "child a", "a", 0, "crashed (6 more)", error=SECRET)
+    tell(replace(count, counts="crashed"))
+    tell(replace(count, counts="failed", error="KeyError"))
+
+    assert SECRET not in caplog.text
+    assert [record.getMessage() for record in caplog.records] == [
+        "a crashed (6 more): <no identifier>",
+        "a crashed (6 more): KeyError",
+    ]
 
 
 def test_of_many_calls_the_middle_is_left_out():

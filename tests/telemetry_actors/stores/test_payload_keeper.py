@@ -200,3 +200,13 @@ def test_a_keeper_that_is_closed_takes_nothing_more(store, clock):
 
     assert put(keeper) is None
     assert get(keeper) is None
+
+
+@pytest.mark.parametrize("url", ["", "s3://bucket/prefix"])
+def test_advice_on_a_directory_is_for_who_has_one(store, clock, caplog, url):
+    keeper = PayloadKeeper(lambda: store, PayloadStoreSettings(url=url), clock)
+    keeper._say("put", FileNotFoundError(2, "No such file or directory"))
+    keeper.close(1.0)
+
+    assert ("TELEMETRY_ACTORS__PAYLOAD_STORE__DIRECTORY" in caplog.text) == (not url)
+    assert "the payload store fails (put: FileNotFoundError (errno 2)" in caplog.text
